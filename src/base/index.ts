@@ -1,0 +1,58 @@
+/**
+ * base: building blocks without I/O that every other module may use.
+ *
+ * Imports: nothing.
+ * State: none.
+ */
+export { anySignal, createSerialQueue, mapConcurrently, type SerialQueue, withTimeout } from './async.ts'
+export type { Brand } from './brand.ts'
+export { type AbortOptions, type Clock, systemClock } from './clock.ts'
+export { type Codec, describeIssues, type Issue } from './codec.ts'
+export {
+  CancelledError,
+  DmsError,
+  type DmsErrorOptions,
+  EXIT_CODES,
+  type ErrorDetails,
+  type ErrorKind,
+  errorMessage,
+  HTTP_STATUS,
+  hasErrno,
+  InvariantError,
+  invariant,
+  TimeoutError,
+  unreachable
+} from './errors.ts'
+export { encodeGoJson, isJsonObject, type JsonValue, parseJson } from './json.ts'
+export { createServiceGroup, type Service } from './lifecycle.ts'
+export { type LogFields, type Logger, silentLogger } from './log.ts'
+export { type Random, randomHex, randomInt, shuffled, systemRandom } from './random.ts'
+export { err, ok, type Result } from './result.ts'
+export { createSecret, type Secret } from './secret.ts'
+export {
+  bytesEqual,
+  decodeBase32,
+  decodeBase58,
+  decodeBase64,
+  decodeHex,
+  encodeBase32,
+  encodeBase58,
+  encodeBase64,
+  encodeHex,
+  fromUtf8,
+  nearest,
+  utf8
+} from './text.ts'
+export {
+  type Bytes,
+  bytes,
+  fromNanos,
+  gibibytes,
+  hours,
+  type Millis,
+  mebibytes,
+  millis,
+  minutes,
+  seconds,
+  toNanos
+} from './units.ts'
