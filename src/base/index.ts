@@ -8,13 +8,14 @@ export { anySignal, createSerialQueue, mapConcurrently, type SerialQueue, withTi
 export type { Brand } from './brand.ts'
 export { type AbortOptions, type Clock, systemClock } from './clock.ts'
 export { type Codec, describeIssues, type Issue } from './codec.ts'
+export { parseGoDuration } from './duration.ts'
 export {
   CancelledError,
   DmsError,
   type DmsErrorOptions,
-  EXIT_CODES,
   type ErrorDetails,
   type ErrorKind,
+  EXIT_CODES,
   errorMessage,
   HTTP_STATUS,
   hasErrno,

@@ -2,14 +2,7 @@ import type { Issue } from './codec.ts'
 import { err, ok, type Result } from './result.ts'
 
 /** What {@link parseJson} returns: integers beyond ±2^53 are `bigint`, all other numbers are `number`. */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | readonly JsonValue[]
-  | { readonly [name: string]: JsonValue }
+export type JsonValue = null | boolean | number | bigint | string | readonly JsonValue[] | { readonly [name: string]: JsonValue }
 
 /** Nesting beyond this is refused: nothing the DMS reads comes near it. */
 const MAX_DEPTH = 64
@@ -33,9 +26,17 @@ export function parseJson(text: string): Result<JsonValue, Issue> {
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+// biome-ignore lint/suspicious/noControlCharactersInRegex: exactly the characters that JSON forbids in strings
 const PLAIN_STRING = /[^"\\\u0000-\u001f]*/y
 const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t'
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t'
 }
 
 function createParser(text: string): { document(): JsonValue } {
@@ -73,11 +74,11 @@ function createParser(text: string): { document(): JsonValue } {
         return result
       }
       if (next !== '\\') fail('the rest of a string')
-      result += escape()
+      result += escapeSequence()
     }
   }
 
-  function escape(): string {
+  function escapeSequence(): string {
     const letter = text.charAt(at + 1)
     if (letter === 'u') {
       const hex = text.slice(at + 2, at + 6)
@@ -223,8 +224,10 @@ const NEEDS_ESCAPE = /["\\<>&\u0000-\u001f\u2028\u2029\ud800-\udfff]/
 
 function encodeGoString(text: string): string {
   if (!NEEDS_ESCAPE.test(text)) return `"${text}"`
-  return JSON.stringify(text.toWellFormed())
-    .replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(text.replace(/\p{Surrogate}/gu, '\ufffd')).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  )
 }
 
 /** A JSON object, as opposed to `null`, lists and plain values. */

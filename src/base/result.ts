@@ -1,7 +1,5 @@
 /** The outcome of something that may be refused for a reason the caller branches on. */
-export type Result<T, E> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: E }
+export type Result<T, E> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E }
 
 /** A success. */
 export function ok<T>(value: T): { readonly ok: true; readonly value: T } {

@@ -7,10 +7,11 @@ export interface Secret {
 
 /** Wraps a secret text. */
 export function createSecret(text: string): Secret {
-  return {
+  const secret = {
     reveal: () => text,
     toString: () => '«secret»',
     toJSON: () => '«secret»',
     [inspect.custom]: () => '«secret»'
-  } as Secret
+  }
+  return secret
 }

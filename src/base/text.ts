@@ -57,7 +57,13 @@ export function encodeBase58(data: Uint8Array): string {
   }
   const zeros = data.findIndex((byte) => byte !== 0)
   const leading = '1'.repeat(zeros < 0 ? data.length : zeros)
-  return leading + digits.reverse().map((digit) => BASE58.charAt(digit)).join('')
+  return (
+    leading +
+    digits
+      .reverse()
+      .map((digit) => BASE58.charAt(digit))
+      .join('')
+  )
 }
 
 /** Reads base58; the work is quadratic, so texts over 256 characters are refused. */

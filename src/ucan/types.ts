@@ -115,6 +115,12 @@ export interface CapabilityContext {
   remove(anchor: Anchor): boolean
   /** A new token issued by this DID itself (A §7.7). Stores nothing. */
   grant(request: GrantRequest, options?: AbortOptions): Promise<Token>
+  /**
+   * The revocation of a token that this DID issued (A §7.7); anchor it wherever the token must end.
+   *
+   * Errors: `UCAN_NOT_ISSUER`.
+   */
+  revoke(token: Token, options?: AbortOptions): Promise<Token>
   /** New tokens chained on the provide anchors that allow all requested capabilities; empty when none does (A §8.2). */
   delegate(request: GrantRequest, now: Millis, options?: AbortOptions): Promise<readonly Token[]>
   /**

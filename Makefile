@@ -1,0 +1,55 @@
+# Builds, shows, tests and checks the DMS. Needs Node 20.19 or newer and npm; everything else is installed by npm.
+
+INSTALLED := node_modules/.installed
+BUILT     := dist/.built
+# Folders too: a file that is added or removed changes its folder.
+SOURCES   := $(shell find src -type d -o -name '*.mjs' -o -name '*.ts' ! -name '*.test.ts')
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test check format bench docs docs-check clean
+
+build: $(BUILT)
+
+# Two nodes on this machine: one lends, the other runs a job on it.
+demo: $(BUILT)
+	@tsx scripts/demo.ts
+
+test: $(BUILT)
+	@vitest run
+
+check: $(INSTALLED) docs-check
+	biome check .
+	tsc --noEmit -p tsconfig.json
+	depcruise --config .dependency-cruiser.cjs src
+	eslint src test scripts bench
+	knip
+
+format: $(INSTALLED)
+	biome check --write .
+
+bench: $(BUILT)
+	@tsx bench/run.ts
+
+docs: $(INSTALLED)
+	@tsx scripts/reference.ts
+
+# The references are printed from the code and committed: what is printed now must be what is there.
+docs-check: $(INSTALLED)
+	@sh scripts/check-docs.sh
+
+clean:
+	rm -rf dist node_modules coverage .demo
+
+# `npm install`, not `npm ci`: the lock file holds optional packages of other platforms that a registry need not have.
+$(INSTALLED): package.json package-lock.json
+	@sh scripts/check-node.sh
+	npm install --no-audit --no-fund
+	@touch $@
+
+$(BUILT): $(INSTALLED) $(SOURCES) tsconfig.json tsconfig.build.json
+	@sh scripts/check-node.sh
+	@rm -rf dist
+	npm run --silent build
+	@touch $@

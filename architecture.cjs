@@ -1,0 +1,49 @@
+/**
+ * The architecture as data, bottom to top: which module may import which.
+ *
+ * Enforced by .dependency-cruiser.cjs (`npm run layers`) and by test/architecture.test.ts; drawn in docs/architecture.md.
+ * `testing` may import anything and is imported by nothing but tests.
+ */
+const modules = {
+  base: [],
+  db: ['base'],
+  config: ['base', 'db'],
+  telemetry: ['base'],
+  identity: ['base', 'db'],
+  ucan: ['base', 'db', 'identity'],
+  actor: ['base', 'identity', 'ucan'],
+  network: ['base', 'db', 'identity'],
+  hardware: ['base'],
+  executor: ['base'],
+  protocol: ['base', 'identity', 'ucan', 'actor'],
+  dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'protocol'],
+  client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
+  api: ['base', 'actor'],
+  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'protocol', 'client']
+}
+
+/** The same between the parts of `dms`; files directly in src/dms may be used by every part. */
+const dms = {
+  resources: [],
+  onboarding: ['resources'],
+  bidding: ['resources'],
+  allocation: ['resources'],
+  deployment: [],
+  node: ['resources', 'onboarding', 'bidding', 'allocation', 'deployment']
+}
+
+/** Modules whose folders hold drivers: only daemon.ts (and tests) import src/<module>/<driver>/. */
+const drivers = ['executor']
+
+/** Every npm package has one home; the keys and values are regular expressions. */
+const packages = {
+  'libp2p|@libp2p/.+|@multiformats/.+': 'network',
+  'fastify|@fastify/.+': 'api',
+  '@photostructure/sqlite': 'db',
+  pino: 'telemetry',
+  'commander|@inquirer/.+': 'cmd',
+  yaml: 'protocol',
+  '@noble/.+|cborg': 'identity'
+}
+
+module.exports = { modules, dms, drivers, packages }

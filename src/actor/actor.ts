@@ -1,0 +1,317 @@
+import {
+  anySignal,
+  type Clock,
+  DmsError,
+  describeIssues,
+  encodeGoJson,
+  errorMessage,
+  isJsonObject,
+  type JsonValue,
+  type Logger,
+  millis,
+  type Random,
+  randomHex,
+  seconds,
+  utf8
+} from '../base/index.ts'
+import type { KeyPair } from '../identity/index.ts'
+import type { CapabilityContext, Token } from '../ucan/index.ts'
+import { type Behavior, type Handler, SILENCE, type VerifiedEnvelope } from './behavior.ts'
+import { judgeBroadcast } from './broadcast.ts'
+import { type Envelope, isBroadcast } from './envelope.ts'
+import {
+  BadPayloadError,
+  HandlerFailedError,
+  InboxTakenError,
+  NoReplyError,
+  NotAuthorizedError,
+  OverloadedError,
+  RemoteError,
+  UnknownBehaviorError
+} from './errors.ts'
+import { EMPTY_HANDLE, type Handle } from './handle.ts'
+import { createMailbox } from './mailbox.ts'
+import { DEFAULT_TIMEOUT, type Outbox } from './outbox.ts'
+import type { ReplayWindow } from './replay.ts'
+import type { MessageTransport, Verdict } from './transport.ts'
+import type { Actor, Counters, SendOptions } from './types.ts'
+import { parsePayload, type Rejection, type SignatureVerifier, verifyFrame } from './verify.ts'
+
+/** An actor with its life. */
+export interface ActorCell {
+  readonly actor: Actor
+  open(): void
+  close(): Promise<void>
+}
+
+/** What an actor is made of. */
+export interface ActorCellOptions {
+  readonly handle: Handle
+  readonly key: KeyPair
+  readonly context: CapabilityContext
+  readonly transport: MessageTransport
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly counters: Counters
+  readonly outbox: Outbox
+  readonly verifier: SignatureVerifier
+  readonly replays: ReplayWindow
+}
+
+interface Registered {
+  readonly behavior: Behavior<unknown, unknown>
+  readonly handler: Handler<unknown, unknown>
+}
+
+interface PendingReply {
+  readonly from: string
+  readonly accept: (payload: JsonValue) => void
+}
+
+/** Handlers that run at once, and messages that wait, per actor (B §3.2 has queues of 100). */
+const MAILBOX_LIMITS = { concurrency: 64, waiting: 256 }
+
+/** How long a retired actor waits for its running handlers before it aborts them. */
+const DRAIN_TIME = seconds(5)
+
+/** Creates an actor; it neither sends nor hears before `open`. */
+export function createActorCell(options: ActorCellOptions): ActorCell {
+  const { handle, key, transport, clock, random, log, counters, outbox } = options
+  const behaviors = new Map<string, Registered>()
+  const pending = new Map<string, PendingReply>()
+  const mailbox = createMailbox(MAILBOX_LIMITS)
+  const lifetime = new AbortController()
+  const subscriptions = new Map<string, Promise<() => Promise<void>>>()
+  let stopListening: (() => void) | undefined
+
+  function receive(frame: Uint8Array, peer: string | undefined): void {
+    const outcome = verifyFrame(frame, peer, clock.now(), {
+      own: handle,
+      ownId: key.actorId,
+      context: options.context,
+      replays: options.replays,
+      verifier: options.verifier,
+      capabilitiesOf: (behavior) => [behavior]
+    })
+    if (!outcome.ok) {
+      refuse(outcome.error)
+      return
+    }
+    const { envelope, verified } = outcome.value
+    const waiting = pending.get(envelope.behavior)
+    if (waiting !== undefined) {
+      acceptReply(waiting, envelope)
+      return
+    }
+    if (!mailbox.post(() => dispatch(envelope, verified))) {
+      counters.increment('messages.refused.overloaded')
+      answerError(envelope, verified.tokens, new OverloadedError('too many messages wait for this actor; try again later'))
+    }
+  }
+
+  function refuse(rejection: Rejection): void {
+    counters.increment(`messages.refused.${rejection.reason}`)
+    log.debug('message refused', { reason: rejection.reason, detail: rejection.message })
+    const { envelope, tokens, denial } = rejection
+    if (envelope !== undefined && !isBroadcast(envelope) && tokens !== undefined && denial?.known === true) {
+      answerError(envelope, tokens, new NotAuthorizedError(`not authorized for ${envelope.behavior}: ${denial.message}`))
+    }
+  }
+
+  function acceptReply(waiting: PendingReply, envelope: Envelope): void {
+    const payload = parsePayload(envelope.payload)
+    if (waiting.from !== envelope.from.id || !payload.ok) {
+      counters.increment('messages.refused.unexpected-reply')
+      return
+    }
+    counters.increment('messages.accepted')
+    waiting.accept(payload.value)
+  }
+
+  async function dispatch(envelope: Envelope, verified: VerifiedEnvelope): Promise<void> {
+    try {
+      const reply = await run(envelope, verified)
+      counters.increment('messages.accepted')
+      if (reply !== SILENCE && envelope.replyTo !== '') await answer(envelope, verified.tokens, reply)
+    } catch (error) {
+      answerError(envelope, verified.tokens, asReportable(error, envelope.behavior))
+    }
+  }
+
+  async function run(envelope: Envelope, verified: VerifiedEnvelope): Promise<unknown> {
+    const registered = behaviors.get(envelope.behavior)
+    if (registered === undefined) throw new UnknownBehaviorError(`there is no behaviour ${envelope.behavior} here`)
+    const { behavior, handler } = registered
+    if (verified.isBroadcast && behavior.topic !== envelope.topic) return SILENCE
+    const payload = parsePayload(envelope.payload)
+    if (!payload.ok) throw new BadPayloadError(`the payload of ${envelope.behavior} is not JSON: ${payload.error.message}`)
+    const request = behavior.request.decode(payload.value)
+    if (!request.ok) throw new BadPayloadError(`bad request for ${envelope.behavior}: ${describeIssues(request.error)}`)
+    const expiry = new AbortController()
+    void clock
+      .sleep(millis(Math.max(0, verified.expiresAt - clock.now())), { signal: anySignal(lifetime.signal, expiry.signal) })
+      .then(() => expiry.abort())
+      .catch(() => undefined) // the handler ended first
+    try {
+      const reply = await handler(request.value, verified, { signal: anySignal(lifetime.signal, expiry.signal) })
+      return reply === SILENCE ? SILENCE : behavior.reply.encode(reply)
+    } finally {
+      expiry.abort()
+    }
+  }
+
+  /** The unknown error is logged here with an id; the caller learns only the id (never a stack). */
+  function asReportable(error: unknown, behavior: string): DmsError {
+    if (error instanceof DmsError && error.kind !== 'internal') return error
+    const id = randomHex(random, 6)
+    log.error('handler failed', { behavior, errorId: id, error: error instanceof Error ? error.stack : String(error) })
+    return new HandlerFailedError(`${behavior} failed; the node logged it as ${id}`)
+  }
+
+  function answerError(envelope: Envelope, tokens: readonly Token[], error: DmsError): void {
+    if (envelope.replyTo === '' || isBroadcast(envelope)) {
+      log.info('request failed', { behavior: envelope.behavior, error: error.message })
+      return
+    }
+    const { code, kind, message, details } = error
+    const payload = { OK: false, error: message, code, kind, message, details: { ...details } }
+    answer(envelope, tokens, payload).catch((failure: unknown) => {
+      log.debug('error reply not delivered', { behavior: envelope.behavior, error: errorMessage(failure) })
+    })
+  }
+
+  async function answer(request: Envelope, received: readonly Token[], payload: unknown): Promise<void> {
+    const sealed = await outbox.seal({
+      to: request.from,
+      behavior: request.replyTo,
+      payload: toPayload(payload),
+      expiresAt: request.expiresAt,
+      received
+    })
+    await outbox.post(sealed, { signal: lifetime.signal })
+  }
+
+  async function invoke<Request, Reply>(
+    to: Handle,
+    behavior: Behavior<Request, Reply>,
+    request: Request,
+    { timeout = DEFAULT_TIMEOUT, signal }: SendOptions = {}
+  ): Promise<Reply> {
+    const replyTo = `/dms/actor/replyto/${BigInt(`0x${randomHex(random, 8)}`)}`
+    const draft = { to, behavior: behavior.name, payload: toPayload(behavior.request.encode(request)), timeout, replyTo }
+    const done = new AbortController()
+    const abort = { signal: anySignal(signal, lifetime.signal, done.signal) }
+    const sealed = await outbox.seal(draft, abort)
+    const replied = new Promise<JsonValue>((accept) => pending.set(replyTo, { from: to.id, accept }))
+    const expired = clock.sleep(timeout, abort).then(() => {
+      throw new NoReplyError(`request timeout: no reply to ${behavior.name} from ${to.did} within ${timeout} ms`)
+    })
+    try {
+      const posted = outbox.post(sealed, abort).then(() => replied)
+      return decodeReply(behavior, await Promise.race([replied, posted, expired]))
+    } finally {
+      pending.delete(replyTo)
+      expired.catch(() => undefined) // the reply came first
+      done.abort()
+    }
+  }
+
+  function listenTo(topic: string): void {
+    if (subscriptions.has(topic)) return
+    const validate = (frame: Uint8Array): Verdict => judgeBroadcast(frame, topic, clock.now(), options.verifier)
+    const subscription = transport.subscribe(topic, (frame) => receive(frame, undefined), validate)
+    subscriptions.set(topic, subscription)
+    subscription.catch((error: unknown) => {
+      subscriptions.delete(topic)
+      log.error('cannot subscribe', { topic, error: errorMessage(error) })
+    })
+  }
+
+  const actor: Actor = {
+    handle,
+    key,
+    on(behavior, handler) {
+      if (behaviors.has(behavior.name)) throw new InboxTakenError(`${behavior.name} is served already`)
+      const registered = { behavior, handler } as Registered
+      behaviors.set(behavior.name, registered)
+      if (behavior.topic !== undefined) listenTo(behavior.topic)
+      return () => {
+        if (behaviors.get(behavior.name) === registered) behaviors.delete(behavior.name)
+      }
+    },
+    async send(to, behavior, request, sendOptions = {}) {
+      const sealed = await outbox.seal({ ...draftOf(behavior, request, sendOptions), to }, sendOptions)
+      await outbox.post(sealed, sendOptions)
+    },
+    invoke,
+    async broadcast(behavior, request, sendOptions = {}) {
+      if (behavior.topic === undefined) throw new BadPayloadError(`${behavior.name} has no topic to broadcast on`)
+      const draft = { ...draftOf(behavior, request, sendOptions), to: EMPTY_HANDLE, topic: behavior.topic }
+      await outbox.post(await outbox.seal(draft, sendOptions), sendOptions)
+    }
+  }
+
+  return {
+    actor,
+    open() {
+      stopListening = transport.listen(handle.inbox, receive)
+    },
+    async close() {
+      stopListening?.()
+      stopListening = undefined
+      for (const subscription of subscriptions.values()) await (await subscription)().catch(() => undefined) // already gone
+      subscriptions.clear()
+      const drained = new AbortController()
+      await Promise.race([
+        mailbox.idle(),
+        clock.sleep(DRAIN_TIME, { signal: drained.signal }).catch(() => undefined) // drained first
+      ])
+      drained.abort()
+      lifetime.abort()
+    }
+  }
+}
+
+function draftOf<Request>(behavior: Behavior<Request, unknown>, request: Request, { timeout, replyTo, inReplyTo }: SendOptions) {
+  return {
+    behavior: behavior.name,
+    payload: toPayload(behavior.request.encode(request)),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(inReplyTo === undefined ? {} : { received: inReplyTo.tokens })
+  }
+}
+
+function toPayload(value: unknown): Uint8Array {
+  return value === null || value === undefined ? new Uint8Array() : utf8(encodeGoJson(value))
+}
+
+function decodeReply<Reply>(behavior: Behavior<unknown, Reply> | Behavior<never, Reply>, payload: JsonValue): Reply {
+  const failure = errorOf(payload)
+  if (failure !== undefined) throw failure
+  const reply = behavior.reply.decode(payload)
+  if (!reply.ok) throw new BadPayloadError(`bad reply to ${behavior.name}: ${describeIssues(reply.error)}`)
+  return reply.value
+}
+
+const KINDS = new Set([
+  'invalid',
+  'unauthenticated',
+  'forbidden',
+  'not-found',
+  'conflict',
+  'exhausted',
+  'unavailable',
+  'timeout',
+  'cancelled',
+  'internal'
+])
+
+/** The error inside a reply, where it is one of ours: `{code, kind, message}`. */
+export function errorOf(payload: JsonValue): RemoteError | undefined {
+  if (!isJsonObject(payload)) return undefined
+  const { code, kind, message } = payload
+  if (typeof code !== 'string' || typeof kind !== 'string' || typeof message !== 'string' || !KINDS.has(kind)) return undefined
+  return new RemoteError(message, code, kind as RemoteError['kind'])
+}

@@ -1,0 +1,144 @@
+import {
+  decodeBase64,
+  encodeBase64,
+  encodeGoJson,
+  err,
+  fromUtf8,
+  type Issue,
+  isJsonObject,
+  type JsonValue,
+  ok,
+  parseJson,
+  type Result,
+  utf8
+} from '../base/index.ts'
+import { type Handle, handleToJson, isEmptyHandle, parseHandle } from './handle.ts'
+
+/** Largest envelope on the wire, in bytes of its JSON (B §5.3). */
+export const MAX_ENVELOPE_BYTES = 1_048_576
+
+const MAX_U64 = 2n ** 64n - 1n
+const EMPTY = new Uint8Array()
+
+/** A message before or after its journey (B §2.1). `payload` keeps the difference between `null` and empty. */
+export interface Envelope {
+  readonly to: Handle
+  readonly behavior: string
+  readonly from: Handle
+  readonly nonce: bigint
+  /** UNIX nanoseconds. */
+  readonly expiresAt: bigint
+  /** The behaviour that a reply invokes, `''` when none is wanted. */
+  readonly replyTo: string
+  /** The topic of a broadcast, else `''`. */
+  readonly topic: string
+  readonly payload: Uint8Array | null
+  /** The JSON text of the token list, as bytes; empty when there is none. */
+  readonly capabilities: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** Whether the envelope goes to everybody on a topic (B §2.1). */
+export function isBroadcast(envelope: Envelope): boolean {
+  return envelope.topic !== '' && isEmptyHandle(envelope.to)
+}
+
+/** The exact bytes under the signature: `dms:msg:` and the JSON without `sig` (B §2.2). */
+export function signedBytes(envelope: Envelope): Uint8Array {
+  return utf8(`dms:msg:${encodeGoJson(members({ ...envelope, signature: EMPTY }))}`)
+}
+
+/** The JSON text of an envelope, in the key order of B §2.1. */
+export function encodeEnvelope(envelope: Envelope): string {
+  return encodeGoJson(members(envelope))
+}
+
+function members(envelope: Envelope): object {
+  const { to, behavior, from, nonce, expiresAt, replyTo, topic, payload, capabilities, signature } = envelope
+  return {
+    to: handleToJson(to),
+    be: behavior,
+    from: handleToJson(from),
+    nonce,
+    opt: { exp: expiresAt, cont: replyTo === '' ? undefined : replyTo, topic: topic === '' ? undefined : topic },
+    msg: payload === null ? null : encodeBase64(payload),
+    cap: capabilities.length === 0 ? undefined : encodeBase64(capabilities),
+    sig: signature.length === 0 ? undefined : encodeBase64(signature)
+  }
+}
+
+/**
+ * Reads an envelope from the wire.
+ *
+ * White space, member order and unknown members do not matter; the values must be such that they re-encode to what was
+ * signed: canonical base64 and base32, integers without loss (B §2.2).
+ */
+export function decodeEnvelope(frame: Uint8Array | string): Result<Envelope, Issue> {
+  const size = typeof frame === 'string' ? Buffer.byteLength(frame) : frame.byteLength
+  if (size > MAX_ENVELOPE_BYTES) return err({ path: '', message: `${size} bytes are more than ${MAX_ENVELOPE_BYTES}` })
+  const json = parseJson(typeof frame === 'string' ? frame : fromUtf8(frame))
+  return json.ok ? parseEnvelope(json.value) : json
+}
+
+/** Like {@link decodeEnvelope}, for JSON that is parsed already. */
+export function parseEnvelope(value: JsonValue): Result<Envelope, Issue> {
+  if (!isJsonObject(value)) return err({ path: '', message: 'an envelope must be an object' })
+  const to = parseHandle(value['to'])
+  if (!to.ok) return within('to', to.error)
+  const from = parseHandle(value['from'])
+  if (!from.ok) return within('from', from.error)
+  const options = value['opt']
+  if (!isJsonObject(options)) return err({ path: 'opt', message: 'must be an object' })
+  const parts = {
+    behavior: text(value['be'], 512),
+    nonce: unsigned(value['nonce']),
+    expiresAt: unsigned(options['exp']),
+    replyTo: text(options['cont'], 512),
+    topic: text(options['topic'], 256),
+    payload: value['msg'] === null ? null : binary(value['msg']),
+    capabilities: binary(value['cap']),
+    signature: binary(value['sig'])
+  }
+  const { behavior, nonce, expiresAt, replyTo, topic, payload, capabilities, signature } = parts
+  if (behavior === undefined) return err({ path: 'be', message: 'must be a behaviour path of at most 512 characters' })
+  if (nonce === undefined) return err({ path: 'nonce', message: 'must be an unsigned 64-bit integer' })
+  if (expiresAt === undefined) return err({ path: 'opt.exp', message: 'must be an unsigned 64-bit integer' })
+  if (replyTo === undefined) return err({ path: 'opt.cont', message: 'must be a behaviour path of at most 512 characters' })
+  if (topic === undefined) return err({ path: 'opt.topic', message: 'must be a topic of at most 256 characters' })
+  if (payload === undefined) return err({ path: 'msg', message: 'must be canonical base64' })
+  if (capabilities === undefined) return err({ path: 'cap', message: 'must be canonical base64' })
+  if (signature === undefined) return err({ path: 'sig', message: 'must be canonical base64' })
+  return ok({
+    to: to.value,
+    behavior,
+    from: from.value,
+    nonce,
+    expiresAt,
+    replyTo,
+    topic,
+    payload,
+    capabilities,
+    signature
+  })
+}
+
+function within(path: string, issue: Issue): Result<never, Issue> {
+  return err({ path: issue.path === '' ? path : `${path}.${issue.path}`, message: issue.message })
+}
+
+function text(value: JsonValue | undefined, limit: number): string | undefined {
+  if (value === undefined || value === null) return ''
+  return typeof value === 'string' && value.length <= limit ? value : undefined
+}
+
+function unsigned(value: JsonValue | undefined): bigint | undefined {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value)
+  return typeof value === 'bigint' && value >= 0n && value <= MAX_U64 ? value : undefined
+}
+
+function binary(value: JsonValue | undefined): Uint8Array | undefined {
+  if (value === undefined || value === null) return EMPTY
+  if (typeof value !== 'string') return undefined
+  const data = decodeBase64(value)
+  return data.ok ? data.value : undefined
+}

@@ -1,0 +1,99 @@
+import { type AbortOptions, type Clock, type Millis, millis, seconds, toNanos, utf8 } from '../base/index.ts'
+import { type KeyPair, parseActorId, parseDid } from '../identity/index.ts'
+import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
+import { type Envelope, encodeEnvelope, signedBytes } from './envelope.ts'
+import { BadEnvelopeError } from './errors.ts'
+import { EMPTY_HANDLE, type Handle } from './handle.ts'
+import type { MessageTransport } from './transport.ts'
+
+/** Life of a message when nobody says otherwise (B §2.1). */
+export const DEFAULT_TIMEOUT = seconds(30)
+
+/** A message before it is sealed. */
+export interface Draft {
+  readonly to: Handle
+  readonly behavior: string
+  readonly payload: Uint8Array
+  readonly timeout?: Millis
+  /** UNIX nanoseconds; replies keep the expiry of their request. */
+  readonly expiresAt?: bigint
+  readonly replyTo?: string
+  readonly topic?: string
+  /** Tokens of the request that this message answers. */
+  readonly received?: readonly Token[]
+}
+
+/** Seals and sends the messages of one actor. */
+export interface Outbox {
+  /** Tokens attached, nonce set, signed with the actor's key (B §3.4). */
+  seal(draft: Draft, options?: AbortOptions): Promise<Envelope>
+  post(envelope: Envelope, options?: AbortOptions): Promise<void>
+}
+
+/** What an outbox is made of. */
+export interface OutboxOptions {
+  readonly handle: Handle
+  readonly key: KeyPair
+  readonly context: CapabilityContext
+  readonly transport: MessageTransport
+  readonly clock: Clock
+  readonly nextNonce: () => bigint
+}
+
+/** Creates the outbox of an actor. */
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { handle, key, transport, clock, nextNonce } = options
+  return {
+    async seal(draft, abort) {
+      const expiresAt = draft.expiresAt ?? toNanos(millis(clock.now() + (draft.timeout ?? DEFAULT_TIMEOUT)))
+      const tokens = await presentTokens(options, { ...draft, expiresAt }, abort)
+      const unsigned: Envelope = {
+        to: draft.topic === undefined ? draft.to : EMPTY_HANDLE,
+        behavior: draft.behavior,
+        from: handle,
+        nonce: nextNonce(),
+        expiresAt,
+        replyTo: draft.replyTo ?? '',
+        topic: draft.topic ?? '',
+        payload: draft.payload,
+        capabilities: tokens.length === 0 ? new Uint8Array() : utf8(encodeTokenList(tokens)),
+        signature: new Uint8Array()
+      }
+      return { ...unsigned, signature: await key.sign(signedBytes(unsigned), abort) }
+    },
+    async post(envelope, abort) {
+      const frame = utf8(encodeEnvelope(envelope))
+      if (envelope.topic !== '') await transport.publish(envelope.topic, frame)
+      else await transport.send(envelope.to.host, envelope.to.inbox, frame, abort)
+    }
+  }
+}
+
+async function presentTokens(
+  { handle, key, context, clock }: OutboxOptions,
+  draft: Draft & { readonly expiresAt: bigint },
+  abort?: AbortOptions
+): Promise<readonly Token[]> {
+  const now = clock.now()
+  const { behavior, expiresAt, topic, to } = draft
+  if (topic !== undefined) {
+    return context.presentBroadcast({ subject: key.actorId, topic, expiresAt, capabilities: [behavior], now }, abort)
+  }
+  if (to.id === handle.id) return []
+  const target = parseDid(to.did)
+  const audience = parseActorId(to.id)
+  if (!target.ok || !audience.ok) throw new BadEnvelopeError(`the destination ${to.did} has no usable did and id`)
+  return context.present(
+    {
+      target: target.value,
+      subject: key.actorId,
+      audience: audience.value,
+      expiresAt,
+      invoke: [behavior],
+      now,
+      ...(draft.replyTo === undefined || draft.replyTo === '' ? {} : { delegate: [draft.replyTo] }),
+      ...(draft.received === undefined ? {} : { received: draft.received })
+    },
+    abort
+  )
+}

@@ -1,0 +1,92 @@
+import type { Clock, Logger, Random } from '../base/index.ts'
+import { createVerifier, generateKeyPair, type KeyPair } from '../identity/index.ts'
+import type { CapabilityContext } from '../ucan/index.ts'
+import { type ActorCell, createActorCell } from './actor.ts'
+import { InboxTakenError } from './errors.ts'
+import { handleOf, ROOT_INBOX } from './handle.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import { createRelay } from './relay.ts'
+import { createReplayWindow } from './replay.ts'
+import type { MessageTransport } from './transport.ts'
+import type { ActorSystem, Counters } from './types.ts'
+
+/** What an actor system is made of. */
+export interface ActorSystemOptions {
+  /** The key of the node: its DID, its root actor and its libp2p host are the same key (B §1.1). */
+  readonly key: KeyPair
+  readonly context: CapabilityContext
+  readonly transport: MessageTransport
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly counters: Counters
+}
+
+/**
+ * Creates the actors of a node.
+ *
+ * Sealed envelopes in, checked behaviours run, sealed replies out: a handler sees only envelopes that passed `verifyFrame`.
+ */
+export function createActorSystem(options: ActorSystemOptions): ActorSystem {
+  const { key, context, transport, clock, random, log, counters } = options
+  const verifier = createVerifier()
+  const cells = new Map<string, ActorCell>()
+  const nextNonce = createNonces(clock)
+
+  function createCell(inbox: string, cellKey: KeyPair): ActorCell {
+    const handle = handleOf(cellKey, context.did, transport.peerId, inbox)
+    const outbox: Outbox = createOutbox({ handle, key: cellKey, context, transport, clock, nextNonce })
+    return createActorCell({
+      handle,
+      key: cellKey,
+      context,
+      transport,
+      clock,
+      random,
+      log: log.child({ inbox }),
+      counters,
+      outbox,
+      verifier,
+      replays: createReplayWindow()
+    })
+  }
+
+  const rootCell = createCell(ROOT_INBOX, key)
+  return {
+    name: 'actors',
+    root: rootCell.actor,
+    counters,
+    ...createRelay({ transport, clock, verifier, ownPeer: transport.peerId }),
+    async start() {
+      rootCell.open()
+    },
+    async stop() {
+      const all = [...cells.values(), rootCell]
+      cells.clear()
+      await Promise.all(all.map((cell) => cell.close()))
+    },
+    spawn(inbox, { key: given } = {}) {
+      if (inbox === ROOT_INBOX || cells.has(inbox)) throw new InboxTakenError(`an actor with inbox ${inbox} exists already`)
+      const cell = createCell(inbox, given ?? generateKeyPair(random))
+      cell.open()
+      cells.set(inbox, cell)
+      return cell.actor
+    },
+    async retire(actor) {
+      const cell = cells.get(actor.handle.inbox)
+      if (cell === undefined) return
+      cells.delete(actor.handle.inbox)
+      await cell.close()
+    }
+  }
+}
+
+/** One counter for all nonces of a process: UNIX nanoseconds at first, then one more each time (B §1.4). */
+function createNonces(clock: Clock): () => bigint {
+  let last = 0n
+  return () => {
+    const now = BigInt(Math.round(clock.now())) * 1_000_000n
+    last = now > last ? now : last + 1n
+    return last
+  }
+}

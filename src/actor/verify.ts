@@ -1,0 +1,183 @@
+import { err, fromNanos, fromUtf8, hours, type Millis, ok, parseJson, type Result, toNanos } from '../base/index.ts'
+import { type ActorId, didOfActorId, parseActorId } from '../identity/index.ts'
+import { type Authorization, type CapabilityContext, type Denial, parseTokenList, type Token } from '../ucan/index.ts'
+import type { VerifiedEnvelope } from './behavior.ts'
+import { decodeEnvelope, type Envelope, isBroadcast, signedBytes } from './envelope.ts'
+import type { Handle } from './handle.ts'
+import type { ReplayWindow } from './replay.ts'
+
+/**
+ * Longest accepted remaining life of a message.
+ *
+ * A day: longer than any deployment request, short enough that the replay window stays bounded (B §11.1, 1).
+ */
+export const MAX_LIFETIME = hours(24)
+
+/** Why a frame was refused; each is counted under this name. */
+export type RejectionReason =
+  | 'malformed'
+  | 'not-addressed-here'
+  | 'wrong-host'
+  | 'expired'
+  | 'expiry-too-far'
+  | 'replayed'
+  | 'bad-signature'
+  | 'bad-tokens'
+  | 'not-authorized'
+  | 'overloaded'
+  | 'wrong-topic'
+
+/** A refused frame. `envelope` and `denial` are there when the sender proved who it is. */
+export interface Rejection {
+  readonly reason: RejectionReason
+  readonly message: string
+  readonly envelope?: Envelope
+  readonly tokens?: readonly Token[]
+  readonly denial?: Denial
+}
+
+/** What verification needs to know of its surroundings. */
+export interface VerifyEnvironment {
+  readonly own: Handle
+  readonly ownId: ActorId
+  readonly context: CapabilityContext
+  readonly replays: ReplayWindow
+  readonly verifier: SignatureVerifier
+  /** The capabilities that a behaviour asks for; any one is enough. */
+  readonly capabilitiesOf: (behavior: string) => readonly string[]
+}
+
+/** Checks a signature by the key inside an actor id. */
+export interface SignatureVerifier {
+  verifyByActorId(id: ActorId, message: Uint8Array, signature: Uint8Array): boolean
+}
+
+/**
+ * Everything that must hold before a frame may have any effect, cheapest first: form, addressee, connection, expiry, replay,
+ * outer signature, then token chains (B §3.2, §11.1; A, W3–W4).
+ *
+ * @param peer - The authenticated peer id of the connection; `undefined` for broadcasts, which travel over others.
+ */
+export function verifyFrame(
+  frame: Uint8Array,
+  peer: string | undefined,
+  now: Millis,
+  environment: VerifyEnvironment
+): Result<{ readonly envelope: Envelope; readonly verified: VerifiedEnvelope }, Rejection> {
+  const decoded = decodeEnvelope(frame)
+  if (!decoded.ok) return err({ reason: 'malformed', message: decoded.error.message })
+  const envelope = decoded.value
+  const misplaced = checkPlace(envelope, peer, environment.own)
+  if (misplaced !== undefined) return err(misplaced)
+  const untimely = checkTime(envelope, now)
+  if (untimely !== undefined) return err(untimely)
+  if (environment.replays.has(envelope.from.id, envelope.nonce)) {
+    return err({ reason: 'replayed', message: `message ${envelope.nonce} was accepted before` })
+  }
+  if (!hasValidSignature(envelope, environment.verifier)) {
+    return err({ reason: 'bad-signature', message: 'the signature does not belong to the sender and the content' })
+  }
+  return authorizeEnvelope(envelope, now, environment)
+}
+
+function checkPlace(envelope: Envelope, peer: string | undefined, own: Handle): Rejection | undefined {
+  if (peer === undefined) {
+    return isBroadcast(envelope) ? undefined : { reason: 'not-addressed-here', message: 'not a broadcast' }
+  }
+  if (envelope.to.id !== own.id || own.id === '') {
+    return { reason: 'not-addressed-here', message: `addressed to ${envelope.to.id === '' ? 'nobody' : envelope.to.id}` }
+  }
+  if (envelope.from.host !== peer) {
+    return { reason: 'wrong-host', message: `claims host ${envelope.from.host}, came from ${peer}` }
+  }
+  return undefined
+}
+
+function checkTime(envelope: Envelope, now: Millis): Rejection | undefined {
+  const nowNanos = toNanos(now)
+  if (nowNanos > envelope.expiresAt) return { reason: 'expired', message: 'the message has expired' }
+  if (envelope.expiresAt > nowNanos + toNanos(MAX_LIFETIME)) {
+    return { reason: 'expiry-too-far', message: 'the message would stay valid for more than 24 hours' }
+  }
+  return undefined
+}
+
+/** Whether the envelope was signed with the key of `from.id` (B §2.3). */
+export function hasValidSignature(envelope: Envelope, verifier: SignatureVerifier): boolean {
+  const id = parseActorId(envelope.from.id)
+  return id.ok && verifier.verifyByActorId(id.value, signedBytes(envelope), envelope.signature)
+}
+
+function authorizeEnvelope(
+  envelope: Envelope,
+  now: Millis,
+  environment: VerifyEnvironment
+): Result<{ readonly envelope: Envelope; readonly verified: VerifiedEnvelope }, Rejection> {
+  const { own, replays } = environment
+  let authorization: Authorization | undefined
+  let tokens: readonly Token[] = []
+  if (envelope.from.id !== own.id || isBroadcast(envelope)) {
+    const parsed = parseCapabilities(envelope)
+    if (!parsed.ok) return err({ reason: 'bad-tokens', message: parsed.error })
+    tokens = parsed.value
+    const allowed = authorize(envelope, tokens, now, environment)
+    if (!allowed.ok) {
+      const { message } = allowed.error
+      return err({ reason: 'not-authorized', message, envelope, tokens, denial: allowed.error })
+    }
+    authorization = allowed.value
+  }
+  if (!replays.add(envelope.from.id, envelope.nonce, envelope.expiresAt, toNanos(now))) {
+    return err({ reason: 'overloaded', message: 'too many messages are remembered' })
+  }
+  return ok({ envelope, verified: seal(envelope, authorization, tokens) })
+}
+
+function parseCapabilities(envelope: Envelope): Result<readonly Token[], string> {
+  if (envelope.capabilities.length === 0) return ok([])
+  const list = parseTokenList(fromUtf8(envelope.capabilities))
+  return list.ok ? list : err(`${list.error.path} ${list.error.message}`.trim())
+}
+
+function authorize(
+  envelope: Envelope,
+  tokens: readonly Token[],
+  now: Millis,
+  { context, ownId, capabilitiesOf }: VerifyEnvironment
+): Result<Authorization, Denial> {
+  const subject = parseActorId(envelope.from.id)
+  const subjectDid = subject.ok ? didOfActorId(subject.value) : subject
+  const audience = didOfActorId(ownId)
+  if (!subjectDid.ok || !audience.ok) {
+    return err({ reason: 'wrong-subject', message: 'the sender has no usable key', known: false })
+  }
+  return context.authorize(
+    {
+      subject: subjectDid.value,
+      audience: audience.value,
+      capabilities: capabilitiesOf(envelope.behavior),
+      tokens,
+      ...(isBroadcast(envelope) ? { topic: envelope.topic } : {})
+    },
+    now
+  )
+}
+
+function seal(envelope: Envelope, authorization: Authorization | undefined, tokens: readonly Token[]): VerifiedEnvelope {
+  const { from, to, behavior, replyTo } = envelope
+  return {
+    from,
+    to,
+    behavior,
+    replyTo,
+    expiresAt: fromNanos(envelope.expiresAt),
+    isBroadcast: isBroadcast(envelope),
+    authorization,
+    tokens
+  } as VerifiedEnvelope
+}
+
+/** Reads a payload: missing and empty payloads are `null` (B §7). */
+export function parsePayload(payload: Uint8Array | null) {
+  return payload === null || payload.length === 0 ? ok(null) : parseJson(fromUtf8(payload))
+}

@@ -1,0 +1,180 @@
+import {
+  choice,
+  contractAddress,
+  duration,
+  hexNumber,
+  optionalPath,
+  path,
+  port,
+  providerList,
+  text,
+  textList,
+  toggle,
+  url,
+  type ValueType,
+  wholeNumber
+} from './value-types.ts'
+
+/** One key of the configuration file. */
+export interface Key<T> {
+  readonly type: ValueType<T>
+  readonly default: T
+  /** What the operator decides with it, for the reference page. */
+  readonly doc: string
+  readonly unit?: string
+  /** `none`: accepted, so that files of other versions work, but nothing reads it yet. */
+  readonly effect: 'full' | 'none'
+  /** A secret never appears in a message. */
+  readonly isSecret: boolean
+}
+
+/** Keys and sections by name. */
+export interface Section {
+  readonly [name: string]: Key<unknown> | Section
+}
+
+/** The values of a section. */
+export type ValuesOf<S> = S extends Key<infer T> ? T : { readonly [Name in keyof S]: ValuesOf<S[Name]> }
+
+/** The complete configuration, in the names of the file; paths are absolute. */
+export type Config = ValuesOf<typeof CONFIG_SCHEMA>
+
+interface KeyOptions {
+  readonly unit?: string
+  readonly isSecret?: boolean
+}
+
+function key<T>(type: ValueType<T>, fallback: NoInfer<T>, doc: string, { unit, isSecret = false }: KeyOptions = {}): Key<T> {
+  return { type, default: fallback, doc, effect: 'full', isSecret, ...(unit === undefined ? {} : { unit }) }
+}
+
+/** A key of a feature that does not exist yet. */
+function futureKey<T>(type: ValueType<T>, fallback: NoInfer<T>, doc: string, options?: KeyOptions): Key<T> {
+  return { ...key(type, fallback, doc, options), effect: 'none' }
+}
+
+const count = wholeNumber(0, 1_000_000)
+
+const paymentProvider = {
+  mode: futureKey(toggle, false, 'Whether this node validates payments for others.'),
+  ethereum_rpc_url: futureKey(url, 'https://ethereum-sepolia-rpc.publicnode.com', 'Ethereum node that is asked about payments.'),
+  ethereum_rpc_token: futureKey(text, '', 'Bearer token for that node.', { isSecret: true }),
+  ntx_contract_address: futureKey(contractAddress, '0xB37216b70a745129966E553cF8Ee2C51e1cB359A', 'Contract of the NTX token.'),
+  starting_block_scanning: futureKey(hexNumber, '0x8D7374', 'Block from which payments are looked for (older versions).'),
+  block_frost_api_url: futureKey(url, '', 'Blockfrost service that is asked about payments on Cardano.'),
+  block_frost_api_key: futureKey(text, '', 'Key for that service.', { isSecret: true }),
+  cardano_asset_name: futureKey(text, '', 'Asset name of the token on Cardano.'),
+  cardano_asset_policy_id: futureKey(text, '', 'Policy id of the token on Cardano.')
+}
+
+const general = {
+  env: futureKey(text, 'production', 'Name of the environment that this node belongs to.'),
+  user_dir: key(path, '~/.nunet', 'Directory of keys (`key/`) and capability files (`cap/`).'),
+  work_dir: key(path, '~/nunet', 'Directory of deployments, jobs, volumes and logs.'),
+  data_dir: key(path, '~/nunet/data', 'Directory of the database.'),
+  debug: key(toggle, false, 'Logs at level DEBUG whatever `observability.logging.level` says.'),
+  host_city: key(text, '', 'City of this machine, for placement rules; empty for unknown.'),
+  host_country: key(text, '', 'Country of this machine as two letters (`DE`); empty for unknown.'),
+  host_continent: key(text, '', 'Continent of this machine (`Europe`); empty for unknown.'),
+  port_available_range_from: key(wholeNumber(1, 65_535), 16_384, 'First port that jobs may get.'),
+  port_available_range_to: key(wholeNumber(1, 65_536), 65_536, 'End of the ports that jobs may get; not included itself.'),
+  storage_mode: futureKey(toggle, false, 'Whether this node serves GlusterFS volumes.'),
+  storage_ca_directory: futureKey(optionalPath, '~/.nunet/storage_ca_directory', 'Certificates of the GlusterFS server.'),
+  storage_bricks_dir: futureKey(optionalPath, '~/.nunet/storage_bricks_dir', 'Data of the GlusterFS server.'),
+  storage_glusterfs_hostname: futureKey(text, '', 'Name under which clients reach the GlusterFS server.'),
+  compute_gateway: futureKey(toggle, false, 'Whether this node offers resources of external providers.'),
+  providers: futureKey(providerList, [], 'External providers behind the gateway.'),
+  payment_provider: paymentProvider,
+  push_liveness_enabled: futureKey(toggle, true, 'Whether allocations send heartbeats (older versions).')
+}
+
+const BOOTSTRAP_PEERS: readonly string[] = [
+  '/dnsaddr/bootstrap.p2p.nunet.io/p2p/12D3KooWHzew9HTYzywFuvTHGK5Yzoz7qAhMfxagtCvhvjheoBQ3',
+  '/dnsaddr/bootstrap.p2p.nunet.io/p2p/12D3KooWJMtMN1mTNRfgMqUygT7eSXamVzc9ihpSjeairm9PebmB',
+  '/dnsaddr/bootstrap.p2p.nunet.io/p2p/12D3KooWKjSodxxi7UfRHzuk7eGgUF49MoPUCJvtva9K12TqDDsi'
+]
+
+const LISTEN_ADDRESSES: readonly string[] = ['/ip4/0.0.0.0/tcp/9000', '/ip4/0.0.0.0/udp/9000/quic-v1']
+
+const logging = {
+  level: key(choice(['DEBUG', 'INFO', 'WARN', 'ERROR']), 'INFO', 'Least level of the lines that are logged.'),
+  file: key(optionalPath, '~/nunet/logs/nunet-dms-logs.jsonl', 'Log file, one JSON object per line.'),
+  rotation: {
+    max_size_mb: key(wholeNumber(1, 100_000), 100, 'Size at which a new log file is begun.', { unit: 'MB' }),
+    max_backups: key(count, 3, 'Old log files that are kept; 0 keeps all.'),
+    max_age_days: key(count, 28, 'Age at which old log files are removed; 0 keeps them.', { unit: 'days' })
+  }
+}
+
+const elastic = {
+  url: futureKey(url, 'https://telemetry.nunet.io', 'Elasticsearch service that gets the log.'),
+  index: futureKey(text, 'nunet-dms', 'Index of the log lines.'),
+  flush_interval: futureKey(wholeNumber(1, 86_400), 5, 'How often lines are sent.', { unit: 'seconds' }),
+  enabled: futureKey(toggle, false, 'Whether the log is sent to Elasticsearch.'),
+  api_key: futureKey(text, '', 'Key for Elasticsearch.', { isSecret: true }),
+  insecure_skip_verify: futureKey(toggle, false, 'Whether certificates of Elasticsearch are not checked.')
+}
+
+const otel = {
+  enabled: futureKey(toggle, false, 'Whether metrics are sent by OpenTelemetry.'),
+  endpoint: futureKey(text, '', 'Collector of the metrics, `host:port`.'),
+  insecure: futureKey(toggle, true, 'Whether the collector is spoken to without TLS.')
+}
+
+/** Every key that the configuration file may hold: names, types, defaults and meaning (D §3.2). The operator's interface. */
+export const CONFIG_SCHEMA = {
+  general,
+  rest: {
+    addr: key(text, '127.0.0.1', 'Address on which the REST interface listens, and on which commands look for it.'),
+    port: key(port, 9999, 'Port of the REST interface.')
+  },
+  profiler: {
+    enabled: futureKey(toggle, true, 'Whether the profiler listens.'),
+    addr: futureKey(text, '127.0.0.1', 'Address of the profiler.'),
+    port: futureKey(port, 6060, 'Port of the profiler.')
+  },
+  p2p: {
+    listen_address: key(textList, LISTEN_ADDRESSES, 'Multiaddresses on which other nodes reach this one.'),
+    bootstrap_peers: key(
+      textList,
+      BOOTSTRAP_PEERS,
+      'Nodes that are asked for other nodes; `BOOTSTRAP_PEERS` in the environment replaces them.'
+    ),
+    memory: futureKey(wholeNumber(1, 1_048_576), 1024, 'Most memory of the network part.', { unit: 'MB' }),
+    fd: futureKey(wholeNumber(1, 1_048_576), 512, 'Most file descriptors of the network part.')
+  },
+  job: {
+    allow_privileged_docker: key(toggle, false, 'Whether jobs may ask for privileged containers. They own the machine then.'),
+    require_contracts_for_deployment: futureKey(toggle, false, 'Whether only ensembles with valid contracts get bids.')
+  },
+  observability: { logging, elastic, otel },
+  apm: {
+    server_url: futureKey(url, 'https://apm.telemetry.nunet.io', 'Service that gets traces.'),
+    service_name: futureKey(text, 'nunet-dms', 'Name of this service in traces.'),
+    environment: futureKey(text, 'production', 'Environment in traces.'),
+    api_key: futureKey(text, '', 'Key for that service.', { isSecret: true }),
+    secret_token: futureKey(text, '', 'Token for that service.', { isSecret: true })
+  },
+  coinmarketcap: {
+    api_key: futureKey(text, '', 'Key for prices of CoinMarketCap.', { isSecret: true }),
+    base_url: futureKey(url, '', 'Service; empty for `https://pro-api.coinmarketcap.com/v2`.'),
+    endpoint_path: futureKey(text, '', 'Path of the conversion; empty for `/tools/price-conversion`.'),
+    cache_ttl: futureKey(duration, '', 'How long a price is reused.'),
+    quote_ttl: futureKey(duration, '', 'How long a quote holds; empty for 2m.')
+  }
+}
+
+/** Flat keys of older files and the keys that they mean now; accepted everywhere a key is (D §3.2, E §2.7). */
+export const DEPRECATED_KEYS: Readonly<Record<string, string>> = {
+  'observability.log_level': 'observability.logging.level',
+  'observability.log_file': 'observability.logging.file',
+  'observability.max_size': 'observability.logging.rotation.max_size_mb',
+  'observability.max_backups': 'observability.logging.rotation.max_backups',
+  'observability.max_age': 'observability.logging.rotation.max_age_days',
+  'observability.elasticsearch_url': 'observability.elastic.url',
+  'observability.elasticsearch_index': 'observability.elastic.index',
+  'observability.flush_interval': 'observability.elastic.flush_interval',
+  'observability.elasticsearch_enabled': 'observability.elastic.enabled',
+  'observability.elasticsearch_api_key': 'observability.elastic.api_key',
+  'observability.insecure_skip_verify': 'observability.elastic.insecure_skip_verify'
+}

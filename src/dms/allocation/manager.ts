@@ -1,0 +1,276 @@
+import {
+  type Clock,
+  decodeBase64,
+  encodeBase64,
+  errorMessage,
+  hours,
+  type JsonValue,
+  type Logger,
+  millis,
+  minutes,
+  type Random,
+  seconds,
+  type Service,
+  toNanos
+} from '../../base/index.ts'
+import { type Actor, type ActorSystem, didOfHandle, type Handle } from '../../actor/index.ts'
+import type { KeyValueStore } from '../../db/index.ts'
+import type { Executor } from '../../executor/index.ts'
+import { generateKeyPair, importKeyPair, type KeyPair } from '../../identity/index.ts'
+import { allocationStart, allocationStatus, DONE, taskTermination } from '../../protocol/index.ts'
+import type { CapabilityContext } from '../../ucan/index.ts'
+import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
+import type { Amount, ResourceLedger } from '../resources/index.ts'
+import { BrokenRecordError, NotYoursError, StartFailedError, UnknownAllocationError } from './errors.ts'
+import { type AllocationRecord, allocationRecordCodec } from './record.ts'
+import { type AllocationRunner, createAllocationRunner } from './runner.ts'
+import { eraseTime, START_PATIENCE, statusText } from './state.ts'
+
+/** What is asked for when an allocation is made. */
+export interface AllocationRequest {
+  readonly id: string
+  readonly ensembleId: string
+  readonly nodeId: string
+  readonly owner: string
+  readonly orchestrator: Handle
+  readonly type: 'task' | 'service'
+  readonly executor: string
+  readonly params: JsonValue
+  readonly amount: Amount
+}
+
+/** The allocations that run on this machine. */
+export interface Allocations extends Service {
+  /** Creates allocation actors for committed resources; what exists already is returned as it is. */
+  allocate(requests: readonly AllocationRequest[]): Promise<ReadonlyMap<string, Handle>>
+  /** Ends an allocation and forgets it; unknown ids are ignored. Errors: `ALLOCATION_NOT_YOURS`. */
+  discard(id: string, owner: string): Promise<void>
+  /** A piece of the output. Errors: `ALLOCATION_UNKNOWN`, `ALLOCATION_NOT_YOURS`. */
+  readOutput(id: string, owner: string, stream: StreamName, offset: number, maxBytes: number): Promise<OutputPiece & { readonly eof: boolean }>
+  /** All allocations of this node. */
+  list(): readonly AllocationRecord[]
+}
+
+/** What the allocations need. */
+export interface AllocationsOptions {
+  readonly store: KeyValueStore
+  readonly actors: ActorSystem
+  readonly context: CapabilityContext
+  readonly nodeKey: KeyPair
+  readonly ledger: ResourceLedger
+  readonly executors: ReadonlyMap<string, Executor>
+  readonly output: JobOutput
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly allowPrivileged: boolean
+}
+
+/** Life of the grants to orchestrators, and when they are renewed: at half of it, until the allocation is gone (C §15.3, 7). */
+const GRANT_LIFE = hours(1)
+const GRANT_RENEWAL = minutes(30)
+
+/** How often lapsed allocations are looked for. */
+const SWEEP_INTERVAL = seconds(30)
+
+/** Output that travels with the termination note; the rest is fetched in pieces. */
+const NOTE_OUTPUT_BYTES = 16_384
+
+interface Live {
+  readonly actor: Actor
+  readonly runner: AllocationRunner
+  revokeGrants: readonly (() => void)[]
+}
+
+/** Creates the provider's allocations over the collection `allocations`. */
+export function createAllocations(options: AllocationsOptions): Allocations {
+  const { store, actors, context, nodeKey, ledger, executors, output, clock, random } = options
+  const log = options.log.child({ logger: 'allocation' })
+  const records = store.collection('allocations', allocationRecordCodec)
+  const live = new Map<string, Live>()
+  const lifetime = new AbortController()
+
+  async function revive(record: AllocationRecord): Promise<Live> {
+    const actor = actors.spawn(record.id, { key: unsealKey(nodeKey, record.sealedKey) })
+    const runner = createAllocationRunner({
+      record,
+      executor: executors.get(record.executor),
+      output,
+      clock,
+      log,
+      allowPrivileged: options.allowPrivileged,
+      lifetime: lifetime.signal,
+      save: (changed) => store.transaction([records.put(changed.id, changed)]),
+      free: (id) => ledger.release(id),
+      report: (changed) => report(actor, changed),
+      erase
+    })
+    const entry: Live = { actor, runner, revokeGrants: [] }
+    live.set(record.id, entry)
+    serve(entry)
+    await renewGrants(entry)
+    return entry
+  }
+
+  function serve({ actor, runner }: Live): void {
+    actor.on(allocationStart, async () => {
+      await runner.handle({ type: 'start' })
+      const state = await runner.started()
+      const neverRan = state.phase === 'ended' && state.startedAt === undefined
+      if (neverRan) throw new StartFailedError(`${runner.record.id} did not start: ${state.error}`)
+      return DONE
+    })
+    actor.on(allocationStatus, async () => describe(runner.record))
+  }
+
+  async function report(actor: Actor, record: AllocationRecord): Promise<void> {
+    const { state } = record
+    if (state.phase !== 'ended') return
+    const directory = await output.prepare(record.id)
+    const note = {
+      allocationId: record.id,
+      status: state.status,
+      error: { message: state.error, exitCode: state.exitCode ?? 0, killed: state.killed },
+      stdout: (await output.read(directory, 'stdout', 0, NOTE_OUTPUT_BYTES)).data,
+      stderr: (await output.read(directory, 'stderr', 0, NOTE_OUTPUT_BYTES)).data
+    }
+    await actor.invoke(record.orchestrator, taskTermination, note, { timeout: seconds(10), signal: lifetime.signal })
+  }
+
+  async function erase(record: AllocationRecord): Promise<void> {
+    const entry = live.get(record.id)
+    const run = (await executors.get(record.executor)?.list())?.find(({ id }) => id === record.id)
+    if (run !== undefined) await executors.get(record.executor)?.remove(run.handle)
+    await ledger.release(record.id)
+    await output.remove(output.directory(record.id))
+    await store.transaction([records.delete(record.id)])
+    live.delete(record.id)
+    if (entry === undefined) return
+    for (const revoke of entry.revokeGrants) revoke()
+    await actors.retire(entry.actor)
+  }
+
+  async function renewGrants(entry: Live): Promise<void> {
+    const { owner, ensembleId } = entry.runner.record
+    const expiresAt = toNanos(millis(clock.now() + GRANT_LIFE))
+    const actorDid = didOfHandle(entry.actor.handle)
+    const nodeDid = didOfHandle(actors.root.handle)
+    if (!actorDid.ok || !nodeDid.ok) return
+    const fresh = [
+      await context.grantHere({ subject: owner, audience: actorDid.value, capabilities: ['/dms/allocation', '/dms/actor/healthcheck'], expiresAt }),
+      await context.grantHere({ subject: owner, audience: nodeDid.value, capabilities: [`/dms/ensemble/${ensembleId}`], expiresAt })
+    ]
+    for (const revoke of entry.revokeGrants) revoke()
+    entry.revokeGrants = fresh
+  }
+
+  async function keepHouse(): Promise<void> {
+    let renewAt = millis(clock.now() + GRANT_RENEWAL)
+    for (;;) {
+      await clock.sleep(SWEEP_INTERVAL, { signal: lifetime.signal })
+      const now = clock.now()
+      for (const entry of live.values()) await lapse(entry, now)
+      if (now < renewAt) continue
+      renewAt = millis(now + GRANT_RENEWAL)
+      for (const entry of live.values()) await renewGrants(entry)
+    }
+  }
+
+  async function lapse({ runner }: Live, now: number): Promise<void> {
+    const { state, createdAt } = runner.record
+    const eraseAt = eraseTime(state)
+    if (eraseAt !== undefined && now >= eraseAt) await runner.handle({ type: 'discard' })
+    if (state.phase === 'pending' && now >= createdAt + START_PATIENCE) await runner.handle({ type: 'abandoned' })
+  }
+
+  /** Removes workloads of this node that no record knows: left by a crash between start and write, or by a lost database. */
+  async function sweepOrphans(): Promise<void> {
+    for (const executor of executors.values()) {
+      try {
+        for (const { id, handle } of await executor.list()) {
+          if (live.has(id)) continue
+          log.warn('removing a workload that belongs to nobody', { allocationID: id })
+          await executor.remove(handle)
+        }
+      } catch (error) {
+        log.info('executor cannot be swept now', { executor: executor.kind, error: errorMessage(error) })
+      }
+    }
+  }
+
+  function owned(id: string, owner: string): Live {
+    const entry = live.get(id)
+    if (entry === undefined) throw new UnknownAllocationError(`allocation not found: ${id}`)
+    if (entry.runner.record.owner !== owner) throw new NotYoursError(`${id} belongs to somebody else`)
+    return entry
+  }
+
+  async function create(request: AllocationRequest): Promise<Live> {
+    const existing = live.get(request.id)
+    if (existing !== undefined) return owned(request.id, request.owner)
+    await ledger.allocate(request.id, request.owner)
+    const key = generateKeyPair(random)
+    const record: AllocationRecord = {
+      ...request,
+      sealedKey: encodeBase64(nodeKey.seal(key.exportPrivate())),
+      createdAt: clock.now(),
+      state: { phase: 'pending' }
+    }
+    await store.transaction([records.put(record.id, record)])
+    return revive(record)
+  }
+
+  return {
+    name: 'allocations',
+    async start() {
+      const stored: AllocationRecord[] = []
+      for await (const [, record] of records.list()) stored.push(record)
+      for (const record of stored) await revive(record)
+      await sweepOrphans()
+      for (const { runner } of live.values()) await runner.handle({ type: 'restarted' })
+      keepHouse().catch((error: unknown) => {
+        if (!lifetime.signal.aborted) log.error('housekeeping ended', { error: errorMessage(error) })
+      })
+    },
+    async stop() {
+      lifetime.abort()
+      await Promise.all([...live.values()].map(({ actor }) => actors.retire(actor)))
+      live.clear()
+    },
+    async allocate(requests) {
+      const handles = new Map<string, Handle>()
+      for (const request of requests) handles.set(request.id, (await create(request)).actor.handle)
+      return handles
+    },
+    async discard(id, owner) {
+      if (!live.has(id)) {
+        if (ledger.commitments().get(id)?.owner === owner) await ledger.release(id)
+        return
+      }
+      const { runner } = owned(id, owner)
+      await runner.handle({ type: 'discard' })
+    },
+    async readOutput(id, owner, stream, offset, maxBytes) {
+      const { runner } = owned(id, owner)
+      const piece = await output.read(output.directory(id), stream, offset, maxBytes)
+      const hasEnded = runner.record.state.phase === 'ended'
+      return { ...piece, eof: hasEnded && offset + piece.data.length >= piece.total }
+    },
+    list: () => [...live.values()].map(({ runner }) => runner.record)
+  }
+}
+
+function describe({ state }: AllocationRecord) {
+  const iso = (instant: number): string => new Date(instant).toISOString()
+  const startedAt = 'startedAt' in state && state.startedAt !== undefined ? { startedAt: iso(state.startedAt) } : {}
+  if (state.phase !== 'ended') return { status: statusText(state), error: '', ...startedAt }
+  const exitCode = state.exitCode === undefined ? {} : { exitCode: state.exitCode }
+  return { status: state.status, error: state.error, ...exitCode, ...startedAt, endedAt: iso(state.endedAt) }
+}
+
+function unsealKey(nodeKey: KeyPair, sealed: string): KeyPair {
+  const data = decodeBase64(sealed)
+  const key = data.ok ? importKeyPair(nodeKey.unseal(data.value)) : data
+  if (!key.ok) throw new BrokenRecordError('the key of a stored allocation cannot be read')
+  return key.value
+}

@@ -1,0 +1,60 @@
+import { type Clock, type Millis, millis, minutes, seconds } from '../../base/index.ts'
+import type { ResourceLedger } from '../resources/index.ts'
+import type { BidItem } from './answer.ts'
+
+/** How long a provider honours a bid (C §8.16). */
+export const BID_LIFETIME = minutes(5)
+
+/**
+ * How long a bid keeps its resources from others.
+ *
+ * Orchestrators collect bids for 5 s and then commit; a loser's resources must not stay blocked for the life of the bid.
+ */
+const HOLD_TIME = seconds(20)
+
+/** Bids remembered at most; more are not made. */
+const MAX_BIDS = 1000
+
+/** A bid that was made. */
+export interface LiveBid {
+  /** The DID that asked. */
+  readonly asker: string
+  readonly item: BidItem
+  readonly expiresAt: Millis
+}
+
+/** The bids that this provider has made and still honours; in memory, a restart forgets them. */
+export interface Bids {
+  /** Records a bid and holds its resources; false when they are gone or too many bids are out. */
+  make(ensembleId: string, bid: Omit<LiveBid, 'expiresAt'>): boolean
+  find(ensembleId: string, nodeId: string): LiveBid | undefined
+  /** Lets go of what a bid holds, once its commit takes over. */
+  unhold(ensembleId: string, nodeId: string): void
+}
+
+/** Creates an empty record of bids. */
+export function createBids({ clock, ledger }: { readonly clock: Clock; readonly ledger: ResourceLedger }): Bids {
+  const bids = new Map<string, LiveBid>()
+  const keyOf = (ensembleId: string, nodeId: string): string => `${ensembleId}/${nodeId}`
+
+  function sweep(): void {
+    const now = clock.now()
+    for (const [key, { expiresAt }] of bids) if (expiresAt < now) bids.delete(key)
+  }
+
+  return {
+    make(ensembleId, bid) {
+      sweep()
+      const key = keyOf(ensembleId, bid.item.nodeId)
+      if (bids.size >= MAX_BIDS && !bids.has(key)) return false
+      if (!ledger.hold(key, bid.item.amount, millis(clock.now() + HOLD_TIME))) return false
+      bids.set(key, { ...bid, expiresAt: millis(clock.now() + BID_LIFETIME) })
+      return true
+    },
+    find(ensembleId, nodeId) {
+      sweep()
+      return bids.get(keyOf(ensembleId, nodeId))
+    },
+    unhold: (ensembleId, nodeId) => ledger.unhold(keyOf(ensembleId, nodeId))
+  }
+}

@@ -1,0 +1,37 @@
+import { isJsonObject } from '../../base/index.ts'
+import type { EnsembleAllocation, EnsembleConfig } from '../../protocol/index.ts'
+import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
+
+/** Derives from an ensemble what its orchestrator needs. */
+export function toBlueprint(ensemble: EnsembleConfig): Blueprint {
+  const allocations = new Map<string, BlueprintAllocation>()
+  const nodes: BlueprintNode[] = []
+  for (const [node, { allocations: names, location, peer }] of ensemble.nodes) {
+    nodes.push({ name: node, peer: peer ?? '', place: location, allocations: names })
+    for (const name of names) {
+      const allocation = ensemble.allocations.get(name)
+      if (allocation !== undefined) allocations.set(name, toAllocation(name, node, allocation))
+    }
+  }
+  return { nodes, allocations, excludedPeers: ensemble.excludePeers }
+}
+
+function toAllocation(name: string, node: string, allocation: EnsembleAllocation): BlueprintAllocation {
+  const { type, executor, resources, execution, dependsOn, dnsName } = allocation
+  const { cpu, ram, disk } = resources
+  return {
+    name,
+    node,
+    type,
+    executor,
+    params: execution.params,
+    cpuCores: cpu.cores,
+    clockHz: cpu.clockHz ?? 0,
+    architecture: cpu.architecture ?? '',
+    memory: ram.size,
+    disk: disk.size,
+    privileged: isJsonObject(execution.params) && execution.params['privileged'] === true,
+    dependsOn,
+    dnsName
+  }
+}

@@ -1,0 +1,37 @@
+import { DmsError } from '../../base/index.ts'
+
+/** There is no such deployment on this node. */
+export class UnknownDeploymentError extends DmsError {
+  readonly code = 'DEPLOYMENT_UNKNOWN'
+  readonly kind = 'not-found'
+}
+
+/** The deployment has ended already. */
+export class NotRunningError extends DmsError {
+  readonly code = 'DEPLOYMENT_NOT_RUNNING'
+  readonly kind = 'conflict'
+}
+
+/** The message leaves the deployment less than the least time (C §8.2). */
+export class TooShortError extends DmsError {
+  readonly code = 'DEPLOYMENT_TOO_SHORT'
+  readonly kind = 'invalid'
+}
+
+/** The ensemble is not one that can be deployed. */
+export class BadEnsembleError extends DmsError {
+  readonly code = 'DEPLOYMENT_BAD_ENSEMBLE'
+  readonly kind = 'invalid'
+}
+
+/** A provider said no. */
+export class RefusedError extends DmsError {
+  readonly code = 'DEPLOYMENT_REFUSED'
+  readonly kind = 'conflict'
+}
+
+/** A stored deployment cannot be used. */
+export class BrokenDeploymentError extends DmsError {
+  readonly code = 'DEPLOYMENT_BROKEN_RECORD'
+  readonly kind = 'internal'
+}

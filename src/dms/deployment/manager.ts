@@ -1,0 +1,319 @@
+import { createHash } from 'node:crypto'
+import {
+  type Clock,
+  decodeBase64,
+  describeIssues,
+  encodeBase64,
+  errorMessage,
+  hours,
+  isJsonObject,
+  type JsonValue,
+  type Logger,
+  type Millis,
+  millis,
+  minutes,
+  type Random,
+  randomHex,
+  seconds,
+  type Service,
+  toNanos
+} from '../../base/index.ts'
+import { type Actor, type ActorSystem, didOfHandle, handleToJson } from '../../actor/index.ts'
+import type { KeyValueStore } from '../../db/index.ts'
+import { generateKeyPair, importKeyPair, type KeyPair } from '../../identity/index.ts'
+import { checkSupported, decodeEnsemble, DONE, type EnsembleConfig, taskTermination } from '../../protocol/index.ts'
+import type { CapabilityContext } from '../../ucan/index.ts'
+import type { JobOutput, StreamName } from '../output.ts'
+import { toBlueprint } from './blueprint.ts'
+import { saveOutput } from './collect-output.ts'
+import { BadEnsembleError, BrokenDeploymentError, NotRunningError, TooShortError, UnknownDeploymentError } from './errors.ts'
+import { createOrchestrator, type Orchestrator } from './orchestrator.ts'
+import { hasEnded, type Plan } from './plan.ts'
+import { type DeploymentRecord, deploymentRecordCodec } from './record.ts'
+import { createDeploymentRunner, type DeploymentRunner } from './runner.ts'
+import { INITIAL } from './state.ts'
+
+/** A page of an allocation's output on the deployer's machine. */
+export interface OutputPage {
+  readonly directory: string
+  readonly stdout: { readonly data: Uint8Array; readonly next: number }
+  readonly stderr: { readonly data: Uint8Array; readonly next: number }
+  /** Whether nothing more will come. */
+  readonly isComplete: boolean
+  readonly status: string
+}
+
+/** The deployments of this node. */
+export interface Deployments extends Service {
+  /**
+   * Records a deployment and begins it; resolves with its id as soon as it is durable.
+   *
+   * @param expiresAt - Expiry of the request: bids are asked for until shortly before it.
+   * @throws TooShortError, BadEnsembleError
+   */
+  create(ensemble: JsonValue, expiresAt: Millis): Promise<string>
+  list(): readonly DeploymentRecord[]
+  /** Errors: `DEPLOYMENT_UNKNOWN`. */
+  get(id: string): DeploymentRecord
+  /** Errors: `DEPLOYMENT_UNKNOWN`, `DEPLOYMENT_NOT_RUNNING`. */
+  shutdown(id: string): Promise<void>
+  /** Fetches new output of an allocation and returns a page of it. */
+  output(id: string, key: string, from: Readonly<Record<StreamName, number>>, maxBytes: number, signal: AbortSignal): Promise<OutputPage>
+  /** The manifest of C §8.13. */
+  manifest(id: string): JsonValue
+}
+
+/** What the deployments need. */
+export interface DeploymentsOptions {
+  readonly store: KeyValueStore
+  readonly actors: ActorSystem
+  readonly context: CapabilityContext
+  readonly nodeKey: KeyPair
+  readonly output: JobOutput
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** Least remaining life of a deployment request, and what of it is kept for the last round (C §8.2). */
+const LEAST_TIME = seconds(59)
+const MARGIN = seconds(15)
+
+/** Clients measure the least time from their own clock, before the way here. */
+const TRAVEL_TOLERANCE = seconds(5)
+
+/** Life and renewal of what providers may tell their orchestrator. */
+const GRANT_LIFE = hours(1)
+const GRANT_RENEWAL = minutes(30)
+
+interface Live {
+  readonly runner: DeploymentRunner
+  readonly orchestrator: Orchestrator
+  readonly actor: Actor
+  revokeGrants: readonly (() => void)[]
+}
+
+/** Creates the orchestrators of a node over the collection `deployments`. */
+export function createDeployments(options: DeploymentsOptions): Deployments {
+  const { store, actors, context, nodeKey, output, clock, random } = options
+  const log = options.log.child({ logger: 'deployment' })
+  const records = store.collection('deployments', deploymentRecordCodec)
+  const ended = new Map<string, DeploymentRecord>()
+  const live = new Map<string, Live>()
+  const lifetime = new AbortController()
+
+  function revive(record: DeploymentRecord): Live {
+    const actor = actors.spawn(record.id, { key: unsealKey(nodeKey, record.sealedKey) })
+    const orchestrator = createOrchestrator({ ensembleId: record.id, actor, clock, log })
+    const runner = createDeploymentRunner({
+      record,
+      blueprint: toBlueprint(ensembleOf(record.ensemble)),
+      orchestrator,
+      output,
+      clock,
+      log,
+      lifetime: lifetime.signal,
+      save: (changed) => store.transaction([records.put(changed.id, changed)]),
+      admit: (plan) => admit(record.id, plan),
+      finish: () => finish(record.id)
+    })
+    const entry: Live = { runner, orchestrator, actor, revokeGrants: [] }
+    live.set(record.id, entry)
+    actor.on(taskTermination, async (note, envelope) => {
+      const { state } = runner.record
+      const plan = 'plan' in state ? state.plan : undefined
+      const [key, allocation] = Object.entries(plan?.allocations ?? {}).find(([, { id }]) => id === note.allocationId) ?? []
+      const isHome = allocation !== undefined && plan?.nodes[allocation.node]?.peer === envelope.from.host
+      if (key === undefined || !isHome) return DONE
+      const status = note.status === 'completed' ? 'completed' : 'failed'
+      const { message: error, exitCode } = note.error
+      await runner.handle({ type: 'allocation-ended', key, status, exitCode, error })
+      return DONE
+    })
+    return entry
+  }
+
+  /** Lets the providers of a plan report here. In memory: granted again after a restart and renewed at half of its life. */
+  async function admit(id: string, plan: Plan): Promise<void> {
+    const entry = live.get(id)
+    const audience = entry === undefined ? undefined : didOfHandle(entry.actor.handle)
+    if (entry === undefined || audience?.ok !== true) return
+    const expiresAt = toNanos(millis(clock.now() + GRANT_LIFE))
+    const subjects = [...new Set(Object.values(plan.nodes).map(({ handle }) => handle.did))]
+    const capabilities = ['/dms/orchestrator']
+    const fresh = await Promise.all(
+      subjects.map((subject) => context.grantHere({ subject, audience: audience.value, capabilities, expiresAt }))
+    )
+    for (const revoke of entry.revokeGrants) revoke()
+    entry.revokeGrants = fresh
+  }
+
+  async function finish(id: string): Promise<void> {
+    const entry = live.get(id)
+    if (entry === undefined) return
+    live.delete(id)
+    ended.set(id, entry.runner.record)
+    for (const revoke of entry.revokeGrants) revoke()
+    await actors.retire(entry.actor)
+  }
+
+  async function keepHouse(): Promise<void> {
+    for (;;) {
+      await clock.sleep(GRANT_RENEWAL, { signal: lifetime.signal })
+      for (const [id, { runner }] of live) if ('plan' in runner.record.state && runner.record.state.plan) await admit(id, runner.record.state.plan)
+    }
+  }
+
+  function find(id: string): DeploymentRecord {
+    const record = live.get(id)?.runner.record ?? ended.get(id)
+    if (record === undefined) throw new UnknownDeploymentError(`there is no deployment ${id} on this node`)
+    return record
+  }
+
+  return {
+    name: 'deployments',
+    async start() {
+      const unfinished: DeploymentRecord[] = []
+      for await (const [id, record] of records.list()) {
+        if (record.state.phase === 'ended') ended.set(id, record)
+        else unfinished.push(record)
+      }
+      for (const record of unfinished) revive(record)
+      for (const [id, { runner }] of live) {
+        const { state } = runner.record
+        if ('plan' in state && state.plan !== undefined) await admit(id, state.plan)
+        await runner.handle({ type: 'restarted' })
+      }
+      keepHouse().catch((error: unknown) => {
+        if (!lifetime.signal.aborted) log.error('housekeeping ended', { error: errorMessage(error) })
+      })
+    },
+    async stop() {
+      lifetime.abort()
+      await Promise.all([...live.values()].map(({ actor }) => actors.retire(actor)))
+      live.clear()
+    },
+    async create(ensemble, expiresAt) {
+      const now = clock.now()
+      if (expiresAt - now < LEAST_TIME - TRAVEL_TOLERANCE) {
+        throw new TooShortError(
+          `requested deployment time too short: the request lives ${Math.round((expiresAt - now) / 1000)} s, at least 60 s are needed (-t 60s)`
+        )
+      }
+      const config = ensembleOf(ensemble)
+      const unsupported = checkSupported(config)
+      if (unsupported.length > 0) throw new BadEnsembleError(`this ensemble cannot run yet: ${describeIssues(unsupported)}`)
+      const key = generateKeyPair(random)
+      const record: DeploymentRecord = {
+        id: newEnsembleId(actors.root.handle.host, random),
+        createdAt: now,
+        updatedAt: now,
+        deadline: millis(expiresAt - MARGIN),
+        ensemble,
+        metadata: Object.fromEntries(config.metadata),
+        sealedKey: encodeBase64(nodeKey.seal(key.exportPrivate())),
+        state: INITIAL,
+        journal: []
+      }
+      await store.transaction([records.put(record.id, record)])
+      await revive(record).runner.handle({ type: 'created' })
+      return record.id
+    },
+    list: () => [...[...live.values()].map(({ runner }) => runner.record), ...ended.values()],
+    get: find,
+    async shutdown(id) {
+      const record = find(id)
+      const entry = live.get(id)
+      if (entry === undefined || record.state.phase === 'stopping' || record.state.phase === 'ended') {
+        throw new NotRunningError(`deployment is not running: ${id}`)
+      }
+      await entry.runner.handle({ type: 'shutdown' })
+    },
+    async output(id, key, from, maxBytes, signal) {
+      const { state } = find(id)
+      const plan = 'plan' in state ? state.plan : undefined
+      const found = plan?.allocations[key] ?? Object.entries(plan?.allocations ?? {}).find(([, { name }]) => name === key)?.[1]
+      if (plan === undefined || found === undefined) {
+        const known = Object.keys(plan?.allocations ?? {})
+        throw new UnknownDeploymentError(`deployment ${id} has no allocation ${key}${known.length > 0 ? `; it has ${known.join(', ')}` : ' yet'}`)
+      }
+      const manifestKey = `${found.node}.${found.name}`
+      const entry = live.get(id)
+      let isComplete = found.hasOutput || entry === undefined
+      if (!isComplete && entry !== undefined && found.status !== 'pending') {
+        isComplete = await saveOutput(entry.orchestrator, output, id, plan, manifestKey, { signal })
+      }
+      const directory = output.directory(id, manifestKey)
+      const page = async (stream: StreamName) => {
+        const { data, total } = await output.read(directory, stream, from[stream], maxBytes)
+        return { data, next: from[stream] + data.length, total }
+      }
+      const [stdout, stderr] = [await page('stdout'), await page('stderr')]
+      const isRead = stdout.next >= stdout.total && stderr.next >= stderr.total
+      return { directory, stdout, stderr, isComplete: isComplete && hasEnded(found) && isRead, status: found.status }
+    },
+    manifest: (id) => manifestOf(find(id), live.get(id)?.actor)
+  }
+}
+
+/** Ensemble id: lower-case hex SHA-256 of the host's peer id and a random text (C §8.1). */
+function newEnsembleId(host: string, random: Random): string {
+  return createHash('sha256').update(`${host}${randomHex(random, 16)}`).digest('hex')
+}
+
+function ensembleOf(value: JsonValue): EnsembleConfig {
+  const decoded = decodeEnsemble(value)
+  if (!decoded.ok) throw new BadEnsembleError(`the ensemble is not valid: ${describeIssues(decoded.error)}`)
+  return decoded.value
+}
+
+function manifestOf({ id, state, ensemble }: DeploymentRecord, actor: Actor | undefined): JsonValue {
+  const plan = 'plan' in state ? state.plan : undefined
+  const blueprint = toBlueprint(ensembleOf(ensemble))
+  const allocations = Object.entries(plan?.allocations ?? {}).map(([key, allocation]) => [
+    key,
+    {
+      id: allocation.id,
+      node_id: allocation.node,
+      type: allocation.type,
+      ...(allocation.handle === undefined ? {} : { handle: handleToJson(allocation.handle) }),
+      dns_name: `${blueprint.allocations.get(allocation.name)?.dnsName ?? allocation.name}.internal`,
+      priv_addr: '',
+      ports: {},
+      status: allocation.status
+    }
+  ])
+  const nodes = Object.entries(plan?.nodes ?? {}).map(([name, { peer, handle, place }]) => [
+    name,
+    {
+      id: name,
+      peer,
+      handle: handleToJson(handle),
+      pub_address: [],
+      location: place,
+      allocations: blueprint.nodes.find((node) => node.name === name)?.allocations ?? []
+    }
+  ])
+  const manifest = {
+    id,
+    ...(actor === undefined ? {} : { orchestrator: handleToJson(actor.handle) }),
+    allocations: Object.fromEntries(allocations),
+    nodes: Object.fromEntries(nodes),
+    subnet: { join: false },
+    contracts: {}
+  }
+  return toPlainJson(manifest)
+}
+
+/** Drops what JSON does not carry. */
+function toPlainJson(value: object): JsonValue {
+  const plain: unknown = JSON.parse(JSON.stringify(value))
+  return isJsonObject(plain) ? plain : {}
+}
+
+function unsealKey(nodeKey: KeyPair, sealed: string): KeyPair {
+  const data = decodeBase64(sealed)
+  const key = data.ok ? importKeyPair(nodeKey.unseal(data.value)) : data
+  if (!key.ok) throw new BrokenDeploymentError('the key of a stored deployment cannot be read')
+  return key.value
+}

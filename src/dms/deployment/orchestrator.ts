@@ -1,0 +1,234 @@
+import { type AbortOptions, type Clock, type JsonValue, type Logger, errorMessage, minutes, seconds } from '../../base/index.ts'
+import { type Actor, rootHandleOf, type VerifiedEnvelope } from '../../actor/index.ts'
+import { publicKeyOfPeerId, verifyWithKey } from '../../identity/index.ts'
+import {
+  allocate,
+  allocationLogs,
+  allocationShutdown,
+  allocationStart,
+  allocationStatus,
+  BID_BEHAVIOR,
+  bidReply,
+  bidRequest,
+  commit,
+  revert,
+  type WireBid,
+  type WireResources
+} from '../../protocol/index.ts'
+import type { StreamName } from '../output.ts'
+import { RefusedError } from './errors.ts'
+import type { Bid, Blueprint, BlueprintAllocation, BlueprintNode, Plan, PlannedAllocation } from './plan.ts'
+
+/** How long bids are collected (C §8.16). */
+const BID_WINDOW = seconds(5)
+
+/** Bids looked at per node (C §8.16, MaxBidMultiplier). */
+export const MAX_BIDS_PER_NODE = 8
+
+/** Longest piece of output asked for at once (B §7.1). */
+const PIECE_BYTES = 262_144
+
+/** The messages that an orchestrator exchanges with providers; every method is safe to repeat. */
+export interface Orchestrator {
+  readonly actor: Actor
+  /** Asks for bids and resolves with the valid ones after the window, or as soon as every pinned node has answered. */
+  collectBids(blueprint: Blueprint, round: number, avoid: readonly string[], options: AbortOptions): Promise<readonly Bid[]>
+  commit(blueprint: Blueprint, plan: Plan, key: string, options: AbortOptions): Promise<void>
+  /** Creates the allocations of one node and resolves with their handles by manifest key. */
+  allocate(blueprint: Blueprint, plan: Plan, node: string, options: AbortOptions): Promise<Readonly<Record<string, PlannedAllocation['handle']>>>
+  start(allocation: PlannedAllocation, options: AbortOptions): Promise<void>
+  status(allocation: PlannedAllocation, options: AbortOptions): Promise<{ readonly status: string; readonly error: string; readonly exitCode?: number | undefined }>
+  readOutput(plan: Plan, key: string, stream: StreamName, offset: number, options: AbortOptions): Promise<{ readonly data: Uint8Array; readonly eof: boolean }>
+  shutdown(plan: Plan, key: string, options: AbortOptions): Promise<void>
+  revert(plan: Plan, node: string, options: AbortOptions): Promise<void>
+}
+
+/** What an orchestrator needs. */
+export interface OrchestratorOptions {
+  readonly ensembleId: string
+  readonly actor: Actor
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Creates the messages of one deployment on its actor. */
+export function createOrchestrator({ ensembleId, actor, clock, log }: OrchestratorOptions): Orchestrator {
+  let collect: ((bid: WireBid, envelope: VerifiedEnvelope) => void) | undefined
+  actor.on(bidReply, async (bid, envelope) => {
+    collect?.(bid, envelope)
+    return null
+  })
+
+  async function ask(blueprint: Blueprint, round: number, avoid: readonly string[], options: AbortOptions): Promise<void> {
+    const question = (nodes: readonly BlueprintNode[]) => ({
+      id: ensembleId,
+      nonce: round,
+      request: nodes.map((node) => ({ v1: requestItem(node, blueprint) })),
+      peerExclusion: [...blueprint.excludedPeers, ...avoid]
+    })
+    const send = { timeout: BID_WINDOW, replyTo: BID_BEHAVIOR, ...options }
+    const open = blueprint.nodes.filter(({ peer }) => peer === '')
+    if (open.length > 0) await actor.broadcast(bidRequest, question(open), send)
+    for (const node of blueprint.nodes.filter(({ peer }) => peer !== '')) {
+      const key = publicKeyOfPeerId(node.peer)
+      const to = key.ok ? rootHandleOf(key.value) : key
+      if (!to.ok) throw new RefusedError(`node ${node.name} is pinned to ${node.peer}: ${to.error.message}`)
+      await actor.send(to.value, bidRequest, question([node]), send).catch((error: unknown) => {
+        log.info('a pinned peer cannot be asked', { peer: node.peer, error: errorMessage(error) })
+      })
+    }
+  }
+
+  function handleOf(plan: Plan, node: string) {
+    const planned = plan.nodes[node]
+    if (planned === undefined) throw new RefusedError(`node ${node} has no home`)
+    return planned.handle
+  }
+
+  function allocationOf(plan: Plan, key: string): PlannedAllocation {
+    const allocation = plan.allocations[key]
+    if (allocation === undefined) throw new RefusedError(`there is no allocation ${key}`)
+    return allocation
+  }
+
+  return {
+    actor,
+    async collectBids(blueprint, round, avoid, options) {
+      const bids: Bid[] = []
+      const perPinned = blueprint.nodes.every(({ peer }) => peer !== '')
+      const complete = new AbortController()
+      collect = (wire, envelope) => {
+        const bid = checkBid(wire, envelope, ensembleId, blueprint)
+        if (typeof bid === 'string') {
+          log.info('bid refused', { deploymentID: ensembleId, peer: envelope.from.host, reason: bid })
+          return
+        }
+        const ofNode = bids.filter(({ node }) => node === bid.node)
+        if (ofNode.length >= MAX_BIDS_PER_NODE || ofNode.some(({ peer }) => peer === bid.peer)) return
+        bids.push(bid)
+        if (perPinned && bids.length === blueprint.nodes.length) complete.abort()
+      }
+      try {
+        await ask(blueprint, round, avoid, options)
+        const signals = options.signal === undefined ? [complete.signal] : [complete.signal, options.signal]
+        await clock.sleep(BID_WINDOW, { signal: AbortSignal.any(signals) }).catch((error: unknown) => {
+          if (!complete.signal.aborted) throw error
+        })
+        return bids
+      } finally {
+        collect = undefined
+      }
+    },
+    async commit(blueprint, plan, key, options) {
+      const { id, node, name } = allocationOf(plan, key)
+      const allocation = blueprint.allocations.get(name)
+      if (allocation === undefined) throw new RefusedError(`there is no allocation ${name}`)
+      const request = { ensembleId, allocation: id, nodeId: node, resources: wireResources([allocation]), ports: {} }
+      const count = Object.keys(plan.allocations).length
+      expectDone(await actor.invoke(handleOf(plan, node), commit, request, { timeout: seconds(3 + 3 * count), ...options }))
+    },
+    async allocate(blueprint, plan, node, options) {
+      const keys = Object.keys(plan.allocations).filter((key) => plan.allocations[key]?.node === node)
+      const allocations = Object.fromEntries(
+        keys.flatMap((key) => {
+          const { id, name } = allocationOf(plan, key)
+          const allocation = blueprint.allocations.get(name)
+          return allocation === undefined ? [] : [[id, allocationConfig(allocation)] as const]
+        })
+      )
+      const timeout = seconds(5 + 5 * keys.length)
+      const reply = await actor.invoke(handleOf(plan, node), allocate, { ensembleId, nodeId: node, allocations }, { timeout, ...options })
+      expectDone(reply)
+      return Object.fromEntries(keys.map((key) => [key, reply.allocations[allocationOf(plan, key).id]] as const))
+    },
+    async start(allocation, options) {
+      const request = { subnetIp: '', gatewayIp: '', ports: {} }
+      expectDone(await actor.invoke(handleIn(allocation), allocationStart, request, { timeout: minutes(5), ...options }))
+    },
+    status: (allocation, options) => actor.invoke(handleIn(allocation), allocationStatus, null, { timeout: seconds(10), ...options }),
+    async readOutput(plan, key, stream, offset, options) {
+      const { id, node } = allocationOf(plan, key)
+      const request = { allocation: id, stream, offset, maxBytes: PIECE_BYTES }
+      const { data, eof } = await actor.invoke(handleOf(plan, node), allocationLogs(ensembleId), request, { timeout: seconds(20), ...options })
+      return { data, eof }
+    },
+    async shutdown(plan, key, options) {
+      const { id, node } = allocationOf(plan, key)
+      const behavior = allocationShutdown(ensembleId)
+      expectDone(await actor.invoke(handleOf(plan, node), behavior, { allocationId: id }, { timeout: seconds(15), ...options }))
+    },
+    async revert(plan, node, options) {
+      const allocations = Object.values(plan.allocations).filter((allocation) => allocation.node === node)
+      const request = { ensembleId, allocations: allocations.map(({ id }) => id) }
+      await actor.invoke(handleOf(plan, node), revert, request, { timeout: seconds(10), ...options })
+    }
+  }
+}
+
+function handleIn({ handle, id }: PlannedAllocation) {
+  if (handle === undefined) throw new RefusedError(`${id} has not been created`)
+  return handle
+}
+
+function expectDone(reply: { readonly ok: boolean; readonly error: string }): void {
+  if (!reply.ok) throw new RefusedError(reply.error === '' ? 'refused without a reason' : reply.error)
+}
+
+/** A bid that counts, or why it does not (C §8.4). */
+function checkBid(wire: WireBid, envelope: VerifiedEnvelope, ensembleId: string, { nodes }: Blueprint): Bid | string {
+  const { peer, handle } = wire
+  const node = nodes.find(({ name }) => name === wire.nodeId)
+  if (wire.ensembleId !== ensembleId || node === undefined) return 'it is for something else'
+  if (peer !== envelope.from.host || handle.host !== peer || handle.id !== envelope.from.id) return 'it comes from somebody else'
+  if (node.peer !== '' && node.peer !== peer) return `node ${node.name} is pinned to ${node.peer}`
+  const key = publicKeyOfPeerId(peer)
+  if (!key.ok || !verifyWithKey(key.value, wire.signedBytes, wire.signature)) return 'its signature is wrong'
+  return { node: node.name, peer, handle, place: wire.location }
+}
+
+function requestItem(node: BlueprintNode, blueprint: Blueprint) {
+  const allocations = node.allocations.flatMap((name) => blueprint.allocations.get(name) ?? [])
+  return {
+    nodeId: node.name,
+    executors: [...new Set(allocations.map(({ executor }) => executor))].map((type): JsonValue => ({ executor_type: type })),
+    resources: wireResources(allocations),
+    location: { accept: node.place.accept.map(toEntry), reject: node.place.reject.map(toEntry) },
+    publicPorts: { static: [], dynamic: 0 },
+    requirements: { privilegedDocker: allocations.some(({ privileged }) => privileged) }
+  }
+}
+
+function toEntry({ continent, country, city }: Partial<{ continent: string; country: string; city: string }>) {
+  return { continent, country, city }
+}
+
+function wireResources(allocations: readonly BlueprintAllocation[]): WireResources {
+  const sum = (of: (allocation: BlueprintAllocation) => number): number => allocations.reduce((total, each) => total + of(each), 0)
+  return {
+    cpu: {
+      clockHz: Math.max(0, ...allocations.map(({ clockHz }) => clockHz)),
+      cores: Math.round(sum(({ cpuCores }) => cpuCores) * 100) / 100,
+      model: '',
+      vendor: '',
+      threads: 0,
+      architecture: allocations.map(({ architecture }) => architecture).find((text) => text !== '') ?? '',
+      cacheBytes: 0
+    },
+    gpus: [],
+    ram: { size: sum(({ memory }) => memory), clockSpeed: 0, type: '' },
+    disk: { size: sum(({ disk }) => disk), type: '' }
+  }
+}
+
+function allocationConfig(allocation: BlueprintAllocation) {
+  return {
+    type: allocation.type,
+    executor: allocation.executor,
+    resources: wireResources([allocation]),
+    execution: { type: allocation.executor, params: allocation.params },
+    scripts: {},
+    keys: null,
+    volume: null,
+    contracts: null
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * dms: the domain: lends a machine, runs work for others, deploys work on machines of others.
+ *
+ * Imports: base, db, identity, ucan, actor, hardware, executor, protocol.
+ * State: offer, commitments, allocations, deployments, in the store; output of jobs, below the work directory.
+ */
+export { createNode, type Node, type NodeOptions } from './node.ts'
+export { createJobOutput, type JobOutput } from './output.ts'
+export type { Place } from './place.ts'

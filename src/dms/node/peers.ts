@@ -1,0 +1,22 @@
+import type { AbortOptions, Millis } from '../../base/index.ts'
+
+/** PORT: the peers of this node; declared here, satisfied by `network` and by `testing/memory-network`. */
+export interface PeerDirectory {
+  readonly peerId: string
+  /** Peers that are connected now. */
+  peers(): readonly string[]
+  /** Addresses under which this node can be dialled, each ending in `/p2p/<id>`. */
+  addresses(): readonly string[]
+  /** Dials a multiaddr and resolves with the peer id. */
+  connect(address: string, options?: AbortOptions): Promise<string>
+  /** The round trip. */
+  ping(peer: string, options?: AbortOptions): Promise<Millis>
+  isConnected(peer: string): boolean
+  /** Calls back when a peer tells its protocols, and when it goes. Returns the end. */
+  onPeer(listener: (event: PeerEvent) => void): () => void
+}
+
+/** What a peer directory tells. */
+export type PeerEvent =
+  | { readonly type: 'identified'; readonly peer: string; readonly protocols: readonly string[] }
+  | { readonly type: 'disconnected'; readonly peer: string }

@@ -1,0 +1,196 @@
+import { isJsonObject, type JsonValue, type Logger, type Random, shuffled } from '../../base/index.ts'
+import { type ActorSystem, type Counters, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
+import type { Executor } from '../../executor/index.ts'
+import type { KeyPair } from '../../identity/index.ts'
+import {
+  allocate,
+  allocationLogs,
+  allocationShutdown,
+  bidReply,
+  bidRequest,
+  bidSignedBytes,
+  commit,
+  DONE,
+  revert,
+  type WireResources
+} from '../../protocol/index.ts'
+import type { AllocationRequest, Allocations } from '../allocation/index.ts'
+import { type BidItem, BidMismatchError, type Bids, judge, NoBidError, type ProviderFacts } from '../bidding/index.ts'
+import type { Place, PlaceRule } from '../place.ts'
+import { add, type ResourceLedger, shortages } from '../resources/index.ts'
+import { BadRequestError } from './errors.ts'
+import { toAmount } from './node-behaviors.ts'
+
+/** What the provider's behaviours speak to. */
+export interface ProviderBehaviorsOptions {
+  readonly actors: ActorSystem
+  readonly nodeKey: KeyPair
+  readonly bids: Bids
+  readonly ledger: ResourceLedger
+  readonly allocations: Allocations
+  readonly executors: ReadonlyMap<string, Executor>
+  readonly random: Random
+  readonly log: Logger
+  readonly counters: Counters
+  readonly place: Place
+  readonly allowPrivileged: boolean
+  /** What this provider is and has now. */
+  facts(): Promise<ProviderFacts>
+}
+
+/** Longest piece of output in one reply (B §7.1), and what is sent when no length is asked for. */
+const MAX_PIECE_BYTES = 524_288
+
+/** Ids become names of directories, containers and inboxes. */
+const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/
+
+/** Serves bid requests, commit, allocate, revert, and for each ensemble logs and shutdown (B §7.1, C §9). */
+export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void {
+  const { actors, bids, ledger, allocations, log, counters } = options
+  const { root } = actors
+  const ensembles = new Map<string, readonly (() => void)[]>()
+
+  root.on(bidRequest, async (request, envelope) => {
+    const own = root.handle.host
+    if (request.peerExclusion.includes(own)) return SILENCE
+    for (const { v1 } of shuffled(options.random, request.request)) {
+      if (v1 === undefined) {
+        counters.increment('bids.refused.no-body')
+        continue
+      }
+      const item = toBidItem(v1)
+      const verdict = judge(item, await options.facts())
+      if (!verdict.ok) {
+        counters.increment('bids.refused.does-not-fit')
+        log.info('no bid', { deploymentID: request.id, node: item.nodeId, reason: verdict.error })
+        continue
+      }
+      if (!bids.make(request.id, { asker: originOf(envelope), item })) continue
+      await sendBid(request.id, item.nodeId, envelope)
+    }
+    return SILENCE
+  })
+
+  async function sendBid(ensembleId: string, nodeId: string, envelope: VerifiedEnvelope): Promise<void> {
+    if (envelope.replyTo === '') return
+    const unsigned = { ensembleId, nodeId, peer: root.handle.host, location: options.place, handle: root.handle }
+    const signedBytes = bidSignedBytes(unsigned)
+    const signature = await options.nodeKey.sign(signedBytes)
+    await root.send(envelope.from, { ...bidReply, name: envelope.replyTo }, { ...unsigned, signature, signedBytes }, { inReplyTo: envelope })
+    log.info('bid', { deploymentID: ensembleId, node: nodeId, to: envelope.from.did })
+  }
+
+  root.on(commit, async ({ ensembleId, nodeId, allocation, resources }, envelope) => {
+    const owner = originOf(envelope)
+    const bid = bids.find(ensembleId, nodeId)
+    const id = fullId(ensembleId, nodeId, allocation)
+    if (ledger.commitments().get(id)?.owner === owner) return DONE
+    if (bid === undefined || bid.asker !== owner) throw new NoBidError(`no live bid for node ${nodeId} of ensemble ${ensembleId}`)
+    const amount = toAmount(resources)
+    const ofNode = [...ledger.commitments()].filter(([other]) => other.startsWith(`${ensembleId}_${nodeId}.`))
+    const sum = ofNode.reduce((total, [, { amount: other }]) => add(total, other), amount)
+    const excess = shortages(bid.item.amount, sum)
+    if (excess.length > 0) throw new BidMismatchError(`more is to be committed than was bid for: ${excess.join(', ')}`)
+    bids.unhold(ensembleId, nodeId)
+    await ledger.commit(id, { amount, owner, expiresAt: bid.expiresAt })
+    return DONE
+  })
+
+  root.on(allocate, async ({ ensembleId, nodeId, allocations: wanted }, envelope) => {
+    const owner = originOf(envelope)
+    const requests = Object.entries(wanted).map(([name, config]): AllocationRequest => {
+      const id = fullId(ensembleId, nodeId, name)
+      const amount = ledger.commitments().get(id)?.amount ?? toAmount(config.resources)
+      const executor = config.executor === '' ? config.execution.type : config.executor
+      const type = config.type === 'task' ? 'task' : 'service'
+      const { params } = config.execution
+      checkWorkload(options, { id, executor, params, amount })
+      return { id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount }
+    })
+    const handles = await allocations.allocate(requests)
+    serveEnsemble(ensembleId)
+    return { ok: true, error: '', allocations: Object.fromEntries(handles) }
+  })
+
+  root.on(revert, async ({ ensembleId, allocations: names }, envelope) => {
+    const owner = originOf(envelope)
+    for (const id of names.filter((name) => name.startsWith(`${ensembleId}_`))) await allocations.discard(id, owner)
+    return DONE
+  })
+
+  function serveEnsemble(ensembleId: string): void {
+    if (ensembles.has(ensembleId)) return
+    const alive = new Set(allocations.list().map((record) => record.ensembleId))
+    for (const [id, ends] of ensembles) {
+      if (alive.has(id)) continue
+      for (const end of ends) end()
+      ensembles.delete(id)
+    }
+    ensembles.set(ensembleId, [
+      root.on(allocationLogs(ensembleId), async ({ allocation, stream, offset, maxBytes }, envelope) => {
+        const name = stream === 'stderr' ? 'stderr' : 'stdout'
+        const length = maxBytes === 0 ? MAX_PIECE_BYTES : maxBytes
+        const { data, total, eof } = await allocations.readOutput(allocation, originOf(envelope), name, offset, length)
+        return { offset, nextOffset: offset + data.length, totalSize: total, eof, data }
+      }),
+      root.on(allocationShutdown(ensembleId), async ({ allocationId }, envelope) => {
+        await allocations.discard(allocationId, originOf(envelope))
+        return DONE
+      })
+    ])
+  }
+
+  for (const { ensembleId } of allocations.list()) serveEnsemble(ensembleId)
+}
+
+/** The DID in whose name a caller acts; the node itself when it calls its own root actor. */
+function originOf(envelope: VerifiedEnvelope): string {
+  return envelope.authorization?.origin ?? envelope.from.did
+}
+
+function fullId(ensembleId: string, nodeId: string, name: string): string {
+  const id = name.startsWith(`${ensembleId}_`) ? name : `${ensembleId}_${nodeId}.${name}`
+  if (!ID.test(id)) throw new BadRequestError(`${JSON.stringify(id)} cannot be the id of an allocation`)
+  return id
+}
+
+function checkWorkload(
+  { executors, allowPrivileged }: ProviderBehaviorsOptions,
+  { id, executor, params, amount }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount'>
+): void {
+  const driver = executors.get(executor)
+  if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
+  driver.check({ id, spec: params, limits: { ...amount, pids: 1 }, directory: '/', allowPrivileged, ports: [] })
+}
+
+interface RequestItem {
+  readonly nodeId: string
+  readonly executors: readonly JsonValue[]
+  readonly resources: WireResources
+  readonly location?: { readonly accept: readonly Partial<Place>[]; readonly reject: readonly Partial<Place>[] } | undefined
+  readonly publicPorts?: { readonly static: readonly number[]; readonly dynamic: number } | undefined
+  readonly requirements?: { readonly privilegedDocker: boolean } | undefined
+  readonly contracts?: JsonValue | undefined
+}
+
+function toBidItem({ nodeId, executors, resources, location, publicPorts, requirements, contracts }: RequestItem): BidItem {
+  const place: PlaceRule = location ?? { accept: [], reject: [] }
+  return {
+    nodeId,
+    executors: executors.map(executorName),
+    amount: toAmount(resources),
+    architecture: resources.cpu.architecture,
+    place,
+    privileged: requirements?.privilegedDocker ?? false,
+    gpus: resources.gpus.length,
+    ports: (publicPorts?.static.length ?? 0) + (publicPorts?.dynamic ?? 0),
+    contracts: isJsonObject(contracts) && Object.keys(contracts).length > 0
+  }
+}
+
+/** Peers name executors as text or as an object with one text inside (C §3.3 leaves its form open). */
+function executorName(executor: JsonValue): string {
+  if (typeof executor === 'string') return executor
+  if (!isJsonObject(executor)) return ''
+  return Object.values(executor).find((value): value is string => typeof value === 'string') ?? ''
+}

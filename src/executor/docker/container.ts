@@ -1,0 +1,93 @@
+import type { Workload } from '../executor.ts'
+import type { DockerSpec } from './spec.ts'
+
+/** The labels by which a restarted daemon finds its containers: which node's, which allocation's. */
+export const NODE_LABEL = 'nunet.node'
+export const ALLOCATION_LABEL = 'nunet.allocation'
+
+/** How much of its output is kept of a container: two files of 10 MB. */
+const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } }
+/** Above the daemon's, so that the kernel ends a container first when the machine runs out of memory. */
+const OOM_SCORE = 500
+
+/** What `POST /containers/create` takes, as far as it is used. */
+export interface ContainerConfig {
+  readonly [field: string]: unknown
+  readonly HostConfig: { readonly [field: string]: unknown }
+}
+
+/** Labels of the container of one allocation: ours, and those of the reference for tools that look for them (C §10.1). */
+export function containerLabels(nodeId: string, allocationId: string): Readonly<Record<string, string>> {
+  return {
+    [NODE_LABEL]: nodeId,
+    [ALLOCATION_LABEL]: allocationId,
+    'nunet-executor': nodeId,
+    'nunet-jobID': `${nodeId}_${allocationId}`,
+    'nunet-executionID': `${nodeId}_${allocationId}_${allocationId}`
+  }
+}
+
+/** A name that Docker takes: it wants two characters, an allocation id may have one. */
+export function containerName(allocationId: string): string {
+  return allocationId.length > 1 ? allocationId : `nunet-${allocationId}`
+}
+
+/**
+ * The container of a workload: every limit set, no capability, no way to gain one.
+ *
+ * The only exception is `privileged`, which has been checked against what the owner allows. `withDiskLimit` adds the size of
+ * the container's own file system, which only some storage drivers can keep (overlay2 on XFS with project quotas, btrfs, zfs).
+ */
+export function containerConfig(
+  workload: Workload,
+  spec: DockerSpec,
+  options: { readonly nodeId: string; readonly withDiskLimit: boolean }
+): ContainerConfig {
+  return {
+    Image: spec.image.text,
+    ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
+    ...(spec.cmd === undefined ? {} : { Cmd: spec.cmd }),
+    ...(spec.workingDirectory === undefined ? {} : { WorkingDir: spec.workingDirectory }),
+    ...(spec.user === undefined ? {} : { User: spec.user }),
+    Env: spec.environment,
+    Labels: containerLabels(options.nodeId, workload.id),
+    ExposedPorts: Object.fromEntries(workload.ports.map(({ port }) => [`${port}/tcp`, {}])),
+    Tty: false,
+    AttachStdin: false,
+    OpenStdin: false,
+    HostConfig: {
+      ...resourceLimits(workload),
+      ...(spec.privileged ? { Privileged: true } : confinement()),
+      ...(options.withDiskLimit ? { StorageOpt: { size: String(workload.limits.disk) } } : {}),
+      LogConfig: LOG_CONFIG,
+      Init: true,
+      AutoRemove: false,
+      NetworkMode: 'bridge',
+      PortBindings: portBindings(workload)
+    }
+  }
+}
+
+function resourceLimits({ limits }: Workload): Readonly<Record<string, unknown>> {
+  return {
+    Memory: limits.memory,
+    MemorySwap: limits.memory, // the sum of both: no swap
+    NanoCpus: Math.round(limits.cpuCores * 1e9),
+    PidsLimit: limits.pids,
+    OomScoreAdj: OOM_SCORE
+  }
+}
+
+/** Docker's default seccomp profile and masked paths stay in force, because nothing here replaces them. */
+function confinement(): Readonly<Record<string, unknown>> {
+  return { Privileged: false, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'], IpcMode: 'private', CgroupnsMode: 'private' }
+}
+
+function portBindings({ ports }: Workload): Readonly<Record<string, unknown>> {
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {}
+  for (const { hostAddress, hostPort, port } of ports) {
+    const name = `${port}/tcp`
+    bindings[name] = [...(bindings[name] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }]
+  }
+  return bindings
+}

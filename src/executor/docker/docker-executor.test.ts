@@ -1,0 +1,248 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  fromUtf8,
+  type JsonValue,
+  mebibytes,
+  millis,
+  randomHex,
+  silentLogger,
+  systemClock,
+  systemRandom
+} from '../../base/index.ts'
+import { executorCompliance } from '../../testing/compliance/executor.ts'
+import { BUSYBOX_IMAGE, loadBusyboxImage } from '../../testing/docker-image.ts'
+import { requirement } from '../../testing/requirements.ts'
+import type { Executor, ExitStatus, Workload } from '../index.ts'
+import { createDockerClient } from './client.ts'
+import { createDockerExecutor, defaultDockerSocket } from './index.ts'
+
+const NOISE = 'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo "out $i"; echo "err $i" >&2; done'
+const sh = (script: string): JsonValue => ({ image: BUSYBOX_IMAGE, cmd: ['sh', '-c', script] })
+
+const SPECS = {
+  hello: sh('echo hello'),
+  exit3: sh('exit 3'),
+  sleep: { type: 'docker', image: BUSYBOX_IMAGE, cmd: ['sleep', '1000'] },
+  noisy: sh(NOISE)
+} as const
+
+function makeWorkload(spec: JsonValue, change: Partial<Workload> = {}): Workload {
+  return {
+    id: `dms-test-${randomHex(systemRandom, 8)}_node.alloc`,
+    spec,
+    limits: { cpuCores: 0.5, memory: mebibytes(32), disk: mebibytes(64), pids: 32 },
+    directory: '/tmp',
+    allowPrivileged: false,
+    ports: [],
+    ...change
+  }
+}
+
+function open(nodeId: string): Executor {
+  return createDockerExecutor({ nodeId, clock: systemClock, log: silentLogger })
+}
+
+const newNodeId = (): string => `dms-test-${randomHex(systemRandom, 8)}`
+
+const needs = await requirement('docker', async () => {
+  const probe = await open('dms-test').probe()
+  if (probe.available) await loadBusyboxImage(defaultDockerSocket(process.env))
+  return probe
+})
+
+describe.skipIf(!needs.available)(needs.title('the docker executor as any executor'), () => {
+  executorCompliance({
+    test,
+    async create() {
+      const nodeId = newNodeId()
+      return {
+        executor: open(nodeId),
+        workload: async (kind) => makeWorkload(SPECS[kind]),
+        invalid: async () => ({ workload: makeWorkload({ image: 'UPPER/case' }), field: 'image' }),
+        reopen: () => open(nodeId),
+        dispose: async () => undefined
+      }
+    }
+  })
+})
+
+describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
+  const client = createDockerClient(defaultDockerSocket(process.env), systemClock)
+  let nodeId: string
+  let executor: Executor
+
+  beforeEach(() => {
+    nodeId = newNodeId()
+    executor = open(nodeId)
+  })
+
+  afterEach(async () => {
+    for (const { handle } of await executor.list()) await executor.remove(handle)
+  })
+
+  async function run(workload: Workload): Promise<{ status: ExitStatus; stdout: string; stderr: string }> {
+    const handle = await executor.start(workload)
+    const status = await executor.wait(handle)
+    const text = { stdout: '', stderr: '' }
+    for await (const { stream, data } of executor.logs(handle)) text[stream] += fromUtf8(data)
+    return { status, ...text }
+  }
+
+  async function inspect(workload: Workload): Promise<unknown> {
+    return (await client.call({ method: 'GET', path: `/containers/${workload.id}/json` })).body
+  }
+
+  test('refuses to run a privileged container that the owner does not allow', async () => {
+    const workload = makeWorkload({ image: BUSYBOX_IMAGE, privileged: true })
+    expect(() => executor.check(workload)).toThrow(expect.objectContaining({ code: 'EXECUTOR_NOT_PERMITTED', kind: 'forbidden' }))
+    await expect(executor.start(workload)).rejects.toThrow('does not allow privileged')
+    expect(await executor.list()).toEqual([])
+  })
+
+  test('an image that cannot be had is an error with the words of Docker, and leaves nothing', async () => {
+    const workload = makeWorkload({ image: '127.0.0.1:1/nobody/nothing:none' })
+    await expect(executor.start(workload)).rejects.toMatchObject({
+      code: 'EXECUTOR_IMAGE_NOT_FOUND',
+      message: expect.stringMatching(/127\.0\.0\.1:1\/nobody\/nothing:none.*(refused|failed|error)/s)
+    })
+    expect(await executor.list()).toEqual([])
+  })
+
+  test('a program that is not in the image is an error with the words of Docker, and leaves nothing', async () => {
+    const workload = makeWorkload({ image: BUSYBOX_IMAGE, cmd: ['/nothing'] })
+    await expect(executor.start(workload)).rejects.toMatchObject({
+      code: 'EXECUTOR_START_FAILED',
+      message: expect.stringContaining('/nothing')
+    })
+    expect(await executor.list()).toEqual([])
+  })
+
+  test('a container of another node is neither taken over nor listed', async () => {
+    const workload = makeWorkload(SPECS.sleep)
+    const other = open(newNodeId())
+    await other.start(workload)
+    try {
+      await expect(executor.start(workload)).rejects.toMatchObject({ code: 'EXECUTOR_START_FAILED' })
+      expect(await executor.list()).toEqual([])
+    } finally {
+      for (const { handle } of await other.list()) await other.remove(handle)
+    }
+  })
+
+  test('an aborted start ends with a cancellation', async () => {
+    await expect(executor.start(makeWorkload(SPECS.sleep), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      kind: 'cancelled'
+    })
+  })
+
+  test('the program has no capability and cannot gain any', async () => {
+    const { stdout } = await run(makeWorkload(sh('cat /proc/self/status')))
+    expect(stdout).toMatch(/^CapEff:\t0{16}$/m)
+    expect(stdout).toMatch(/^CapPrm:\t0{16}$/m)
+    expect(stdout).toMatch(/^CapBnd:\t0{16}$/m)
+    expect(stdout).toMatch(/^NoNewPrivs:\t1$/m)
+    expect(stdout).toMatch(/^Seccomp:\t2$/m)
+  })
+
+  test('a privileged container runs where the owner allows it, with its limits', async () => {
+    const workload = makeWorkload(
+      { image: BUSYBOX_IMAGE, privileged: true, cmd: ['cat', '/proc/self/status'] },
+      { allowPrivileged: true }
+    )
+    expect((await run(workload)).stdout).not.toMatch(/^CapEff:\t0{16}$/m)
+    expect(await inspect(workload)).toMatchObject({ HostConfig: { Privileged: true, Memory: mebibytes(32), PidsLimit: 32 } })
+  })
+
+  test('Docker holds every limit', async () => {
+    const workload = makeWorkload(SPECS.sleep)
+    await executor.start(workload)
+    expect(await inspect(workload)).toMatchObject({
+      Name: `/${workload.id}`,
+      Config: {
+        Tty: false,
+        Labels: {
+          'nunet.node': nodeId,
+          'nunet.allocation': workload.id,
+          'nunet-executor': nodeId,
+          'nunet-jobID': `${nodeId}_${workload.id}`,
+          'nunet-executionID': `${nodeId}_${workload.id}_${workload.id}`
+        }
+      },
+      HostConfig: {
+        Memory: mebibytes(32),
+        MemorySwap: mebibytes(32),
+        NanoCpus: 500_000_000,
+        PidsLimit: 32,
+        CapAdd: null,
+        CapDrop: ['ALL'],
+        SecurityOpt: ['no-new-privileges'],
+        Privileged: false,
+        AutoRemove: false,
+        Init: true,
+        RestartPolicy: { Name: '' },
+        LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } }
+      }
+    })
+  })
+
+  test('a program that uses more memory than allowed is killed for it', async () => {
+    const { status } = await run(
+      makeWorkload(sh('head -c 100000000 /dev/zero | (read -r x; cat) & x=$(yes | head -c 90000000); wait'))
+    )
+    expect(status).toEqual({ type: 'killed', signal: 'SIGKILL', outOfMemory: true })
+  })
+
+  test('a program that starts more processes than allowed does not get them', async () => {
+    const { stderr } = await run(makeWorkload(sh('i=0; while [ $i -lt 60 ]; do i=$((i+1)); sleep 2 & done; wait')))
+    expect(stderr).toContain("can't fork")
+  })
+
+  test('entry point, arguments, variables, directory and user are those of the description', async () => {
+    const spec = { image: BUSYBOX_IMAGE, entrypoint: ['sh', '-c'], cmd: ['echo "$A $B" $PWD $(id -u):$(id -g)'] }
+    const extra = { environment: { A: 'one two', B: 3 }, working_directory: '/tmp', user: '1000:1001', restart_policy: 'always' }
+    const { stdout } = await run(makeWorkload({ ...spec, ...extra }))
+    expect(stdout).toBe('one two 3 /tmp 1000:1001\n')
+  })
+
+  test('a port of the container answers on the host port', async () => {
+    const port = 20_000 + (Number.parseInt(randomHex(systemRandom, 2), 16) % 10_000)
+    const script = 'echo served > /tmp/index.html; exec httpd -f -p 8080 -h /tmp'
+    const workload = makeWorkload(sh(script), { ports: [{ hostAddress: '127.0.0.1', hostPort: port, port: 8080 }] })
+    await executor.start(workload)
+    await expect.poll(async () => (await fetch(`http://127.0.0.1:${port}/`)).text(), { timeout: 10_000 }).toBe('served\n')
+  })
+
+  test('a program that ignores the request to end is killed after the grace', async () => {
+    const workload = makeWorkload(sh("trap '' TERM; echo ready; while true; do sleep 1; done"))
+    const handle = await executor.start(workload)
+    for await (const _chunk of executor.logs(handle, { follow: true })) break
+    await executor.stop(handle, millis(1000))
+    expect(await executor.wait(handle)).toEqual({ type: 'killed', signal: 'SIGKILL', outOfMemory: false })
+  })
+
+  test('a container that was created and never started is started by the next start', async () => {
+    const workload = makeWorkload(SPECS.hello)
+    const first = await executor.start(workload)
+    await executor.wait(first)
+    await executor.remove(first)
+    const { body } = await client.call({
+      method: 'POST',
+      path: '/containers/create',
+      query: { name: workload.id },
+      body: { Image: BUSYBOX_IMAGE, Cmd: ['true'], Labels: { 'nunet.node': nodeId, 'nunet.allocation': workload.id } }
+    })
+    const [created] = await executor.list()
+    expect(body).toMatchObject({ Id: created?.handle.slice('docker:'.length) })
+    expect(await executor.start(workload)).toBe(created?.handle)
+    expect(await run(workload)).toMatchObject({ status: { type: 'exited', code: 0 } })
+  })
+
+  test('the use of a running container is measured', async () => {
+    const handle = await executor.start(makeWorkload(sh('while true; do :; done')))
+    const usage = await executor.usage(handle)
+    expect(usage.memory).toBeGreaterThan(0)
+    expect(usage.memory).toBeLessThan(mebibytes(32))
+    expect(usage.cpuPercent).toBeGreaterThan(10)
+    expect(usage.cpuPercent).toBeLessThan(80)
+  })
+})

@@ -1,0 +1,106 @@
+import { type Clock, DmsError, isJsonObject, type Logger, type Millis, minutes } from '../../base/index.ts'
+import { ExecutorUnknownHandleError } from '../errors.ts'
+import type { Executor, Probe, RunHandle } from '../executor.ts'
+import { idOfHandle, toHandle } from '../handle.ts'
+import { createDockerClient, type DockerClient } from './client.ts'
+import { createContainers } from './containers.ts'
+import type { PullProgress } from './image.ts'
+import { readLogs, waitForEnd } from './observe.ts'
+import { defaultDockerSocket } from './socket.ts'
+import { parseDockerSpec } from './spec.ts'
+import { startContainer } from './start.ts'
+
+/** Options of {@link createDockerExecutor}. */
+export interface DockerExecutorOptions {
+  /** Default: that of `DOCKER_HOST`, or `/var/run/docker.sock`. */
+  readonly socketPath?: string
+  /** The node's peer id: nodes that share a daemon see and touch only their own containers. */
+  readonly nodeId: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** For the pull of one image; default 30 minutes. */
+  readonly pullLimit?: Millis
+  /** Called for every step of a pull. */
+  readonly onPull?: (progress: PullProgress) => void
+}
+
+const CONTAINER_ID = /^[0-9a-f]{64}$/
+
+/**
+ * Runs containers through a Docker daemon with API 1.41 or newer.
+ *
+ * A container has the workload's id as its name, hard limits for memory, CPU and processes, no capability, no way to gain
+ * privileges (unless `privileged` is both asked for and allowed), and bounded logs. It goes on when this process ends.
+ * The disk limit is kept where Docker's storage driver can (see {@link containerConfig}); a warning says once when it cannot.
+ */
+export function createDockerExecutor(options: DockerExecutorOptions): Executor {
+  const { nodeId, clock, log, pullLimit = minutes(30), onPull } = options
+  const socketPath = options.socketPath ?? defaultDockerSocket(process.env)
+  const client = createDockerClient(socketPath, clock)
+  const containers = createContainers(client, nodeId, clock)
+  const disk = { isLimited: true }
+
+  function knownId(handle: RunHandle): string {
+    const id = containerId(handle)
+    if (id === undefined) throw new ExecutorUnknownHandleError(`there is no container ${handle}`)
+    return id
+  }
+
+  return {
+    kind: 'docker',
+    probe: (abort) => probeDocker(client, abort?.signal),
+    check(workload) {
+      parseDockerSpec(workload)
+    },
+    async start(workload, abort = {}) {
+      const pull = { limit: pullLimit, ...(onPull === undefined ? {} : { onProgress: onPull }) }
+      const id = await startContainer({ client, containers, nodeId, clock, log, pull, disk }, workload, abort)
+      return toHandle('docker', id)
+    },
+    async recover(handle) {
+      const id = containerId(handle)
+      return id !== undefined && (await containers.inspect(id)) !== undefined
+    },
+    async wait(handle, abort = {}) {
+      const id = containerId(handle)
+      if (id === undefined) return { type: 'lost', reason: `${handle} is not the handle of a container` }
+      return waitForEnd({ client, containers, clock, log }, id, abort)
+    },
+    async stop(handle, grace) {
+      const id = containerId(handle)
+      if (id !== undefined) await containers.stop(id, grace)
+    },
+    async remove(handle) {
+      const id = containerId(handle)
+      if (id !== undefined) await containers.remove(id)
+    },
+    async *logs(handle, { follow = false, ...abort } = {}) {
+      yield* readLogs({ client, containers, clock, log }, knownId(handle), follow, abort)
+    },
+    usage: async (handle) => containers.usage(knownId(handle)),
+    async list() {
+      return (await containers.list()).map(({ id, allocation }) => ({ id: allocation, handle: toHandle('docker', id) }))
+    }
+  }
+}
+
+/** Nothing else gets into a path of the API. */
+function containerId(handle: RunHandle): string | undefined {
+  const id = idOfHandle('docker', handle)
+  return id !== undefined && CONTAINER_ID.test(id) ? id : undefined
+}
+
+async function probeDocker(client: DockerClient, signal: AbortSignal | undefined): Promise<Probe> {
+  const abort = signal === undefined ? {} : { signal }
+  try {
+    const api = await client.version(abort)
+    const { status, body } = await client.call({ method: 'GET', path: '/version', ...abort })
+    const fields = isJsonObject(body) ? body : {}
+    if (status !== 200) return { available: false, reason: `Docker answers with status ${status}` }
+    if (fields['Os'] !== 'linux') return { available: false, reason: `Docker runs ${String(fields['Os'])} containers, not linux` }
+    return { available: true, version: `${String(fields['Version'])}, API ${api}` }
+  } catch (error) {
+    if (error instanceof DmsError && error.kind !== 'cancelled') return { available: false, reason: error.message }
+    throw error
+  }
+}

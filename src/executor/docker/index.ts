@@ -1,0 +1,9 @@
+/**
+ * executor/docker: runs containers through the socket of a Docker daemon.
+ *
+ * Imports: base, executor.
+ * State: none; containers carry labels by which a restarted daemon finds them again.
+ */
+export { createDockerExecutor, type DockerExecutorOptions } from './docker-executor.ts'
+export type { PullProgress } from './image.ts'
+export { defaultDockerSocket } from './socket.ts'

@@ -1,0 +1,96 @@
+import type { AbortOptions, Clock, Logger, Millis } from '../../base/index.ts'
+import { ExecutorStartFailedError } from '../errors.ts'
+import type { Workload } from '../executor.ts'
+import { type DockerAnswer, type DockerClient, refusalText } from './client.ts'
+import { containerConfig, containerName } from './container.ts'
+import type { Containers } from './containers.ts'
+import { hasImage, isMissingImage, notFound, type PullProgress, pullImage } from './image.ts'
+import { type DockerSpec, parseDockerSpec } from './spec.ts'
+import type { ContainerState } from './state.ts'
+
+/** What {@link startContainer} works with. */
+export interface StartContext {
+  readonly client: DockerClient
+  readonly containers: Containers
+  readonly nodeId: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly pull: { readonly limit: Millis; readonly onProgress?: (progress: PullProgress) => void }
+  /** Turned off by the first container that shows that this daemon cannot limit the disk. */
+  readonly disk: { isLimited: boolean }
+}
+
+/**
+ * The id of the running (or ended) container of the workload, made when there is none.
+ *
+ * Safe to repeat after an interruption at any point: the name makes a second container impossible, and one that was created
+ * but not started is started. A container that does not start is removed.
+ */
+export async function startContainer(context: StartContext, workload: Workload, options: AbortOptions): Promise<string> {
+  const spec = parseDockerSpec(workload)
+  const existing = await findOwn(context, workload, options)
+  if (existing === undefined) await ensureImage(context, spec, options)
+  const container = existing ?? (await create(context, workload, spec, options))
+  if (container.status === 'created') await run(context, container.id, workload, options)
+  return container.id
+}
+
+async function findOwn(
+  { containers, nodeId }: StartContext,
+  workload: Workload,
+  options: AbortOptions
+): Promise<ContainerState | undefined> {
+  const name = containerName(workload.id)
+  const found = await containers.inspect(name, options)
+  if (found === undefined || (found.node === nodeId && found.allocation === workload.id)) return found
+  throw new ExecutorStartFailedError(`the name ${name} belongs to a container that is not this node's`)
+}
+
+async function ensureImage(context: StartContext, spec: DockerSpec, options: AbortOptions): Promise<void> {
+  const { client, clock, log, pull } = context
+  if (await hasImage(client, spec.image, options)) return
+  log.info('pulling image', { image: spec.image.text })
+  await pullImage(client, spec.image, { ...pull, ...options, auth: spec.registryAuth, clock })
+}
+
+async function create(
+  context: StartContext,
+  workload: Workload,
+  spec: DockerSpec,
+  options: AbortOptions
+): Promise<Pick<ContainerState, 'id' | 'status'>> {
+  const answer = await requestCreation(context, workload, spec, options)
+  if (isMissingImage(answer)) throw notFound(spec.image, refusalText(answer))
+  // 409: the name was taken meanwhile, by another start of the same workload or by somebody else
+  const container = answer.status === 201 || answer.status === 409 ? await findOwn(context, workload, options) : undefined
+  if (container !== undefined) return container
+  throw new ExecutorStartFailedError(`Docker does not create the container of ${workload.id}: ${refusalText(answer)}`)
+}
+
+async function requestCreation(
+  { client, nodeId, log, disk }: StartContext,
+  workload: Workload,
+  spec: DockerSpec,
+  options: AbortOptions
+): Promise<DockerAnswer> {
+  const attempt = (withDiskLimit: boolean): Promise<DockerAnswer> =>
+    client.call({
+      method: 'POST',
+      path: '/containers/create',
+      query: { name: containerName(workload.id) },
+      body: containerConfig(workload, spec, { nodeId, withDiskLimit }),
+      ...options
+    })
+  const answer = await attempt(disk.isLimited)
+  if (!disk.isLimited || answer.status === 201 || !refusalText(answer).includes('storage-opt')) return answer
+  disk.isLimited = false
+  log.warn('this Docker cannot limit the disk of containers', { reason: refusalText(answer) })
+  return attempt(false)
+}
+
+async function run({ client, containers }: StartContext, id: string, workload: Workload, options: AbortOptions): Promise<void> {
+  const answer = await client.call({ method: 'POST', path: `/containers/${id}/start`, ...options })
+  if (answer.status === 204 || answer.status === 304) return
+  await containers.remove(id)
+  throw new ExecutorStartFailedError(`Docker does not start the container of ${workload.id}: ${refusalText(answer)}`)
+}

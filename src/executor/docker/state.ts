@@ -1,0 +1,96 @@
+import { constants } from 'node:os'
+import { bytes, isJsonObject, type JsonValue } from '../../base/index.ts'
+import type { ExitStatus, WorkloadUsage } from '../executor.ts'
+import { ALLOCATION_LABEL, NODE_LABEL } from './container.ts'
+
+/** What `GET /containers/<id>/json` says, as far as it is used. */
+export interface ContainerState {
+  readonly id: string
+  readonly status: 'created' | 'active' | 'ended'
+  readonly exitCode: number
+  readonly outOfMemory: boolean
+  /** Labels `nunet.node` and `nunet.allocation`; empty texts when it has none. */
+  readonly node: string
+  readonly allocation: string
+}
+
+type Fields = { readonly [name: string]: JsonValue }
+
+function object(value: unknown): Fields {
+  return isJsonObject(value) ? value : {}
+}
+
+function text(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function number(value: JsonValue | undefined): number {
+  return typeof value === 'number' ? value : 0
+}
+
+/** Reads an inspection; `undefined` when it is none. */
+export function parseContainerState(body: unknown): ContainerState | undefined {
+  const container = object(body)
+  const state = object(container['State'])
+  const labels = object(object(container['Config'])['Labels'])
+  const id = text(container['Id'])
+  if (id === '') return undefined
+  return {
+    id,
+    status: statusOf(text(state['Status'])),
+    exitCode: number(state['ExitCode']),
+    outOfMemory: state['OOMKilled'] === true,
+    node: text(labels[NODE_LABEL]),
+    allocation: text(labels[ALLOCATION_LABEL])
+  }
+}
+
+function statusOf(status: string): ContainerState['status'] {
+  if (status === 'created') return 'created'
+  return status === 'exited' || status === 'dead' ? 'ended' : 'active'
+}
+
+/** Reads a list of containers; what is not one of ours is left out. */
+export function parseContainerList(body: unknown): readonly { readonly id: string; readonly allocation: string }[] {
+  if (!Array.isArray(body)) return []
+  return body
+    .map((item: unknown) => {
+      const container = object(item)
+      return { id: text(container['Id']), allocation: text(object(container['Labels'])[ALLOCATION_LABEL]) }
+    })
+    .filter(({ id, allocation }) => id !== '' && allocation !== '')
+}
+
+/**
+ * How an ended container ended.
+ *
+ * Docker keeps only the exit code; its init process turns the signal n of the program into the code 128 + n, as shells do.
+ */
+export function exitStatusOf({ exitCode, outOfMemory }: ContainerState): ExitStatus {
+  if (outOfMemory) return { type: 'killed', signal: 'SIGKILL', outOfMemory: true }
+  const signal = Object.entries(constants.signals).find(([, value]) => value === exitCode - 128)?.[0]
+  if (signal !== undefined) return { type: 'killed', signal, outOfMemory: false }
+  return { type: 'exited', code: exitCode }
+}
+
+/**
+ * Reads a one-shot of `GET /containers/<id>/stats`; empty for a container that does not run.
+ *
+ * CPU as percent of one core, over the second that Docker measures. Memory without the page cache that can be given back.
+ */
+export function parseUsage(body: unknown): WorkloadUsage {
+  const stats = object(body)
+  const memory = object(stats['memory_stats'])
+  const cpu = object(stats['cpu_stats'])
+  const before = object(stats['precpu_stats'])
+  if (number(memory['usage']) === 0) return {}
+  const cache = object(memory['stats'])
+  const inactive = number(cache['total_inactive_file'] ?? cache['inactive_file'])
+  const used = number(object(cpu['cpu_usage'])['total_usage']) - number(object(before['cpu_usage'])['total_usage'])
+  const elapsed = number(cpu['system_cpu_usage']) - number(before['system_cpu_usage'])
+  const cores = number(cpu['online_cpus'])
+  return {
+    memory: bytes(Math.max(0, number(memory['usage']) - inactive)),
+    ...(elapsed > 0 && used >= 0 ? { cpuPercent: (used / elapsed) * cores * 100 } : {})
+  }
+}

@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, open, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type AbortOptions, type Bytes, type Clock, millis, seconds } from '../../base/index.ts'
+import { ExecutorStartFailedError } from '../errors.ts'
+import type { Workload } from '../executor.ts'
+import { type RunDescription, type RunFiles, readProcess, readStart, recordExit, writeWhole } from './run-files.ts'
+import type { WasmSpec } from './spec.ts'
+
+const WASM_PAGE = 65_536
+/** For the supervisor itself, which only waits. */
+const SUPERVISOR_HEAP_MIB = 64
+const START_LIMIT = seconds(20)
+const POLL = millis(10)
+/** The kernel ends the module before the daemon when the machine runs out of memory. */
+const OOM_SCORE = '1000'
+
+/**
+ * Puts the files of the run in place; a second time it replaces what an interrupted start left.
+ *
+ * The data directory is kept: what is in it is visible to the module.
+ */
+export async function prepareRun(files: RunFiles, workload: Workload, spec: WasmSpec, logBytes: Bytes): Promise<void> {
+  await mkdir(files.data, { recursive: true, mode: 0o700 })
+  await writeWhole(files.module, spec.module)
+  const description: RunDescription = {
+    data: files.data,
+    args: ['module.wasm', ...spec.args],
+    environment: Object.fromEntries(spec.environment.map((variable) => splitVariable(variable))),
+    memory: workload.limits.memory,
+    disk: workload.limits.disk,
+    logBytes,
+    timeoutMs: spec.timeout ?? null
+  }
+  await writeWhole(files.description, JSON.stringify(description))
+}
+
+function splitVariable(variable: string): [string, string] {
+  const at = variable.indexOf('=')
+  return [variable.slice(0, at), variable.slice(at + 1)]
+}
+
+/** A supervisor that runs. */
+export interface Launch {
+  /** Resolves once it has ended and how it ended is recorded; never rejects. */
+  readonly ended: Promise<void>
+}
+
+/**
+ * Starts the supervisor of a prepared run and resolves once it has taken the run over.
+ *
+ * The process has its own session, no connection to this one and an empty environment, so it goes on when the daemon dies.
+ *
+ * @throws ExecutorStartFailedError when it ends or says nothing within 20 seconds.
+ */
+export async function launchRun(files: RunFiles, memory: Bytes, clock: Clock, options: AbortOptions): Promise<Launch> {
+  const child = await spawnRunner(files, memory)
+  const ended = signalOf(child).then((signal) => recordSignal(files, signal))
+  child.unref()
+  await runnerReady(files, child, clock, options)
+  await writeFile(`/proc/${child.pid}/oom_score_adj`, OOM_SCORE).catch(() => undefined) // a help, not a need
+  return { ended }
+}
+
+function signalOf(child: ChildProcess): Promise<NodeJS.Signals | null> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(null))
+    child.once('exit', (_code, signal) => resolve(signal))
+  })
+}
+
+/** A supervisor that was killed from outside leaves no status; only its parent learns the signal. */
+async function recordSignal(files: RunFiles, signal: NodeJS.Signals | null): Promise<void> {
+  if (signal === null) return
+  await recordExit(files, { type: 'killed', signal, outOfMemory: false }).catch(() => undefined) // then the run counts as lost
+}
+
+async function runnerReady(files: RunFiles, child: ChildProcess, clock: Clock, options: AbortOptions): Promise<void> {
+  const deadline = clock.now() + START_LIMIT
+  while ((await readProcess(files)) === undefined) {
+    const hasEnded = child.exitCode !== null || child.signalCode !== null || child.pid === undefined
+    if (hasEnded || clock.now() > deadline) {
+      child.kill('SIGKILL')
+      throw new ExecutorStartFailedError(`the supervisor of the module did not start: ${await lastWords(files)}`)
+    }
+    await clock.sleep(POLL, options)
+  }
+}
+
+async function spawnRunner(files: RunFiles, memory: Bytes): Promise<ChildProcess> {
+  const runner = fileURLToPath(new URL('./runner.mjs', import.meta.url))
+  const output = await open(files.runner, 'a', 0o600)
+  try {
+    return spawn(process.execPath, [...nodeFlags(files, dirname(runner), memory), runner, files.directory], {
+      cwd: files.directory,
+      detached: true,
+      env: {},
+      stdio: ['ignore', output.fd, output.fd]
+    })
+  } finally {
+    await output.close()
+  }
+}
+
+function nodeFlags(files: RunFiles, program: string, memory: Bytes): string[] {
+  return [
+    '--no-warnings',
+    `--wasm-max-mem-pages=${Math.min(Math.floor(memory / WASM_PAGE), WASM_PAGE)}`,
+    `--max-old-space-size=${SUPERVISOR_HEAP_MIB}`,
+    '--v8-pool-size=1',
+    ...permissionFlags(files, program)
+  ]
+}
+
+/**
+ * Node's permission model, where this Node has it for WASI and the paths have none of its special characters.
+ *
+ * It binds the JavaScript of the supervisor only: Node's WASI does not ask it (tried), so `sandbox.mjs` guards the module.
+ */
+function permissionFlags(files: RunFiles, program: string): string[] {
+  const known = process.allowedNodeEnvironmentFlags
+  const main = ['--permission', '--experimental-permission'].find((name) => known.has(name))
+  const readable = [program, files.directory, files.data, '/proc/self/stat', '/proc/sys/kernel/random/boot_id']
+  if (main === undefined || !known.has('--allow-wasi') || readable.some((path) => /[,*]/.test(path))) return []
+  return [
+    main,
+    '--allow-wasi',
+    '--allow-worker',
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+    `--allow-fs-write=${files.directory}`
+  ]
+}
+
+async function lastWords(files: RunFiles): Promise<string> {
+  const output = await readStart(files.runner, 1024)
+  return output === undefined || output.length === 0 ? 'it said nothing' : output.toString('utf8').trim()
+}

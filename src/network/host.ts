@@ -1,0 +1,174 @@
+import '../polyfills.ts'
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
+import type { PeerId, PrivateKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { CancelledError, createSerialQueue, errorMessage, type Logger, withTimeout } from '../base/index.ts'
+import { parseListenAddresses, parsePeerAddress, parsePeerId } from './addresses.ts'
+import { createCounters } from './counters.ts'
+import { BadAddressError, BadKeyError, BusyError, NoSuchInboxError, NotRunningError, UnreachableError } from './errors.ts'
+import { createInboxes } from './inboxes.ts'
+import { checkBroadcast, checkFrame, checkInbox, checkTopic, DEFAULT_LIMITS } from './limits.ts'
+import type { Session } from './session.ts'
+import { createSubscribers } from './subscribers.ts'
+import type { NetworkHost, NetworkHostOptions, PeerEvent } from './types.ts'
+
+/**
+ * Creates the libp2p host of a node; nothing is opened before {@link NetworkHost.start}. It can be started again after a stop.
+ *
+ * @throws BadKeyError, BadAddressError when key, listen or bootstrap addresses cannot be used. `start` throws
+ * `NETWORK_LISTEN_FAILED` (conflict) naming the addresses.
+ */
+export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
+  const { clock, log, bootstrap, peerScore = () => 0 } = options
+  const privateKey = parsePrivateKey(options.privateKey)
+  const self = peerIdFromPrivateKey(privateKey)
+  const peerId = self.toString()
+  const { served, skipped } = parseListenAddresses(options.listen)
+  const bootstrapPeers = bootstrap.map(parsePeerAddress)
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const counters = createCounters()
+  const peerListeners = new Set<(event: PeerEvent) => void>()
+  const lifecycle = createSerialQueue()
+  let session: Session | undefined
+
+  const inboxes = createInboxes(log, {
+    opened: (inbox) => session?.serve(inbox),
+    closed: (inbox) => session?.withdraw(inbox)
+  })
+  const subscribers = createSubscribers(clock, log, limits.validationTimeout)
+
+  function running(): Session {
+    if (session === undefined) throw new NotRunningError('the network is not running: it must be started first')
+    return session
+  }
+
+  async function start({ signal }: { readonly signal?: AbortSignal }): Promise<void> {
+    if (session !== undefined) return
+    if (signal?.aborted === true) throw new CancelledError('starting the network was cancelled')
+    for (const address of skipped) log.warn('this node does not speak QUIC yet, so an address is skipped', { address })
+    const { openSession } = await import('./session.ts') // the libp2p stack takes half a second to load
+    const opened = await openSession({
+      ...{
+        privateKey,
+        self,
+        listen: served,
+        bootstrap: bootstrapPeers,
+        inboxes,
+        subscribers,
+        counters,
+        peerScore,
+        limits,
+        clock,
+        log
+      },
+      onPeer: (event) => tellAll(peerListeners, event, log)
+    })
+    session = opened
+    log.info('the network is up', { peer: peerId, addresses: opened.addresses() })
+  }
+
+  async function stop(): Promise<void> {
+    const closing = session
+    session = undefined
+    await closing?.close()
+  }
+
+  function sendToSelf(inbox: string, frame: Uint8Array): void {
+    if (!inboxes.has(inbox)) throw new NoSuchInboxError(`nobody listens on inbox ${inbox} of this node`)
+    const copy = frame.slice()
+    counters.framesSent += 1
+    setImmediate(() => {
+      if (inboxes.deliver(inbox, copy, peerId)) counters.framesReceived += 1
+    })
+  }
+
+  async function sendToPeer(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const { transmit } = running()
+    if (counters.sending >= limits.sends) throw new BusyError(`${counters.sending} sends are under way, more are not taken`)
+    counters.sending += 1
+    try {
+      const work = (inner: AbortSignal): Promise<void> => transmit(peer, inbox, frame, inner)
+      await withTimeout(
+        clock,
+        limits.sendTimeout,
+        `sending to inbox ${inbox} of ${peer}`,
+        work,
+        signal === undefined ? {} : { signal }
+      )
+      counters.framesSent += 1
+    } finally {
+      counters.sending -= 1
+    }
+  }
+
+  return {
+    name: 'network',
+    peerId,
+    start: (startOptions = {}) => lifecycle.run(() => start(startOptions)),
+    stop: () => lifecycle.run(stop),
+    async send(host, inbox, frame, { signal } = {}) {
+      checkInbox(inbox)
+      checkFrame(frame)
+      const peer = parsePeerId(host)
+      if (signal?.aborted === true) throw new CancelledError(`sending to inbox ${inbox} of ${host} was cancelled`)
+      if (peer.equals(self)) return sendToSelf(inbox, frame)
+      await sendToPeer(peer, inbox, frame, signal)
+    },
+    listen: (inbox, listener) => inboxes.open(inbox, listener),
+    async publish(topic, frame) {
+      checkTopic(topic)
+      checkBroadcast(frame)
+      await running().topics.publish(topic, frame)
+    },
+    async subscribe(topic, listener, validate) {
+      checkTopic(topic)
+      const subscriber = { listener, validate }
+      if (subscribers.add(topic, subscriber)) session?.topics.join(topic)
+      return async () => {
+        if (subscribers.remove(topic, subscriber)) session?.topics.leave(topic)
+      }
+    },
+    peers: () => session?.peers() ?? [],
+    knownPeers: async () => (await session?.knownPeers()) ?? [],
+    isConnected: (peer) => session?.peers().includes(peer) ?? false,
+    addresses: () => session?.addresses() ?? [],
+    async connect(text, { signal } = {}) {
+      const { address, peer } = parsePeerAddress(text)
+      if (peer.equals(self)) throw new BadAddressError(`${text} names this node itself`)
+      const { reach } = running()
+      const work = (inner: AbortSignal) => reach.dial(peer, [address], inner)
+      await withTimeout(clock, limits.sendTimeout, `connecting to ${text}`, work, signal === undefined ? {} : { signal })
+      return peer.toString()
+    },
+    async ping(text, { signal } = {}) {
+      const peer = parsePeerId(text)
+      if (peer.equals(self)) throw new UnreachableError('cannot ping the own peer id')
+      return running().ping(peer, signal)
+    },
+    onPeer(listener) {
+      peerListeners.add(listener)
+      return () => void peerListeners.delete(listener)
+    },
+    scores: () => new Map(session?.peers().map((peer) => [peer, session?.topics.score(peer) ?? 0])),
+    stats: () => ({ ...counters })
+  }
+}
+
+function parsePrivateKey(bytes: Uint8Array): PrivateKey {
+  try {
+    return privateKeyFromProtobuf(bytes)
+  } catch {
+    // The cause is left out on purpose: it might quote the key.
+    throw new BadKeyError('the private key is not a libp2p protobuf key of type Ed25519 or secp256k1')
+  }
+}
+
+function tellAll(listeners: ReadonlySet<(event: PeerEvent) => void>, event: PeerEvent, log: Logger): void {
+  for (const listener of listeners) {
+    try {
+      listener(event)
+    } catch (error) {
+      log.error('a peer listener failed', { type: event.type, peer: event.peer, error: errorMessage(error) })
+    }
+  }
+}

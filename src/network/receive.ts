@@ -1,0 +1,85 @@
+import type { Connection, Stream } from '@libp2p/interface'
+import { type Clock, errorMessage, type Logger, withTimeout } from '../base/index.ts'
+import type { Counters } from './counters.ts'
+import { FrameRefusedError } from './errors.ts'
+import type { Inboxes } from './inboxes.ts'
+import type { Node } from './libp2p-node.ts'
+import { inboxProtocol, MAX_FRAME, type NetworkLimits } from './limits.ts'
+import { readFrame } from './streams.ts'
+
+/** What reading frames off streams needs. */
+export interface ReceiveOptions {
+  readonly inboxes: Inboxes
+  readonly counters: Counters
+  readonly limits: NetworkLimits
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The incoming half of the message protocol (B §5.3). */
+export interface Receiver {
+  /** Offers the inbox to peers. */
+  serve(inbox: string): void
+  /** Withdraws the offer. */
+  withdraw(inbox: string): void
+}
+
+/** Creates the {@link Receiver} of a node, which need not run yet. */
+export function createReceiver(node: Node, { inboxes, counters, limits, clock, log }: ReceiveOptions): Receiver {
+  const readingByPeer = new Map<string, number>()
+
+  function enter(peer: string): void {
+    const reading = readingByPeer.get(peer) ?? 0
+    if (reading >= limits.readsPerPeer) throw new FrameRefusedError(`${reading} frames of this peer are being read already`)
+    if (counters.reading >= limits.reads) throw new FrameRefusedError(`${counters.reading} frames are being read already`)
+    readingByPeer.set(peer, reading + 1)
+    counters.reading += 1
+  }
+
+  function leave(peer: string): void {
+    counters.reading -= 1
+    const left = (readingByPeer.get(peer) ?? 1) - 1
+    if (left > 0) readingByPeer.set(peer, left)
+    else readingByPeer.delete(peer)
+  }
+
+  async function read(stream: Stream, peer: string): Promise<Uint8Array> {
+    enter(peer)
+    try {
+      return await readFrame(stream, { clock, deadline: limits.readDeadline, limit: MAX_FRAME })
+    } finally {
+      leave(peer)
+    }
+  }
+
+  async function receive(inbox: string, stream: Stream, peer: string): Promise<void> {
+    try {
+      const frame = await read(stream, peer)
+      if (!inboxes.deliver(inbox, frame, peer)) throw new FrameRefusedError('nobody listens on the inbox any more')
+      counters.framesReceived += 1
+    } catch (error) {
+      counters.framesRefused += 1
+      log.debug('refused a frame', { inbox, peer, error: errorMessage(error) })
+      stream.abort(error instanceof Error ? error : new Error(errorMessage(error)))
+      return
+    }
+    await withTimeout(clock, limits.readDeadline, 'closing the stream', (signal) => stream.close({ signal })).catch(
+      (error: unknown) => stream.abort(new Error(errorMessage(error))) // the frame has arrived: only the stream is given back the hard way
+    )
+  }
+
+  return {
+    serve(inbox) {
+      const handler = (stream: Stream, { remotePeer }: Connection): Promise<void> => receive(inbox, stream, remotePeer.toString())
+      const options = { runOnLimitedConnection: true, maxInboundStreams: limits.reads, maxOutboundStreams: limits.sends }
+      node.handle(inboxProtocol(inbox), handler, options).catch((error: unknown) => {
+        log.error('could not offer an inbox to peers', { inbox, error: errorMessage(error) })
+      })
+    },
+    withdraw(inbox) {
+      node.unhandle(inboxProtocol(inbox)).catch((error: unknown) => {
+        log.error('could not withdraw an inbox from peers', { inbox, error: errorMessage(error) })
+      })
+    }
+  }
+}

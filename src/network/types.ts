@@ -1,0 +1,107 @@
+import type { AbortOptions, Clock, Logger, Millis, Service } from '../base/index.ts'
+import type { FrameListener } from './inboxes.ts'
+import type { NetworkLimits } from './limits.ts'
+
+/** What a topic validator says of a message: `reject` costs the sender reputation, `ignore` does not (B §3.4). */
+export type Verdict = 'accept' | 'reject' | 'ignore'
+
+/** Something that happened to a peer. */
+export interface PeerEvent {
+  /** `identified`: it told (again) which protocols it serves. `disconnected`: its last connection closed. */
+  readonly type: 'identified' | 'disconnected'
+  readonly peer: string
+  /** The protocol ids it listed, `actor/root/messages/0.0.1` among them when it is a DMS; empty when disconnected. */
+  readonly protocols: readonly string[]
+}
+
+/** Counts since the start of the host; they only grow, but for the last two, which are momentary. */
+export interface NetworkStats {
+  /** Frames written and half-closed, own delivery included. */
+  readonly framesSent: number
+  /** Frames handed to a listener, own delivery included. */
+  readonly framesReceived: number
+  /** Incoming streams that were reset: too long, truncated, too slow, trailing bytes, or too many at once. */
+  readonly framesRefused: number
+  /** Broadcasts handed to the router. */
+  readonly broadcastsSent: number
+  /** Broadcasts of others that the validators accepted. */
+  readonly broadcastsReceived: number
+  /** Broadcasts of others that a validator rejected or ignored. */
+  readonly broadcastsRefused: number
+  /** Sends under way now. */
+  readonly sending: number
+  /** Incoming frames being read now. */
+  readonly reading: number
+}
+
+/** A node in the peer-to-peer network; satisfies the port `MessageTransport` of `actor`. Hosts are named by their peer id text. */
+export interface NetworkHost extends Service {
+  /** Peer id of this node; known before the start. */
+  readonly peerId: string
+  /**
+   * Delivers one frame to an inbox of a host: finds, dials and opens as needed. Resolves when the frame was written and the stream
+   * half-closed; that is no proof of processing. A frame to the own peer id reaches the listener directly, in a later turn.
+   *
+   * @throws FrameTooLargeError over {@link MAX_SENT_FRAME} bytes.
+   * @throws BadInboxError, BadAddressError when inbox or host cannot be names.
+   * @throws NoSuchInboxError when the host serves no such inbox.
+   * @throws UnreachableError when the host cannot be reached or the stream broke; says what was tried.
+   * @throws BusyError when too many sends are under way. NotRunningError before the start.
+   * @throws TimeoutError after `sendTimeout`. CancelledError when the signal is aborted.
+   */
+  send(host: string, inbox: string, frame: Uint8Array, options?: AbortOptions): Promise<void>
+  /** Receives the frames for an inbox, also before the start. Throws `NETWORK_INBOX_TAKEN`, `NETWORK_BAD_INBOX`. Returns the end. */
+  listen(inbox: string, listener: FrameListener): () => void
+  /**
+   * Publishes to a topic, signed with the key of this node; resolves also when nobody listens. The own subscribers get nothing.
+   *
+   * @throws FrameTooLargeError over {@link MAX_BROADCAST} bytes. BadTopicError. NotRunningError. PublishFailedError.
+   */
+  publish(topic: string, frame: Uint8Array): Promise<void>
+  /**
+   * Subscribes once per call, also before the start. All validators of a topic run before a frame is passed on to other nodes or
+   * to any listener, and the strictest verdict counts. Returns the end. Throws `NETWORK_BAD_TOPIC`.
+   */
+  subscribe(
+    topic: string,
+    listener: (frame: Uint8Array) => void,
+    validate: (frame: Uint8Array) => Verdict | Promise<Verdict>
+  ): Promise<() => Promise<void>>
+  /** Peers with an open connection. */
+  peers(): readonly string[]
+  /** All peers heard of, connected or not, without this node. */
+  knownPeers(): Promise<readonly string[]>
+  isConnected(peer: string): boolean
+  /** Own addresses that others can dial, with `/p2p/<id>` at the end; empty before the start. */
+  addresses(): readonly string[]
+  /**
+   * Connects to `…/p2p/<peer id>` and returns the peer id; an existing connection is kept.
+   *
+   * @throws BadAddressError when the text is no such address or names this node; says what is wrong.
+   * @throws UnreachableError when it cannot be dialled.
+   */
+  connect(address: string, options?: AbortOptions): Promise<string>
+  /** Round trip to a peer, dialled when needed. Throws `NETWORK_UNREACHABLE`, also for the own peer id, and `NETWORK_BAD_ADDRESS`. */
+  ping(peer: string, options?: AbortOptions): Promise<Millis>
+  /** Hears what happens to peers, also before the start. Returns the end. */
+  onPeer(listener: (event: PeerEvent) => void): () => void
+  /** The gossip score of each connected peer (B §5.4). */
+  scores(): ReadonlyMap<string, number>
+  stats(): NetworkStats
+}
+
+/** What {@link createNetworkHost} needs. */
+export interface NetworkHostOptions {
+  /** libp2p protobuf private key of the node, Ed25519 or secp256k1. */
+  readonly privateKey: Uint8Array
+  /** Multiaddresses to listen on; `…/quic-v1` ones are skipped with a log line. None: this node only dials. */
+  readonly listen: readonly string[]
+  /** Multiaddresses with `/p2p/<id>` of peers to join the network through. */
+  readonly bootstrap: readonly string[]
+  readonly clock: Clock
+  readonly log: Logger
+  /** Overrides of {@link DEFAULT_LIMITS}. */
+  readonly limits?: Partial<NetworkLimits>
+  /** Application part of a peer's gossip score (B §4.1: 5 after hellos both ways, 1 when it serves the root inbox); default 0. */
+  readonly peerScore?: (peer: string) => number
+}

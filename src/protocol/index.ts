@@ -1,0 +1,48 @@
+/**
+ * protocol: the public contract: behaviours with the forms of request and reply, and the ensemble file.
+ *
+ * Imports: base, identity, ucan, actor.
+ * State: none.
+ */
+export { type Callers, define, type PublicBehavior } from './behavior.ts'
+export type { ObjectOf, Shape, WireCodec } from './codec.ts'
+export { DONE } from './common.ts'
+export {
+  DEPLOYMENT_STATUSES,
+  type DeploymentStatus,
+  deploymentList,
+  deploymentLogs,
+  deploymentManifest,
+  deploymentNew,
+  deploymentShutdown,
+  deploymentStatus
+} from './deployment.ts'
+export * from './ensemble/index.ts'
+export { broadcastHello, HELLO_TOPIC, hello, peersConnect, peersList, peersPing, peersSelf, publicStatus } from './node.ts'
+export { type OnboardingConfig, offboard, onboard, onboardingStatus } from './onboarding.ts'
+export {
+  type AllocationConfig,
+  allocate,
+  allocationLogs,
+  allocationShutdown,
+  allocationStart,
+  allocationStatus,
+  BID_BEHAVIOR,
+  bidReply,
+  bidRequest,
+  bidSignedBytes,
+  commit,
+  DEPLOYMENT_TOPIC,
+  revert,
+  taskTermination,
+  type UnsignedBid,
+  type WireBid
+} from './provider.ts'
+export {
+  hardwareSpec,
+  resourcesAllocated,
+  resourcesFree,
+  resourcesOnboarded,
+  type WireGpu,
+  type WireResources
+} from './resources.ts'

@@ -1,0 +1,44 @@
+import { define } from './behavior.ts'
+import { flag, list, maybe, member, nothing, type ObjectOf, object, text } from './codec.ts'
+import { resources } from './resources.ts'
+
+const configMembers = {
+  onboarded: maybe('is_onboarded', flag, 'onboarded'),
+  resources: member('onboarded_resources', resources, 'resources')
+} as const
+
+/** What the owner offers, as it travels. */
+export type OnboardingConfig = ObjectOf<typeof configMembers>
+
+const config = object(configMembers)
+
+/** Lends a part of the machine; again replaces the offer (C §6.1). */
+export const onboard = define({
+  name: '/dms/node/onboarding/onboard',
+  callers: 'root',
+  summary: 'Lends a part of the machine. Called again it replaces the offer, never below what is promised.',
+  request: object({
+    noGpu: member('NoGPU', flag),
+    gpus: member('GPUs', list(text(64), 64)),
+    config: member('Config', config)
+  }),
+  reply: object({ success: member('success', flag), error: maybe('error', text()), config: maybe('config', config) })
+})
+
+/** Takes the offer back; refused while jobs run (C §6.3). */
+export const offboard = define({
+  name: '/dms/node/onboarding/offboard',
+  callers: 'root',
+  summary: 'Takes the offer back. Refused while allocations or promises exist.',
+  request: object({ force: maybe('Force', flag) }),
+  reply: object({ success: member('success', flag), error: maybe('error', text()) })
+})
+
+/** Whether anything is lent. */
+export const onboardingStatus = define({
+  name: '/dms/node/onboarding/status',
+  callers: 'root',
+  summary: 'Whether the machine lends anything.',
+  request: nothing,
+  reply: object({ onboarded: member('onboarded', flag), error: member('error', text()) })
+})

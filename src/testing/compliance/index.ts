@@ -1,0 +1,3 @@
+/** What every implementation of an interface must do, as tests for any runner. */
+export { type KeyValueStoreComplianceOptions, keyValueStoreCompliance } from './key-value-store.ts'
+export { type MessageTransportComplianceOptions, messageTransportCompliance, type TransportPair } from './message-transport.ts'

@@ -1,0 +1,8 @@
+/**
+ * testing: what tests of this package and of programs that use it need: stand-ins, and the rules every implementation must pass.
+ *
+ * Imports: everything.
+ * State: none beyond what its creators hold.
+ */
+export * from './compliance/index.ts'
+export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory-network.ts'

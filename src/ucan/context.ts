@@ -1,0 +1,90 @@
+import { type Random, systemRandom } from '../base/index.ts'
+import { createVerifier, type Signer } from '../identity/index.ts'
+import { type AnchorSet, createAnchorSet } from './anchor-set.ts'
+import { authorizeClaim } from './authorize.ts'
+import { isExpired, isRevoked, type SignatureVerifier, verifyStructure } from './chain.ts'
+import { createMint, draftOf } from './mint.ts'
+import { createPresenter } from './present.ts'
+import { createSignatureCache } from './signature-cache.ts'
+import { MAX_LINKS } from './token.ts'
+import type { Anchors, CapabilityContext, Token } from './types.ts'
+
+/** Options of {@link createContext}. */
+export interface ContextOptions {
+  /** The key of the context; its DID is the context's. */
+  readonly signer: Signer
+  /** Anchors that were verified before; default none. */
+  readonly anchors?: Anchors
+  /** For nonces; default the operating system's. */
+  readonly random?: Random
+  /** Default a new verifier of identity; share one to remember keys together. */
+  readonly verifier?: SignatureVerifier
+}
+
+/** A context without any anchor. */
+export const NO_ANCHORS: Anchors = { roots: [], require: [], provide: [], revoke: [] }
+
+/**
+ * Creates a context in memory (A §8).
+ *
+ * Verification holds no lock and stores no tokens (W4, W8, W15); it only remembers, in a bounded cache, which chains had
+ * good signatures.
+ */
+export function createContext(options: ContextOptions): CapabilityContext {
+  const { signer, random = systemRandom, verifier = createVerifier(), anchors = NO_ANCHORS } = options
+  return createContextOver(createAnchorSet(anchors), new Set(), { signer, random, verifier })
+}
+
+/** A context whose anchors and temporary grants somebody else holds too: the file that saves them. */
+export function createContextOver(
+  anchors: AnchorSet,
+  grantsHere: Set<Token>,
+  options: { readonly signer: Signer; readonly random: Random; readonly verifier: SignatureVerifier }
+): CapabilityContext {
+  const { signer, random, verifier } = options
+  const own = signer.did
+  const mint = createMint({ signer, random })
+  const signatures = createSignatureCache({ verifier })
+  const presenter = createPresenter({
+    own,
+    mint,
+    revocations: anchors.revocations,
+    provide: () => anchors.list().provide,
+    verify(token, now) {
+      const structure = verifyStructure(token, now, anchors.revocations)
+      return structure.ok ? signatures.verify(token, { left: MAX_LINKS }) : structure
+    }
+  })
+
+  return {
+    did: own,
+    list: (now) => anchors.list(now),
+    anchor(anchor, now) {
+      for (const grant of grantsHere) if (isExpired(grant, now)) grantsHere.delete(grant)
+      const added = anchors.add(anchor, now, verifier)
+      for (const grant of grantsHere) if (isRevoked(grant, anchors.revocations)) grantsHere.delete(grant)
+      return added
+    },
+    remove: (anchor) => anchors.remove(anchor),
+    grant: async (request, abort) => mint.sign(mint.draft(draftOf(request)), abort),
+    revoke: (token, abort) => mint.revoke(token, abort),
+    delegate: (request, now, abort) => presenter.delegate(request, now, abort),
+    async grantHere(request) {
+      // Unsigned: it never leaves this memory, and a hardware key need not be asked.
+      const grant: Token = { ...mint.draft({ ...draftOf(request), depth: 1n, topics: [] }), signature: new Uint8Array() }
+      grantsHere.add(grant)
+      return () => void grantsHere.delete(grant)
+    },
+    present: (request, abort) => presenter.present(request, abort),
+    presentBroadcast: (request, abort) => presenter.presentBroadcast(request, abort),
+    authorize(claim, now) {
+      const { roots, require } = anchors.list(now)
+      return authorizeClaim(
+        claim,
+        now,
+        { own, roots, require: [...require, ...grantsHere], revocations: anchors.revocations },
+        signatures
+      )
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * ucan: capability tokens, their chains, and the contexts that decide who may do what.
+ *
+ * Imports: base, db, identity.
+ * State: none in module scope; a context holds its anchors, its temporary grants and a bounded cache of good chains.
+ */
+export { implies, MAX_CAPABILITY_LENGTH, parseCapability } from './capability.ts'
+export { isExpired, type Revocations, revocationKey, type SignatureVerifier, verifyToken } from './chain.ts'
+export { type ContextOptions, createContext } from './context.ts'
+export { type ContextStoreOptions, createContextStore } from './context-store.ts'
+export {
+  BadContextFileError,
+  BadContextNameError,
+  BadGrantError,
+  ContextExistsError,
+  ContextNotFoundError,
+  NotIssuerError,
+  WrongKeyError
+} from './errors.ts'
+export { parseExpiry } from './expiry.ts'
+export {
+  decodeToken,
+  decodeTokenList,
+  encodeToken,
+  encodeTokenList,
+  linksOf,
+  MAX_LINKS,
+  MAX_TOKEN_LIST_BYTES,
+  MAX_TOKENS,
+  parseToken,
+  parseTokenList,
+  parseTokens,
+  sameToken,
+  signedBytes
+} from './token.ts'
+export type {
+  Anchor,
+  Anchors,
+  Authorization,
+  Capability,
+  CapabilityContext,
+  Claim,
+  ContextFile,
+  ContextKey,
+  ContextNotice,
+  ContextStore,
+  Denial,
+  GrantRequest,
+  ParseTokens,
+  PresentBroadcastRequest,
+  PresentRequest,
+  Token,
+  TokenAction
+} from './types.ts'
