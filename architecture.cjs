@@ -12,14 +12,14 @@ const modules = {
   identity: ['base', 'db'],
   ucan: ['base', 'db', 'identity'],
   actor: ['base', 'identity', 'ucan'],
-  network: ['base', 'db', 'identity'],
+  network: ['base'],
   hardware: ['base'],
   executor: ['base'],
   protocol: ['base', 'identity', 'ucan', 'actor'],
   dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'protocol'],
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
-  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'protocol', 'client']
+  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'actor', 'protocol', 'client']
 }
 
 /** The same between the parts of `dms`; files directly in src/dms may be used by every part. */
@@ -43,7 +43,7 @@ const packages = {
   pino: 'telemetry',
   'commander|@inquirer/.+': 'cmd',
   yaml: 'protocol',
-  '@noble/.+|cborg': 'identity'
+  '@noble/.+': 'identity'
 }
 
 module.exports = { modules, dms, drivers, packages }

@@ -40,7 +40,10 @@ import { parsePayload, type Rejection, type SignatureVerifier, verifyFrame } fro
 /** An actor with its life. */
 export interface ActorCell {
   readonly actor: Actor
+  /** Begins to listen; what arrives is verified and waits. */
   open(): void
+  /** Begins to run what arrives. */
+  serve(): void
   close(): Promise<void>
 }
 
@@ -257,6 +260,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     open() {
       stopListening = transport.listen(handle.inbox, receive)
     },
+    serve: () => mailbox.release(),
     async close() {
       stopListening?.()
       stopListening = undefined

@@ -2,6 +2,8 @@
 export interface Mailbox {
   /** Runs the task when a place is free; false when too much waits already. */
   post(task: () => Promise<void>): boolean
+  /** Lets waiting tasks run; a mailbox begins held. */
+  release(): void
   /** Resolves when nothing waits or runs. */
   idle(): Promise<void>
 }
@@ -12,14 +14,15 @@ export interface MailboxLimits {
   readonly waiting: number
 }
 
-/** Creates a mailbox; tasks start in order of arrival and must not reject. */
+/** Creates a held mailbox; tasks start in order of arrival, once it is released, and must not reject. */
 export function createMailbox({ concurrency, waiting }: MailboxLimits): Mailbox {
   const queue: (() => Promise<void>)[] = []
   let running = 0
+  let isHeld = true
   let whenIdle: (() => void)[] = []
 
   function next(): void {
-    while (running < concurrency) {
+    while (!isHeld && running < concurrency) {
       const task = queue.shift()
       if (task === undefined) break
       running += 1
@@ -28,7 +31,7 @@ export function createMailbox({ concurrency, waiting }: MailboxLimits): Mailbox 
         next()
       })
     }
-    if (running === 0 && queue.length === 0) {
+    if (running === 0 && (isHeld || queue.length === 0)) {
       const waiters = whenIdle
       whenIdle = []
       for (const resolve of waiters) resolve()
@@ -42,6 +45,10 @@ export function createMailbox({ concurrency, waiting }: MailboxLimits): Mailbox 
       next()
       return true
     },
-    idle: () => (running === 0 && queue.length === 0 ? Promise.resolve() : new Promise((resolve) => whenIdle.push(resolve)))
+    release() {
+      isHeld = false
+      next()
+    },
+    idle: () => (running === 0 && (isHeld || queue.length === 0) ? Promise.resolve() : new Promise((resolve) => whenIdle.push(resolve)))
   }
 }

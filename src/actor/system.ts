@@ -65,10 +65,12 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
       cells.clear()
       await Promise.all(all.map((cell) => cell.close()))
     },
+    serve: () => rootCell.serve(),
     spawn(inbox, { key: given } = {}) {
       if (inbox === ROOT_INBOX || cells.has(inbox)) throw new InboxTakenError(`an actor with inbox ${inbox} exists already`)
       const cell = createCell(inbox, given ?? generateKeyPair(random))
       cell.open()
+      cell.serve()
       cells.set(inbox, cell)
       return cell.actor
     },

@@ -41,6 +41,8 @@ export interface Actor {
 /** All actors of a node. */
 export interface ActorSystem extends Service, Relay {
   readonly root: Actor
+  /** Lets the root actor run what arrives; until then it waits, so that nothing is asked of a node that still restores. */
+  serve(): void
   /** A child with its own key (fresh, or the given one when it is restored) and the DID of this process (B §3.1). */
   spawn(inbox: string, options?: { readonly key?: KeyPair }): Actor
   /** Stops listening, lets running handlers end, aborts them at the latest after the drain time. */

@@ -99,6 +99,7 @@ export function createNode(options: NodeOptions): Node {
         facts
       })
       serveDeploymentBehaviors(actors.root, deployments)
+      actors.serve()
       return Promise.resolve()
     },
     stop: () => Promise.resolve()

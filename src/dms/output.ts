@@ -18,9 +18,9 @@ export interface OutputPiece {
  * A stream is cut at {@link MAX_STREAM_BYTES}: what a job writes beyond is dropped, so that no job fills the disk (C §15.4, 12).
  */
 export interface JobOutput {
-  /** Creates the directory of a job and returns its absolute path. Errors: `OUTPUT_BAD_NAME`. */
+  /** Creates the directory of a job and returns its absolute path. Errors: `DMS_OUTPUT_BAD_NAME`. */
   prepare(...names: readonly string[]): Promise<string>
-  /** The directory of a job, whether it exists or not. Errors: `OUTPUT_BAD_NAME`. */
+  /** The directory of a job, whether it exists or not. Errors: `DMS_OUTPUT_BAD_NAME`. */
   directory(...names: readonly string[]): string
   append(directory: string, stream: StreamName, data: Uint8Array): Promise<void>
   size(directory: string, stream: StreamName): Promise<number>
@@ -33,7 +33,7 @@ export const MAX_STREAM_BYTES = 16 * 2 ** 20
 
 /** A name would leave the directory of the jobs. */
 export class BadOutputNameError extends DmsError {
-  readonly code = 'OUTPUT_BAD_NAME'
+  readonly code = 'DMS_OUTPUT_BAD_NAME'
   readonly kind = 'invalid'
 }
 

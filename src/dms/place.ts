@@ -5,10 +5,17 @@ export interface Place {
   readonly city: string
 }
 
+/** One part of the world in a rule; members that are missing or empty do not matter. */
+export interface PlaceEntry {
+  readonly continent?: string | undefined
+  readonly country?: string | undefined
+  readonly city?: string | undefined
+}
+
 /** Places that are wanted or not wanted (C §8.5). */
 export interface PlaceRule {
-  readonly accept: readonly Partial<Place>[]
-  readonly reject: readonly Partial<Place>[]
+  readonly accept: readonly PlaceEntry[]
+  readonly reject: readonly PlaceEntry[]
 }
 
 /**
@@ -20,7 +27,7 @@ export function isAcceptablePlace(place: Place, { accept, reject }: PlaceRule): 
   return !reject.some((entry) => matches(place, entry))
 }
 
-function matches(place: Place, entry: Partial<Place>): boolean {
+function matches(place: Place, entry: PlaceEntry): boolean {
   const isEqual = (have: string, want: string | undefined): boolean =>
     want === undefined || want === '' || have.toLowerCase() === want.toLowerCase()
   const isEmpty = [entry.continent, entry.country, entry.city].every((part) => part === undefined || part === '')

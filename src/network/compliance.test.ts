@@ -13,7 +13,8 @@ messageTransportCompliance({
       second,
       stranger: createLoopbackHost().peerId,
       stop: async () => {
-        await Promise.all([first.stop(), second.stop()])
+        await first.stop()
+        await second.stop()
       }
     }
   }

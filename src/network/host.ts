@@ -1,15 +1,17 @@
 import '../polyfills.ts'
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
-import type { PeerId, PrivateKey } from '@libp2p/interface'
+import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { CancelledError, createSerialQueue, errorMessage, type Logger, withTimeout } from '../base/index.ts'
+import { CancelledError, createSerialQueue, withTimeout } from '../base/index.ts'
 import { parseListenAddresses, parsePeerAddress, parsePeerId } from './addresses.ts'
 import { createCounters } from './counters.ts'
-import { BadAddressError, BadKeyError, BusyError, NoSuchInboxError, NotRunningError, UnreachableError } from './errors.ts'
+import { BadAddressError, BadKeyError, NotRunningError, UnreachableError } from './errors.ts'
 import { createInboxes } from './inboxes.ts'
-import { checkBroadcast, checkFrame, checkInbox, checkTopic, DEFAULT_LIMITS } from './limits.ts'
+import { checkBroadcast, checkTopic, DEFAULT_LIMITS } from './limits.ts'
+import { createSender } from './sender.ts'
 import type { Session } from './session.ts'
 import { createSubscribers } from './subscribers.ts'
+import { tellAll } from './tell.ts'
 import type { NetworkHost, NetworkHostOptions, PeerEvent } from './types.ts'
 
 /**
@@ -31,10 +33,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
   const lifecycle = createSerialQueue()
   let session: Session | undefined
 
-  const inboxes = createInboxes(log, {
-    opened: (inbox) => session?.serve(inbox),
-    closed: (inbox) => session?.withdraw(inbox)
-  })
+  const inboxes = createInboxes(log, () => session?.offerInboxes())
   const subscribers = createSubscribers(clock, log, limits.validationTimeout)
 
   function running(): Session {
@@ -64,6 +63,8 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
       onPeer: (event) => tellAll(peerListeners, event, log)
     })
     session = opened
+    opened.offerInboxes()
+    opened.topics.followSubscribers()
     log.info('the network is up', { peer: peerId, addresses: opened.addresses() })
   }
 
@@ -73,47 +74,14 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     await closing?.close()
   }
 
-  function sendToSelf(inbox: string, frame: Uint8Array): void {
-    if (!inboxes.has(inbox)) throw new NoSuchInboxError(`nobody listens on inbox ${inbox} of this node`)
-    const copy = frame.slice()
-    counters.framesSent += 1
-    setImmediate(() => {
-      if (inboxes.deliver(inbox, copy, peerId)) counters.framesReceived += 1
-    })
-  }
-
-  async function sendToPeer(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const { transmit } = running()
-    if (counters.sending >= limits.sends) throw new BusyError(`${counters.sending} sends are under way, more are not taken`)
-    counters.sending += 1
-    try {
-      const work = (inner: AbortSignal): Promise<void> => transmit(peer, inbox, frame, inner)
-      await withTimeout(
-        clock,
-        limits.sendTimeout,
-        `sending to inbox ${inbox} of ${peer}`,
-        work,
-        signal === undefined ? {} : { signal }
-      )
-      counters.framesSent += 1
-    } finally {
-      counters.sending -= 1
-    }
-  }
+  const send = createSender({ self, inboxes, counters, limits, clock, running })
 
   return {
     name: 'network',
     peerId,
     start: (startOptions = {}) => lifecycle.run(() => start(startOptions)),
     stop: () => lifecycle.run(stop),
-    async send(host, inbox, frame, { signal } = {}) {
-      checkInbox(inbox)
-      checkFrame(frame)
-      const peer = parsePeerId(host)
-      if (signal?.aborted === true) throw new CancelledError(`sending to inbox ${inbox} of ${host} was cancelled`)
-      if (peer.equals(self)) return sendToSelf(inbox, frame)
-      await sendToPeer(peer, inbox, frame, signal)
-    },
+    send,
     listen: (inbox, listener) => inboxes.open(inbox, listener),
     async publish(topic, frame) {
       checkTopic(topic)
@@ -123,9 +91,9 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     async subscribe(topic, listener, validate) {
       checkTopic(topic)
       const subscriber = { listener, validate }
-      if (subscribers.add(topic, subscriber)) session?.topics.join(topic)
+      if (subscribers.add(topic, subscriber)) session?.topics.followSubscribers()
       return async () => {
-        if (subscribers.remove(topic, subscriber)) session?.topics.leave(topic)
+        if (subscribers.remove(topic, subscriber)) session?.topics.followSubscribers()
       }
     },
     peers: () => session?.peers() ?? [],
@@ -160,15 +128,5 @@ function parsePrivateKey(bytes: Uint8Array): PrivateKey {
   } catch {
     // The cause is left out on purpose: it might quote the key.
     throw new BadKeyError('the private key is not a libp2p protobuf key of type Ed25519 or secp256k1')
-  }
-}
-
-function tellAll(listeners: ReadonlySet<(event: PeerEvent) => void>, event: PeerEvent, log: Logger): void {
-  for (const listener of listeners) {
-    try {
-      listener(event)
-    } catch (error) {
-      log.error('a peer listener failed', { type: event.type, peer: event.peer, error: errorMessage(error) })
-    }
   }
 }

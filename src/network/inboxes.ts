@@ -16,27 +16,21 @@ export interface Inboxes {
   deliver(inbox: string, frame: Uint8Array, from: string): boolean
 }
 
-/** What a host does when an inbox opens or closes. */
-export interface InboxHooks {
-  readonly opened: (inbox: string) => void
-  readonly closed: (inbox: string) => void
-}
-
-/** Creates the empty {@link Inboxes} of a host. */
-export function createInboxes(log: Logger, hooks: InboxHooks): Inboxes {
+/** Creates the empty {@link Inboxes} of a host; `changed` is called whenever one opened or closed. */
+export function createInboxes(log: Logger, changed: () => void): Inboxes {
   const listeners = new Map<string, FrameListener>()
   return {
     open(inbox, listener) {
       checkInbox(inbox)
       if (listeners.has(inbox)) throw new InboxTakenError(`inbox ${inbox} has a listener already`)
       listeners.set(inbox, listener)
-      hooks.opened(inbox)
+      changed()
       let isOpen = true
       return () => {
         if (!isOpen) return
         isOpen = false
         listeners.delete(inbox)
-        hooks.closed(inbox)
+        changed()
       }
     },
     has: (inbox) => listeners.has(inbox),

@@ -35,4 +35,5 @@ export {
   type NetworkLimits
 } from './limits.ts'
 export { createSubscribers, type Subscriber, type Subscribers } from './subscribers.ts'
+export { tellAll } from './tell.ts'
 export type { NetworkHost, NetworkHostOptions, NetworkStats, PeerEvent, Verdict } from './types.ts'

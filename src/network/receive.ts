@@ -16,17 +16,19 @@ export interface ReceiveOptions {
   readonly log: Logger
 }
 
+/** Streams per connection are bounded by the muxer, and frames by the limits of this module, which count what they refuse. */
+const UNLIMITED = Number.MAX_SAFE_INTEGER
+
 /** The incoming half of the message protocol (B §5.3). */
 export interface Receiver {
-  /** Offers the inbox to peers. */
-  serve(inbox: string): void
-  /** Withdraws the offer. */
-  withdraw(inbox: string): void
+  /** Offers exactly the inboxes to peers that are open now; to be called whenever one opened or closed. */
+  offerInboxes(): void
 }
 
 /** Creates the {@link Receiver} of a node, which need not run yet. */
 export function createReceiver(node: Node, { inboxes, counters, limits, clock, log }: ReceiveOptions): Receiver {
   const readingByPeer = new Map<string, number>()
+  const served = new Set<string>()
 
   function enter(peer: string): void {
     const reading = readingByPeer.get(peer) ?? 0
@@ -68,18 +70,27 @@ export function createReceiver(node: Node, { inboxes, counters, limits, clock, l
     )
   }
 
+  function serve(inbox: string): void {
+    served.add(inbox)
+    const handler = (stream: Stream, { remotePeer }: Connection): Promise<void> => receive(inbox, stream, remotePeer.toString())
+    const options = { runOnLimitedConnection: true, maxInboundStreams: UNLIMITED, maxOutboundStreams: UNLIMITED }
+    node.handle(inboxProtocol(inbox), handler, options).catch((error: unknown) => {
+      log.error('could not offer an inbox to peers', { inbox, error: errorMessage(error) })
+    })
+  }
+
+  function withdraw(inbox: string): void {
+    served.delete(inbox)
+    node.unhandle(inboxProtocol(inbox)).catch((error: unknown) => {
+      log.error('could not withdraw an inbox from peers', { inbox, error: errorMessage(error) })
+    })
+  }
+
   return {
-    serve(inbox) {
-      const handler = (stream: Stream, { remotePeer }: Connection): Promise<void> => receive(inbox, stream, remotePeer.toString())
-      const options = { runOnLimitedConnection: true, maxInboundStreams: limits.reads, maxOutboundStreams: limits.sends }
-      node.handle(inboxProtocol(inbox), handler, options).catch((error: unknown) => {
-        log.error('could not offer an inbox to peers', { inbox, error: errorMessage(error) })
-      })
-    },
-    withdraw(inbox) {
-      node.unhandle(inboxProtocol(inbox)).catch((error: unknown) => {
-        log.error('could not withdraw an inbox from peers', { inbox, error: errorMessage(error) })
-      })
+    offerInboxes() {
+      const open = new Set(inboxes.names())
+      for (const inbox of served) if (!open.has(inbox)) withdraw(inbox)
+      for (const inbox of open) if (!served.has(inbox)) serve(inbox)
     }
   }
 }

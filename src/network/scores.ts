@@ -1,7 +1,10 @@
+import type { gossipsub } from '@libp2p/gossipsub'
 import { hours, seconds } from '../base/index.ts'
 
 const DECAY_TO_ZERO = 0.001
 const DECAY_INTERVAL = hours(1)
+
+type ScoreParameters = NonNullable<NonNullable<Parameters<typeof gossipsub>[0]>['scoreParams']>
 
 /** Who is cut off at which score (B §5.4). */
 export const SCORE_THRESHOLDS = {
@@ -34,7 +37,7 @@ export const TOPIC_SCORE = {
 } as const
 
 /** How the score of a peer is made up (B §5.4); weights that the reference does not set are 0 here, not the library's defaults. */
-export function scoreParameters(peerScore: (peer: string) => number) {
+export function scoreParameters(peerScore: (peer: string) => number): ScoreParameters {
   return {
     topicScoreCap: 10,
     appSpecificScore: peerScore,

@@ -39,7 +39,7 @@ export interface Session extends Receiver, Transmitter {
   knownPeers(): Promise<readonly string[]>
   addresses(): readonly string[]
   ping(peer: PeerId, signal: AbortSignal | undefined): Promise<Millis>
-  /** Ends within 2 s, whatever peers do. */
+  /** Ends within 2 s, whatever peers do; one-shot timers of the library may run out for another second, and do nothing then. */
   close(): Promise<void>
 }
 
@@ -47,19 +47,18 @@ export interface Session extends Receiver, Transmitter {
 const STOP_TIMEOUT = millis(1500)
 
 /**
- * Starts a node: inboxes are offered before the first peer can ask, topics are joined, then the bootstrap peers are dialled in the
- * background (B §5.2, §12.4).
+ * Starts a node: inboxes are offered before the first peer can ask, then the bootstrap peers are dialled in the background
+ * (B §5.2, §12.4). Inboxes and topics that come meanwhile are left to the caller: `offerInboxes`, `topics.followSubscribers`.
  *
  * @throws ListenFailedError, StartFailedError; nothing is left running then.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { inboxes, subscribers, clock, log, limits } = options
+  const { clock, log, limits } = options
   const node = await createNode(options)
   const receiver = createReceiver(node, options)
-  for (const inbox of inboxes.names()) receiver.serve(inbox)
+  receiver.offerInboxes()
   await startNode(node, options.listen)
   const topics = createTopics(node.services.pubsub, options)
-  for (const topic of subscribers.topics()) topics.join(topic)
 
   const stopping = new AbortController()
   watchPeers(node, options.onPeer, stopping.signal)

@@ -28,7 +28,7 @@ export function readFrame(stream: Stream, options: { clock: Clock; deadline: Mil
         work()
       } catch (error) {
         settled.abort()
-        reject(error)
+        reject(error instanceof Error ? error : new FrameRefusedError(errorMessage(error)))
       }
     }
     const refuse = (reason: string): void =>

@@ -17,8 +17,8 @@ export interface TopicOptions {
 
 /** The gossip topics of a running node (B §5.4). */
 export interface Topics {
-  join(topic: string): void
-  leave(topic: string): void
+  /** Joins exactly the topics that have subscribers now; to be called whenever the first came or the last left. */
+  followSubscribers(): void
   /** Throws `NETWORK_PUBLISH_FAILED`. */
   publish(topic: string, frame: Uint8Array): Promise<void>
   /** The score of a peer now. */
@@ -37,6 +37,7 @@ const RESULTS: Readonly<Record<Verdict, TopicValidatorResult>> = {
 export function createTopics(router: GossipSub, { self, subscribers, counters, log }: TopicOptions): Topics {
   /** Whose validators accepted a message: exactly they get it. */
   const audiences = new WeakMap<Message, readonly Subscriber[]>()
+  const joined = new Set<string>()
   const scorer = scorerOf(router)
 
   async function validate(message: Message): Promise<TopicValidatorResult> {
@@ -54,16 +55,25 @@ export function createTopics(router: GossipSub, { self, subscribers, counters, l
     subscribers.deliver(message.topic, audience, message.data)
   }
 
+  function join(topic: string): void {
+    joined.add(topic)
+    router.topicValidators.set(topic, (_peer, message) => validate(message))
+    scorer.setTopic(topic)
+    router.subscribe(topic)
+  }
+
+  function leave(topic: string): void {
+    joined.delete(topic)
+    router.unsubscribe(topic)
+    router.topicValidators.delete(topic)
+  }
+
   router.addEventListener('message', onMessage)
   return {
-    join(topic) {
-      router.topicValidators.set(topic, (_peer, message) => validate(message))
-      scorer.setTopic(topic)
-      router.subscribe(topic)
-    },
-    leave(topic) {
-      router.unsubscribe(topic)
-      router.topicValidators.delete(topic)
+    followSubscribers() {
+      const wanted = new Set(subscribers.topics())
+      for (const topic of joined) if (!wanted.has(topic)) leave(topic)
+      for (const topic of wanted) if (!joined.has(topic)) join(topic)
     },
     async publish(topic, frame) {
       try {
@@ -89,20 +99,23 @@ interface Scorer {
  * itself. Should a later version move them, the tests of this module fail, and a node merely scores without topics.
  */
 function scorerOf(router: object): Scorer {
-  const score: unknown = Reflect.get(router, 'score')
-  const parameters: unknown = isObject(score) ? Reflect.get(score, 'params') : undefined
-  const topics: unknown = isObject(parameters) ? Reflect.get(parameters, 'topics') : undefined
+  const topics = field(field(field(router, 'score'), 'params'), 'topics')
   return {
     setTopic: (topic) => {
       if (isObject(topics)) Reflect.set(topics, topic, TOPIC_SCORE)
     },
-    score: (peer) => {
-      const value: unknown = isObject(score) && 'score' in score && typeof score.score === 'function' ? score.score(peer) : 0
-      return typeof value === 'number' ? value : 0
-    }
+    score: (peer) => (hasScores(router) ? router.getScore(peer) : 0)
   }
+}
+
+function field(value: unknown, name: string): unknown {
+  return isObject(value) ? Reflect.get(value, name) : undefined
 }
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
+}
+
+function hasScores(router: object): router is { getScore(peer: string): number } {
+  return typeof field(router, 'getScore') === 'function'
 }

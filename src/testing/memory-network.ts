@@ -29,6 +29,7 @@ import {
   NotRunningError,
   type PeerEvent,
   type Subscribers,
+  tellAll,
   UnreachableError
 } from '../network/index.ts'
 
@@ -198,7 +199,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
   const announce = (): void => {
     for (const neighbour of neighbours(fabric, self)) identify(fabric, neighbour, self)
   }
-  const inboxes = createInboxes(log, { opened: announce, closed: announce })
+  const inboxes = createInboxes(log, announce)
   const subscribers = createSubscribers(clock, log, DEFAULT_LIMITS.validationTimeout)
 
   function requireRunning(): void {
@@ -317,9 +318,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
     isRunning: () => isRunning,
     protocols: () => inboxes.names().map(inboxProtocol),
     deliver: (inbox, frame, from) => inboxes.deliver(inbox, frame, from),
-    tell: (event) => {
-      for (const listener of peerListeners) listener(event)
-    }
+    tell: (event) => tellAll(peerListeners, event, log)
   }
   return self
 }

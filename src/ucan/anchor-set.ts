@@ -68,18 +68,14 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
     list(now) {
       const current = (list: Iterable<Token>): readonly Token[] =>
         [...list].filter((token) => now === undefined || !isExpired(token, now))
-      return {
-        roots: [...roots],
-        require: current(tokens.require),
-        provide: current(tokens.provide),
-        revoke: current(revoke.values())
-      }
+      const { require, provide } = tokens
+      return { roots: [...roots], require: current(require), provide: current(provide), revoke: current(revoke.values()) }
     },
     add(anchor, now, verifier) {
       if (anchor.kind === 'root') {
-        const isNew = !roots.has(anchor.did)
+        if (roots.has(anchor.did)) return ok('present')
         roots.add(anchor.did)
-        return ok(isNew ? 'added' : 'present')
+        return ok('added')
       }
       const usable = verifyAnchor(anchor, now, verifier, revoke)
       if (!usable.ok) return usable

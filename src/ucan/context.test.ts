@@ -65,6 +65,7 @@ describe('authorize', () => {
     expect(refusalOf(await messageFrom(contextOf(30)))).toMatchObject({ reason: 'no-chain', known: false, issuer: keyOf(30).did })
     const friend = await contextUnder(contextOf(31), 30, ['/test'])
     expect(refusalOf(await messageFrom(friend))).toMatchObject({ reason: 'not-anchored', known: false })
+    expect(refusalOf(await messageFrom(friend), { capabilities: ['/other'] }).known).toBe(false)
   })
 
   test('refuses the tokens of another caller, though they are good', async () => {
@@ -219,6 +220,14 @@ describe('the work of authorize', () => {
     expect([before, checks() - before]).toEqual([2, 1])
   })
 
+  test('looks at no more than sixteen forged tokens', async () => {
+    const { context, checks } = createCountingContext({ roots: [organization.did] })
+    const [token] = await messageFrom(contextOf(30))
+    if (token === undefined) throw new Error('expected an invocation')
+    expect(context.authorize(claimOf(new Array(60).fill({ ...token, issuer: organization.did })), NOW).ok).toBe(false)
+    expect(checks()).toBe(16)
+  })
+
   test('is bounded for long chains with a forged root', async () => {
     const { context, checks } = createCountingContext({ roots: [organization.did] })
     let chain: Token = { ...(await grantOf(contextOf(59), { subject: keyOf(60).did })), issuer: organization.did }
@@ -229,6 +238,9 @@ describe('the work of authorize', () => {
     }
     const [token] = await messageFrom(contextOf(holder, { provide: [chain] }))
     expect(token?.chain).toBe(chain)
+    const tooLong = contextOf(holder, { provide: [{ ...chain, chain }] })
+    expect(await tooLong.delegate({ subject: context.did, capabilities: ['/test'], expiresAt: inSeconds(40) }, NOW)).toEqual([])
+    expect(await messageFrom(tooLong)).toHaveLength(1)
     const denial = errorOf(context.authorize(claimOf(new Array(60).fill(token)), NOW))
     expect(denial).toMatchObject({ reason: 'bad-signature', known: false })
     expect(checks()).toBeLessThanOrEqual(32)
@@ -386,6 +398,11 @@ describe('grant and delegate', () => {
     const revoked = await grantOf(organization, { subject: context.did })
     const revoke = [await organization.revoke(revoked)]
     expect(await contextOf(here, { provide: [part, short, revoked], revoke }).delegate(request, NOW)).toEqual([])
+  })
+
+  test('delegate with the expiry of the anchor skips anchors that are expired', async () => {
+    const provide = [await grantOf(organization, { subject: context.did, expiresAt: inSeconds(-1) })]
+    expect(await contextOf(here, { provide }).delegate({ ...request, expiresAt: 0n }, NOW)).toEqual([])
   })
 
   test('delegate makes one token for each suitable anchor, and takes its expiry for 0', async () => {

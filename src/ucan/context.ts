@@ -48,7 +48,6 @@ export function createContextOver(
   const presenter = createPresenter({
     own,
     mint,
-    revocations: anchors.revocations,
     provide: () => anchors.list().provide,
     verify(token, now) {
       const structure = verifyStructure(token, now, anchors.revocations)
@@ -78,7 +77,7 @@ export function createContextOver(
     present: (request, abort) => presenter.present(request, abort),
     presentBroadcast: (request, abort) => presenter.presentBroadcast(request, abort),
     authorize(claim, now) {
-      const { roots, require } = anchors.list(now)
+      const { roots, require } = anchors.list()
       return authorizeClaim(
         claim,
         now,

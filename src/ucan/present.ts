@@ -1,14 +1,6 @@
 import { type AbortOptions, type Millis, type Result, toNanos } from '../base/index.ts'
 import { type ActorId, type Did, didOfActorId } from '../identity/index.ts'
-import {
-  allowsDelegation,
-  type DelegationQuery,
-  describeNanos,
-  isAnchored,
-  isExpired,
-  isRevoked,
-  type Revocations
-} from './chain.ts'
+import { allowsDelegation, type DelegationQuery, describeNanos, isAnchored, isExpired } from './chain.ts'
 import { BadGrantError } from './errors.ts'
 import { type Draft, draftOf, type Mint, requireMessageTerms } from './mint.ts'
 import { encodeToken, linksOf, MAX_LINKS, MAX_TOKEN_LIST_BYTES } from './token.ts'
@@ -27,8 +19,7 @@ const SIGNATURE_OVERHEAD = 97
 export interface PresenterOptions {
   readonly own: Did
   readonly mint: Mint
-  readonly revocations: Revocations
-  /** The provide anchors, oldest first. */
+  /** The provide anchors that are not revoked, oldest first. */
   readonly provide: () => readonly Token[]
   /** Whether a foreign token holds, signatures included. */
   readonly verify: (token: Token, now: bigint) => Result<void, Denial>
@@ -54,11 +45,11 @@ export interface Presenter {
 }
 
 /** Creates the presenter of one context. */
-export function createPresenter({ own, mint, revocations, provide, verify }: PresenterOptions): Presenter {
+export function createPresenter({ own, mint, provide, verify }: PresenterOptions): Presenter {
   const create = (draft: Draft, options: AbortOptions | undefined): Promise<Token> => mint.sign(mint.draft(draft), options)
 
   const usableAnchors = (action: 'invoke' | 'broadcast' | 'delegate', query: DelegationQuery): readonly Token[] =>
-    provide().filter((anchor) => canCarry(anchor, action, query) && !isRevoked(anchor, revocations))
+    provide().filter((anchor) => canCarry(anchor, action, query))
 
   function usableReplies({ target, received = [], now }: PresentRequest, query: DelegationQuery): readonly Token[] {
     return received
@@ -75,15 +66,9 @@ export function createPresenter({ own, mint, revocations, provide, verify }: Pre
       const subject = didOf(request.subject)
       const audience = didOf(request.audience)
       const invocation: Draft = { action: 'invoke', subject, audience, topics: [], capabilities: invoke, expiresAt, depth: 0n }
-      const replyGrant: Draft = {
-        ...invocation,
-        action: 'delegate',
-        subject: target,
-        audience: subject,
-        capabilities: delegate,
-        depth: 1n
-      }
-      const query: DelegationQuery = { issuer: own, audience, topics: [], expiresAt, capabilities: invoke }
+      const powers = { action: 'delegate', capabilities: delegate, depth: 1n } as const
+      const replyGrant: Draft = { ...invocation, ...powers, subject: target, audience: subject }
+      const query: DelegationQuery = { ...invocation, issuer: own }
 
       const room = createRoom()
       const selfSigned = [await create(invocation, options)]
@@ -98,11 +83,13 @@ export function createPresenter({ own, mint, revocations, provide, verify }: Pre
       requireMessageTerms(capabilities, [topic], expiresAt)
       const subject = didOf(actor)
       const draft: Draft = { action: 'broadcast', subject, audience: '', topics: [topic], capabilities, expiresAt, depth: 0n }
-      const query: DelegationQuery = { issuer: own, audience: '', topics: [topic], expiresAt, capabilities }
       const room = createRoom()
       const selfSigned = await create(draft, options)
       room.reserve([selfSigned])
-      return [...(await signOn(usableAnchors('broadcast', query).toReversed(), { draft, mint, room }, options)), selfSigned]
+      return [
+        ...(await signOn(usableAnchors('broadcast', { ...draft, issuer: own }).toReversed(), { draft, mint, room }, options)),
+        selfSigned
+      ]
     },
 
     async delegate(request, now, options) {
@@ -112,7 +99,7 @@ export function createPresenter({ own, mint, revocations, provide, verify }: Pre
         throw new BadGrantError(`the expiry ${describeNanos(draft.expiresAt)} has passed; choose one in the future`)
       }
       const tokens: Token[] = []
-      for (const anchor of usableAnchors('delegate', { ...draft, issuer: own })) {
+      for (const anchor of usableAnchors('delegate', { ...draft, issuer: own }).filter((token) => !isExpired(token, now))) {
         tokens.push(
           await create({ ...draft, expiresAt: isAutomatic ? anchor.expiresAt : draft.expiresAt, chain: anchor }, options)
         )

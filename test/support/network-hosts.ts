@@ -27,7 +27,7 @@ export function addressOf(host: NetworkHost): string {
 export async function eventually(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not within 10 s: ${condition}`)
+    if (performance.now() > deadline) throw new Error(`not within 10 s: ${condition.toString()}`)
     await systemClock.sleep(POLL)
   }
 }

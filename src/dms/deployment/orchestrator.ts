@@ -16,6 +16,7 @@ import {
   type WireResources
 } from '../../protocol/index.ts'
 import type { StreamName } from '../output.ts'
+import type { PlaceEntry } from '../place.ts'
 import { RefusedError } from './errors.ts'
 import type { Bid, Blueprint, BlueprintAllocation, BlueprintNode, Plan, PlannedAllocation } from './plan.ts'
 
@@ -198,7 +199,7 @@ function requestItem(node: BlueprintNode, blueprint: Blueprint) {
   }
 }
 
-function toEntry({ continent, country, city }: Partial<{ continent: string; country: string; city: string }>) {
+function toEntry({ continent, country, city }: PlaceEntry) {
   return { continent, country, city }
 }
 

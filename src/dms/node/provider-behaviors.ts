@@ -167,7 +167,7 @@ interface RequestItem {
   readonly nodeId: string
   readonly executors: readonly JsonValue[]
   readonly resources: WireResources
-  readonly location?: { readonly accept: readonly Partial<Place>[]; readonly reject: readonly Partial<Place>[] } | undefined
+  readonly location?: PlaceRule | undefined
   readonly publicPorts?: { readonly static: readonly number[]; readonly dynamic: number } | undefined
   readonly requirements?: { readonly privilegedDocker: boolean } | undefined
   readonly contracts?: JsonValue | undefined

@@ -3,7 +3,14 @@ import { ExecutorFailedError, ExecutorUnknownHandleError } from '../errors.ts'
 import type { WorkloadUsage } from '../executor.ts'
 import { CALL_LIMIT, type DockerClient, refusalText } from './client.ts'
 import { NODE_LABEL } from './container.ts'
-import { type ContainerState, parseContainerList, parseContainerState, parseUsage } from './state.ts'
+import {
+  type ContainerState,
+  parseContainerList,
+  parseContainerState,
+  parseUsage,
+  type UsageSample,
+  usageBetween
+} from './state.ts'
 
 /** The containers of one daemon; those of other nodes are not listed. */
 export interface Containers {
@@ -15,6 +22,7 @@ export interface Containers {
   list(): Promise<readonly { readonly id: string; readonly allocation: string }[]>
 }
 
+const USAGE_SAMPLE = millis(200)
 const REMOVAL_POLL = millis(100)
 const REMOVAL_LIMIT = seconds(60)
 
@@ -26,6 +34,13 @@ export function createContainers(client: DockerClient, nodeId: string, clock: Cl
     const state = parseContainerState(answer.body)
     if (answer.status === 200 && state !== undefined) return state
     throw new ExecutorFailedError(`cannot inspect container ${idOrName}: ${refusalText(answer)}`)
+  }
+
+  async function sample(id: string): Promise<UsageSample | undefined> {
+    const query = { stream: 'false', 'one-shot': 'true' }
+    const answer = await client.call({ method: 'GET', path: `/containers/${id}/stats`, query })
+    if (answer.status === 404) throw new ExecutorUnknownHandleError(`there is no container ${id}`)
+    return parseUsage(answer.body)
   }
 
   async function untilGone(id: string): Promise<void> {
@@ -56,9 +71,11 @@ export function createContainers(client: DockerClient, nodeId: string, clock: Cl
       await untilGone(id)
     },
     async usage(id) {
-      const answer = await client.call({ method: 'GET', path: `/containers/${id}/stats`, query: { stream: 'false' } })
-      if (answer.status === 404) throw new ExecutorUnknownHandleError(`there is no container ${id}`)
-      return parseUsage(answer.body)
+      const first = await sample(id)
+      if (first === undefined) return {}
+      await clock.sleep(USAGE_SAMPLE)
+      const second = await sample(id)
+      return second === undefined ? {} : usageBetween(first, second)
     },
     async list() {
       const filters = JSON.stringify({ label: [`${NODE_LABEL}=${nodeId}`] })

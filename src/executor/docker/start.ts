@@ -1,4 +1,4 @@
-import type { AbortOptions, Clock, Logger, Millis } from '../../base/index.ts'
+import { type AbortOptions, type Clock, type Logger, type Millis, millis, seconds } from '../../base/index.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
 import type { Workload } from '../executor.ts'
 import { type DockerAnswer, type DockerClient, refusalText } from './client.ts'
@@ -7,6 +7,9 @@ import type { Containers } from './containers.ts'
 import { hasImage, isMissingImage, notFound, type PullProgress, pullImage } from './image.ts'
 import { type DockerSpec, parseDockerSpec } from './spec.ts'
 import type { ContainerState } from './state.ts'
+
+const CONFLICT_POLL = millis(50)
+const CONFLICT_LIMIT = seconds(10)
 
 /** What {@link startContainer} works with. */
 export interface StartContext {
@@ -59,12 +62,18 @@ async function create(
   spec: DockerSpec,
   options: AbortOptions
 ): Promise<Pick<ContainerState, 'id' | 'status'>> {
-  const answer = await requestCreation(context, workload, spec, options)
-  if (isMissingImage(answer)) throw notFound(spec.image, refusalText(answer))
-  // 409: the name was taken meanwhile, by another start of the same workload or by somebody else
-  const container = answer.status === 201 || answer.status === 409 ? await findOwn(context, workload, options) : undefined
-  if (container !== undefined) return container
-  throw new ExecutorStartFailedError(`Docker does not create the container of ${workload.id}: ${refusalText(answer)}`)
+  const deadline = context.clock.now() + CONFLICT_LIMIT
+  for (;;) {
+    const answer = await requestCreation(context, workload, spec, options)
+    if (isMissingImage(answer)) throw notFound(spec.image, refusalText(answer))
+    // 409: the name was taken meanwhile; Docker takes a name a moment before the container can be seen
+    const container = answer.status === 201 || answer.status === 409 ? await findOwn(context, workload, options) : undefined
+    if (container !== undefined) return container
+    if (answer.status !== 409 || context.clock.now() > deadline) {
+      throw new ExecutorStartFailedError(`Docker does not create the container of ${workload.id}: ${refusalText(answer)}`)
+    }
+    await context.clock.sleep(CONFLICT_POLL, options)
+  }
 }
 
 async function requestCreation(
@@ -81,10 +90,11 @@ async function requestCreation(
       body: containerConfig(workload, spec, { nodeId, withDiskLimit }),
       ...options
     })
-  const answer = await attempt(disk.isLimited)
-  if (!disk.isLimited || answer.status === 201 || !refusalText(answer).includes('storage-opt')) return answer
+  const withDiskLimit = disk.isLimited // others may turn it off while this call is under way
+  const answer = await attempt(withDiskLimit)
+  if (!withDiskLimit || answer.status === 201 || !refusalText(answer).includes('storage-opt')) return answer
+  if (disk.isLimited) log.warn('this Docker cannot limit the disk of containers', { reason: refusalText(answer) })
   disk.isLimited = false
-  log.warn('this Docker cannot limit the disk of containers', { reason: refusalText(answer) })
   return attempt(false)
 }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { bytes, isJsonObject, type JsonValue } from '../../base/index.ts'
+import { type Bytes, bytes, isJsonObject, type JsonValue } from '../../base/index.ts'
 import type { ExitStatus, WorkloadUsage } from '../executor.ts'
 import { ALLOCATION_LABEL, NODE_LABEL } from './container.ts'
 
@@ -73,24 +73,33 @@ export function exitStatusOf({ exitCode, outOfMemory }: ContainerState): ExitSta
   return { type: 'exited', code: exitCode }
 }
 
-/**
- * Reads a one-shot of `GET /containers/<id>/stats`; empty for a container that does not run.
- *
- * CPU as percent of one core, over the second that Docker measures. Memory without the page cache that can be given back.
- */
-export function parseUsage(body: unknown): WorkloadUsage {
+/** What a container used at one moment. */
+export interface UsageSample {
+  /** Since its start. */
+  readonly cpuNanos: number
+  /** Without the page cache that can be given back. */
+  readonly memory: Bytes
+  /** Nanoseconds since the epoch, by the daemon's clock. */
+  readonly at: number
+}
+
+/** Reads a one-shot of `GET /containers/<id>/stats`; `undefined` for a container that does not run. */
+export function parseUsage(body: unknown): UsageSample | undefined {
   const stats = object(body)
   const memory = object(stats['memory_stats'])
-  const cpu = object(stats['cpu_stats'])
-  const before = object(stats['precpu_stats'])
-  if (number(memory['usage']) === 0) return {}
+  if (number(memory['usage']) === 0) return undefined
   const cache = object(memory['stats'])
-  const inactive = number(cache['total_inactive_file'] ?? cache['inactive_file'])
-  const used = number(object(cpu['cpu_usage'])['total_usage']) - number(object(before['cpu_usage'])['total_usage'])
-  const elapsed = number(cpu['system_cpu_usage']) - number(before['system_cpu_usage'])
-  const cores = number(cpu['online_cpus'])
+  const inactive = number(cache['total_inactive_file'] ?? cache['inactive_file']) // names of cgroup v1 and v2
   return {
+    cpuNanos: number(object(object(stats['cpu_stats'])['cpu_usage'])['total_usage']),
     memory: bytes(Math.max(0, number(memory['usage']) - inactive)),
-    ...(elapsed > 0 && used >= 0 ? { cpuPercent: (used / elapsed) * cores * 100 } : {})
+    at: Date.parse(text(stats['read'])) * 1e6
   }
+}
+
+/** The use between two samples; CPU in percent of one core. */
+export function usageBetween(first: UsageSample, second: UsageSample): WorkloadUsage {
+  const elapsed = second.at - first.at
+  const used = second.cpuNanos - first.cpuNanos
+  return { memory: second.memory, ...(elapsed > 0 && used >= 0 ? { cpuPercent: (used / elapsed) * 100 } : {}) }
 }

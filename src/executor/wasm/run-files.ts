@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { hasErrno, isJsonObject, type JsonValue, parseJson } from '../../base/index.ts'
@@ -53,14 +54,14 @@ export function runFiles(workloadDirectory: string): RunFiles {
 /** Writes the file completely or not at all, replacing one that is there. */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.new`
+  const temporary = `${path}.${randomUUID()}` // two starts of one workload may write at the same time
   await writeFile(temporary, content, { mode: 0o600 })
   await rename(temporary, path)
 }
 
 /** Records how the run ended, unless that is recorded already. */
 export async function recordExit(files: RunFiles, status: ExitStatus): Promise<void> {
-  const temporary = `${files.exit}.daemon`
+  const temporary = `${files.exit}.${randomUUID()}`
   try {
     await writeFile(temporary, JSON.stringify(status), { mode: 0o600 })
     await link(temporary, files.exit)

@@ -152,10 +152,7 @@ export interface ContainerdParams {
 export type HealthCheck = {
   readonly interval?: Millis
   readonly response?: { readonly type: string; readonly value: string }
-} & (
-  | { readonly type: 'command'; readonly exec: readonly string[] }
-  | { readonly type: 'http'; readonly endpoint: string }
-)
+} & ({ readonly type: 'command'; readonly exec: readonly string[] } | { readonly type: 'http'; readonly endpoint: string })
 
 /** A key that is put into the workload. */
 export interface AccessKey {

@@ -98,11 +98,16 @@ const MAX_DEPTH = 32
  * Names match in any case; on the wire also without underscores, as the first era wrote them. Unknown members of a file are
  * warnings with the nearest known name; on the wire they are dropped. Go's zero values of optional members mean "not given".
  */
-export function object<T extends object>(about: string, fields: FieldsOf<T>, rule: ObjectRule<T> = {}): ObjectSchema<T> {
+export function object<T extends object>(about: string, fields: NoInfer<FieldsOf<T>>, rule: ObjectRule<T> = {}): ObjectSchema<T> {
   const entries = Object.entries(fields) as [keyof T & string, Field<unknown>][]
   return {
     about,
-    rows: entries.map(([, field]) => ({ name: fileName(field), about: field.schema.about, presence: field.presence, note: field.note })),
+    rows: entries.map(([, field]) => ({
+      name: fileName(field),
+      about: field.schema.about,
+      presence: field.presence,
+      note: field.note
+    })),
     read(value, place) {
       const partial: Partial<Record<keyof T, unknown>> = {}
       const isComplete = readMembers({ value, place, entries, rule, partial })
@@ -111,7 +116,9 @@ export function object<T extends object>(about: string, fields: FieldsOf<T>, rul
     },
     encode(value) {
       const written = entries
-        .filter(([property, field]) => value[property] !== undefined && !(field.presence === 'defaulted' && isEmpty(value[property])))
+        .filter(
+          ([property, field]) => value[property] !== undefined && !(field.presence === 'defaulted' && isEmpty(value[property]))
+        )
         .map(([property, field]) => [field.wire, field.schema.encode(value[property])] as const)
       return Object.fromEntries(written)
     }
@@ -136,14 +143,14 @@ function readMembers<T>({ value, place, entries, rule, partial }: MembersTask<T>
     return false
   }
   const members = membersByName(value, place)
-  let isComplete = members !== undefined
+  let isComplete = Object.keys(value).length === members.size
   for (const [property, field] of entries) {
-    const member = readField(field, members ?? new Map(), place)
+    const member = readField(field, members, place)
     if (member === 'refused') isComplete = false
     else if (member !== 'absent') partial[property] = member.value
   }
   const fields = entries.map(([, field]) => field)
-  return !reportUnknown(members ?? new Map(), { fields, rule, place }) && isComplete
+  return !reportUnknown(members, { fields, rule, place }) && isComplete
 }
 
 interface Member {
@@ -151,19 +158,21 @@ interface Member {
   readonly value: JsonValue
 }
 
-/** Members by the form of their name that is compared; nothing when two have the same. */
-function membersByName(value: { readonly [name: string]: JsonValue }, place: Place): Map<string, Member> | undefined {
+/** Members by the form of their name that is compared; of two with the same form the first, and an error. */
+function membersByName(value: { readonly [name: string]: JsonValue }, place: Place): ReadonlyMap<string, Member> {
   const members = new Map<string, Member>()
-  let isRepeated = false
   for (const [name, member] of Object.entries(value)) {
-    const other = members.get(plain(name, place.reading.dialect))
-    if (other !== undefined) {
-      refuse(below(place, name), `is given twice: as ${other.name} and as ${name}`)
-      isRepeated = true
-    }
-    members.set(plain(name, place.reading.dialect), { name, value: member })
+    const form = plain(name, place.reading.dialect)
+    const other = members.get(form)
+    if (other === undefined) members.set(form, { name, value: member })
+    else refuseRepeated(place, other.name, name)
   }
-  return isRepeated ? undefined : members
+  return members
+}
+
+function refuseRepeated(place: Place, first: string, second: string): 'refused' {
+  refuse(below(place, second), `is given twice: as ${first} and as ${second}`)
+  return 'refused'
 }
 
 function plain(name: string, dialect: Dialect): string {
@@ -185,7 +194,9 @@ function readField(
   place: Place
 ): { readonly value: unknown } | 'absent' | 'refused' {
   const { dialect } = place.reading
-  const member = [...new Set(namesOf(field))].map((name) => members.get(plain(name, dialect))).find((found) => found !== undefined)
+  const member = [...new Set(namesOf(field))]
+    .map((name) => members.get(plain(name, dialect)))
+    .find((found) => found !== undefined)
   const value = member?.value === null && dialect === 'file' ? (field.whenNull ?? null) : (member?.value ?? null)
   if (isAbsent(value, field, dialect)) {
     if (field.presence === 'optional') return 'absent'
@@ -293,10 +304,7 @@ function nameComplaint(name: string, rule: NameRule, seen: Map<string, string>):
 }
 
 /** One of several maps, told apart by the member `tag`. */
-export function tagged<T extends object>(
-  tag: keyof T & string,
-  variants: Readonly<Record<string, Schema<T>>>
-): Schema<T> {
+export function tagged<T extends object>(tag: keyof T & string, variants: Readonly<Record<string, Schema<T>>>): Schema<T> {
   const words = Object.keys(variants)
   return {
     about: `map with \`${tag}\`: ${words.map((word) => `\`${word}\``).join(' or ')}`,

@@ -33,6 +33,8 @@ export interface ReadingOptions {
   readonly anchored?: ReadonlySet<string>
   /** Dotted paths about which an error has been told already. */
   readonly muted?: ReadonlySet<string>
+  /** Errors that were found before the reading. */
+  readonly told?: readonly Finding[]
 }
 
 /** One pass over one ensemble: its circumstances, and what it found. */
@@ -58,7 +60,7 @@ const MAX_FINDINGS = 200
 
 /** A fresh reading without findings. */
 export function createReading(options: ReadingOptions): Reading {
-  const errors: Finding[] = []
+  const errors: Finding[] = [...(options.told ?? [])]
   const warnings: Finding[] = []
   const allocations = new Map<string, Partial<EnsembleAllocation>>()
   const nodes = new Map<string, Partial<EnsembleNode>>()
@@ -83,10 +85,9 @@ export function createReading(options: ReadingOptions): Reading {
 }
 
 function add(findings: Finding[], finding: Finding): void {
-  const isKnown = findings.some(
-    (other) => other.message === finding.message && other.path.join('\0') === finding.path.join('\0')
-  )
-  if (!isKnown && findings.length < MAX_FINDINGS) findings.push(finding)
+  if (findings.length >= MAX_FINDINGS) return
+  const isKnown = findings.some((other) => other.message === finding.message && other.path.join('\0') === finding.path.join('\0'))
+  if (!isKnown) findings.push(finding)
 }
 
 /** The place of a member or item. */
@@ -108,8 +109,12 @@ export function kindOf(value: JsonValue): string {
   return typeof value === 'string' ? 'a text' : `${value}`
 }
 
+/** Two shorter names are always near each other. */
+const SHORTEST_HINT = 3
+
 /** ` (did you mean x?)` where a candidate is near, otherwise nothing. */
 export function suggestion(wanted: string, candidates: Iterable<string>): string {
+  if (wanted.length < SHORTEST_HINT) return ''
   const near = nearest(wanted.slice(0, 64).toLowerCase(), candidates)
   return near === undefined ? '' : ` (did you mean ${near}?)`
 }

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../base/index.ts'
-import { below, type Place, refuse, suggestion, kindOf } from './reading.ts'
+import { below, kindOf, type Place, refuse, suggestion } from './reading.ts'
 
 /**
  * Both directions of one part of the grammar, and its description.
@@ -63,7 +63,10 @@ export function oneOf<const T extends string>(words: readonly T[], aliases: Read
       const found = words.find((candidate) => candidate === word)
       if (found !== undefined) return found
       if (typeof value !== 'string') return refuse(place, `must be one of ${words.join(', ')}, is ${kindOf(value)}`)
-      return refuse(place, `must be one of ${words.join(', ')}, is ${JSON.stringify(value.slice(0, 64))}${suggestion(value, words)}`)
+      return refuse(
+        place,
+        `must be one of ${words.join(', ')}, is ${JSON.stringify(value.slice(0, 64))}${suggestion(value, words)}`
+      )
     },
     encode: (value) => value
   }
@@ -138,8 +141,8 @@ export function list<T>(item: Schema<T>, max = MAX_ITEMS): Schema<readonly T[]> 
 }
 
 /** A list that a file may also give as its only item, which earns a warning. */
-export function listOrItem<T>(item: Schema<T>): Schema<readonly T[]> {
-  const many = list(item)
+export function listOrItem<T>(item: Schema<T>, max = MAX_ITEMS): Schema<readonly T[]> {
+  const many = list(item, max)
   return prepared(many, (value, place) => {
     if (place.reading.dialect === 'wire' || isList(value)) return value
     place.reading.warn(place.path, 'should be a list: write it as an item after "- "')

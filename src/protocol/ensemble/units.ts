@@ -27,7 +27,8 @@ const MAX_CLOCK_HZ = 1e12
  */
 export function parseSize(value: number | string): Result<Bytes, string> {
   const amount = quantity(value, SIZE_UNITS, 'gib')
-  if (amount === undefined) return err('must be a number of GiB such as 0.5, or text with KB, MB, GB, KiB, MiB or GiB such as 512MiB')
+  if (amount === undefined)
+    return err('must be a number of GiB such as 0.5, or text with KB, MB, GB, KiB, MiB or GiB such as 512MiB')
   const size = Math.round(amount)
   if (size <= 0) return err('must be more than 0 bytes')
   return Number.isSafeInteger(size) ? ok(bytes(size)) : err('must be less than 2^53 bytes')

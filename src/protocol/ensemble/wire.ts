@@ -2,9 +2,9 @@ import { err, type Issue, invariant, isJsonObject, type JsonValue, ok, type Resu
 import { crossCheck } from './checks.ts'
 import type { EnsembleConfig, Execution, ExecutionView } from './model.ts'
 import { createReading, type Finding, type Reading } from './reading.ts'
-import type { Schema } from './schema.ts'
 import { ensembleSchema } from './rules/ensemble.ts'
 import { containerdSchema, dockerSchema, firecrackerSchema, wasmSchema } from './rules/execution.ts'
+import type { Schema } from './schema.ts'
 
 /** What a decoder is told about this machine. */
 export interface DecodeOptions {

@@ -309,7 +309,7 @@ async function eventually(condition: () => boolean): Promise<void> {
     if (condition()) return
     await pause(5)
   }
-  assert.fail(`not within 10 s: ${condition}`)
+  assert.fail(`not within 10 s: ${condition.toString()}`)
 }
 
 /** Publishes until a subscription has spread through the network, which no call can announce. */

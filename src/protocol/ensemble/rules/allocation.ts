@@ -1,4 +1,4 @@
-import type { AccessKey, EnsembleAllocation, HealthCheck, Volume } from '../model.ts'
+import { type AccessKey, type EnsembleAllocation, type HealthCheck, MAX_NAMED, type Volume } from '../model.ts'
 import { defaulted, type ObjectSchema, object, optional, required, tagged } from '../object-schema.ts'
 import { flag, list, listOrItem, oneOf, refined, type Schema, text } from '../schema.ts'
 import { execution, executorName } from './execution.ts'
@@ -96,13 +96,14 @@ export const allocationSchema: ObjectSchema<Omit<EnsembleAllocation, 'dnsName'> 
   'allocation',
   {
     type: defaulted('type', oneOf(['service', 'task']), 'service', 'a task ends by itself, a service runs until it is stopped', {
-      warning: 'is missing and taken as service, which runs until it is stopped: write type: task for a program that ends by itself'
+      warning:
+        'is missing and taken as service, which runs until it is stopped: write type: task for a program that ends by itself'
     }),
     executor: required('executor', executorName, 'what runs it, the same as in execution.type', { whenNull: 'null' }),
     resources: required('resources', resources, 'what it needs, or the name of a template'),
     execution: required('execution', execution, 'what it runs'),
     dnsName: optional('dns_name', hostName, 'name inside the subnet; the allocation’s name otherwise'),
-    dependsOn: defaulted('depends_on', listOrItem(label), [], 'allocations on the same node that start first'),
+    dependsOn: defaulted('depends_on', listOrItem(label, MAX_NAMED), [], 'allocations on the same node that start first'),
     failureRecovery: defaulted(
       'failure_recovery',
       oneOf(['stay_down', 'one_for_one', 'one_for_all', 'rest_for_one']),
@@ -111,9 +112,11 @@ export const allocationSchema: ObjectSchema<Omit<EnsembleAllocation, 'dnsName'> 
     ),
     healthcheck: optional('healthcheck', healthcheck, 'how to find out whether it is well'),
     keys: defaulted('keys', list(fromTemplate('keys', accessKey)), [], 'keys for the user of the workload'),
-    provision: defaulted('provision', list(fileName), [], 'scripts that run first, in this order'),
-    volumes: defaulted('volume', listOrItem(fromTemplate('volumes', volumeSchema)), [], 'directories that outlive it', { aliases: ['volumes'] }),
-    contracts: defaulted('contracts', list(fileName), [], 'contracts under which it runs')
+    provision: defaulted('provision', list(fileName, MAX_NAMED), [], 'scripts that run first, in this order'),
+    volumes: defaulted('volume', listOrItem(fromTemplate('volumes', volumeSchema)), [], 'directories that outlive it', {
+      aliases: ['volumes']
+    }),
+    contracts: defaulted('contracts', list(fileName, MAX_NAMED), [], 'contracts under which it runs')
   },
   { note: (partial, { reading, path }) => reading.noteAllocation(path.at(-1) ?? '', partial) }
 )

@@ -1,10 +1,10 @@
-import { type ContractReference, type EnsembleConfig, MAX_NAMED, type SupervisorTree } from '../model.ts'
 import { decodeBase64, encodeBase64, utf8 } from '../../../base/index.ts'
+import { type ContractReference, type EnsembleConfig, MAX_NAMED, type SupervisorTree } from '../model.ts'
 import { defaulted, type ObjectSchema, object, optional, record, required } from '../object-schema.ts'
 import { kindOf, refuse } from '../reading.ts'
 import { flag, lazily, list, oneOf, refined, type Schema, text } from '../schema.ts'
 import { accessKey, allocation, volumeSchema } from './allocation.ts'
-import { didText, FILE_NAME, LABEL, label, METADATA_KEY, peerId } from './names.ts'
+import { didText, FILE_NAME, LABEL, labels, METADATA_KEY, peerId } from './names.ts'
 import { edge, nodeSchema } from './node.ts'
 import { resourcesSchema } from './resources.ts'
 
@@ -13,7 +13,7 @@ const MAX_SCRIPT = 256 * 1024
 
 /** A script: its text in a file, base64 on the wire. */
 const script: Schema<Uint8Array> = {
-  about: 'text of the script, for example `${file:setup.sh}`',
+  about: `text of the script, for example \`\${file:setup.sh}\``,
   read(value, place) {
     if (typeof value !== 'string') return refuse(place, `must be a text, is ${kindOf(value)}`)
     if (value.length > MAX_SCRIPT * 2) return refuse(place, `must have at most ${MAX_SCRIPT} bytes`)
@@ -28,8 +28,16 @@ const script: Schema<Uint8Array> = {
 /** Which allocations restart together. */
 export const supervisorSchema: ObjectSchema<SupervisorTree> = object('supervisor', {
   strategy: required('strategy', oneOf(['OneForOne', 'AllForOne', 'RestForOne']), 'OneForOne, AllForOne or RestForOne'),
-  allocations: defaulted('allocations', list(label), [], 'what it supervises'),
-  children: defaulted('children', list(lazily('supervisor', () => supervisorSchema), MAX_NAMED), [], 'supervisors below it')
+  allocations: defaulted('allocations', labels, [], 'what it supervises'),
+  children: defaulted(
+    'children',
+    list(
+      lazily('supervisor', () => supervisorSchema),
+      MAX_NAMED
+    ),
+    [],
+    'supervisors below it'
+  )
 })
 
 /** A payment contract. */
@@ -43,6 +51,7 @@ function notEmpty<T>(schema: Schema<ReadonlyMap<string, T>>, what: string): Sche
 }
 
 const MAX_METADATA = 256
+const MAX_EDGES = 1024
 const MAX_EXCLUDED = 4096
 
 /** The whole ensemble (C §7.5). */
@@ -51,7 +60,7 @@ export const ensembleSchema: ObjectSchema<EnsembleConfig> = object(
   {
     allocations: required('allocations', notEmpty(record(allocation, LABEL, MAX_NAMED), 'allocation'), 'what runs, by name'),
     nodes: required('nodes', notEmpty(record(nodeSchema, LABEL, MAX_NAMED), 'node'), 'the machines, by name'),
-    edges: defaulted('edges', list(edge), [], 'how near nodes must be', { file: 'edge_constraints' }),
+    edges: defaulted('edges', list(edge, MAX_EDGES), [], 'how near nodes must be', { file: 'edge_constraints' }),
     escalationStrategy: optional(
       'escalation_strategy',
       oneOf(['redeploy', 'teardown'], { tear_down: 'teardown' }),

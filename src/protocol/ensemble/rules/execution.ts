@@ -107,7 +107,8 @@ function moduleOf(value: string, { reading }: Place): Result<Uint8Array, string>
 function decodeModule(encoded: string): Result<Uint8Array, string> {
   const length = Math.floor((encoded.length * 3) / 4)
   // Two bytes of slack for the padding; the exact length is compared after decoding.
-  if (length > MAX_WASM_MODULE + 2) return { ok: false, error: `has ${length} bytes, at most ${MAX_WASM_MODULE} fit into a message` }
+  if (length > MAX_WASM_MODULE + 2)
+    return { ok: false, error: `has ${length} bytes, at most ${MAX_WASM_MODULE} fit into a message` }
   return decodeBase64(encoded)
 }
 
@@ -204,7 +205,8 @@ export const execution: Schema<Execution> = {
     const { type, rest, params } = split(value)
     const isNull = type?.value === null && place.reading.dialect === 'file'
     const at = below(place, type?.name ?? 'type')
-    if (type === undefined || (type.value === null && !isNull)) return refuse(at, 'is missing: the executor, the same as in executor')
+    if (type === undefined || (type.value === null && !isNull))
+      return refuse(at, 'is missing: the executor, the same as in executor')
     const name = executorName.read(isNull ? 'null' : type.value, at)
     const schema = name === undefined ? undefined : schemaOf(name, place.reading.executors)
     if (name === undefined || schema === undefined) return undefined

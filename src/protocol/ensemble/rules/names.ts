@@ -1,7 +1,8 @@
 import { isJsonObject, type JsonValue } from '../../../base/index.ts'
+import { MAX_NAMED } from '../model.ts'
 import type { NameRule } from '../object-schema.ts'
 import { below, type Place, refuse, suggestion } from '../reading.ts'
-import { type Schema, text } from '../schema.ts'
+import { list, type Schema, text } from '../schema.ts'
 
 /**
  * Names of allocations and nodes: one DNS label.
@@ -25,6 +26,9 @@ export const METADATA_KEY: NameRule = { pattern: /^[^\0]{1,256}$/, expected: '1 
 /** A reference to an allocation or node. */
 export const label: Schema<string> = text({ ...LABEL, about: 'name' })
 
+/** References to allocations: more than there can be are refused before they are compared. */
+export const labels: Schema<readonly string[]> = list(label, MAX_NAMED)
+
 /** A reference to a script, key or contract. */
 export const fileName: Schema<string> = text({ ...FILE_NAME, about: 'name' })
 
@@ -37,7 +41,12 @@ export const hostName: Schema<string> = text({
 })
 
 /** A libp2p peer id. */
-export const peerId: Schema<string> = text({ about: 'peer id', max: 128, pattern: /^[a-zA-Z0-9]+$/, expected: 'a peer id: letters and digits' })
+export const peerId: Schema<string> = text({
+  about: 'peer id',
+  max: 128,
+  pattern: /^[a-zA-Z0-9]+$/,
+  expected: 'a peer id: letters and digits'
+})
 
 /** A decentralized identifier. */
 export const didText: Schema<string> = text({

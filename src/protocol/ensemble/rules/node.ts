@@ -1,8 +1,8 @@
-import type { EnsembleEdge, EnsembleNode, LocationRule, PortRequest } from '../model.ts'
 import { isJsonObject } from '../../../base/index.ts'
+import type { EnsembleEdge, EnsembleNode, LocationRule, PortRequest } from '../model.ts'
 import { defaulted, type ObjectSchema, object, optional, required } from '../object-schema.ts'
 import { integer, isList, list, number, oneOf, prepared, refined, type Schema, text } from '../schema.ts'
-import { label, peerId } from './names.ts'
+import { label, labels, peerId } from './names.ts'
 
 const LOWEST_PUBLIC_PORT = 1025
 const HIGHEST_PORT = 65_535
@@ -28,7 +28,9 @@ function upperCase<T>(schema: Schema<T>): Schema<T> {
 }
 
 const continent = upperCase(oneOf(['AF', 'AN', 'AS', 'EU', 'NA', 'OC', 'SA']))
-const country = upperCase(text({ about: 'two-letter country code', pattern: /^[A-Z]{2}$/, expected: 'a two-letter country code such as DE' }))
+const country = upperCase(
+  text({ about: 'two-letter country code', pattern: /^[A-Z]{2}$/, expected: 'a two-letter country code such as DE' })
+)
 const placeName = text({ max: 128 })
 
 /** A part of the world. */
@@ -64,7 +66,7 @@ export const nodeSchema: ObjectSchema<EnsembleNode> = object(
   {
     allocations: required(
       'allocations',
-      refined(list(label), (names) => (names.length > 0 ? undefined : 'must name at least one allocation')),
+      refined(labels, (names) => (names.length > 0 ? undefined : 'must name at least one allocation')),
       'what runs on it'
     ),
     ports: defaulted('ports', list(portSchema, MAX_RULES), [], 'ports that are reachable at its machine'),

@@ -15,7 +15,7 @@ export const size: Schema<Bytes> = {
       return Number.isSafeInteger(amount) ? bytes(amount) : refuse(place, `must be whole bytes, is ${amount}`)
     }
     if (typeof value !== 'number' && typeof value !== 'string') return refuse(place, `must be a size, is ${kindOf(value)}`)
-    return valueOf(parseSize(value), (message) => refuse(place, message))
+    return valueOr(parseSize(value), (message) => refuse(place, message))
   },
   encode: (value) => value
 }
@@ -29,7 +29,7 @@ export const clock: Schema<number> = {
   read(value, place) {
     if (place.reading.dialect === 'wire') return wireClock.read(value, place)
     if (typeof value !== 'number' && typeof value !== 'string') return refuse(place, `must be a clock speed, is ${kindOf(value)}`)
-    return valueOf(parseClock(value), (message) => refuse(place, message))
+    return valueOr(parseClock(value), (message) => refuse(place, message))
   },
   encode: (value) => value
 }
@@ -45,12 +45,12 @@ export function duration(unitMillis: number, about: string): Schema<Millis> {
         return amount === undefined ? undefined : millis(amount * unitMillis)
       }
       if (typeof value !== 'string') return refuse(place, `must be a duration such as 30s or 1m30s, is ${kindOf(value)}`)
-      return valueOf(parseDuration(value), (message) => refuse(place, message))
+      return valueOr(parseDuration(value), (message) => refuse(place, message))
     },
     encode: (value) => value / unitMillis
   }
 }
 
-function valueOf<T>(result: Result<T, string>, refused: (message: string) => undefined): T | undefined {
+function valueOr<T>(result: Result<T, string>, refused: (message: string) => undefined): T | undefined {
   return result.ok ? result.value : refused(result.error)
 }

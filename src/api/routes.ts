@@ -1,0 +1,81 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import {
+  type Envelope,
+  encodeEnvelope,
+  type Handle,
+  handleToJson,
+  isBroadcast,
+  parseEnvelope,
+  type Relay
+} from '../actor/index.ts'
+import { CancelledError, describeIssues, encodeGoJson, parseJson } from '../base/index.ts'
+import { BadBodyError, NotInitializedError, StoppingError } from './errors.ts'
+import type { OpenRequests } from './open-requests.ts'
+
+/** What the routes speak to. */
+export interface RoutesOptions {
+  readonly relay: Relay
+  /** The root handle of the node, once it has one. */
+  readonly handle: () => Handle | undefined
+  readonly requests: OpenRequests
+}
+
+/** Serves one sealed message; the text is the JSON of the answer. */
+type Serve = (envelope: Envelope, options: { readonly signal: AbortSignal }) => Promise<string>
+
+const ACTOR = '/api/v1/actor'
+
+/** Adds the routes of B §8. */
+export function addRoutes(app: FastifyInstance, { relay, handle, requests }: RoutesOptions): void {
+  const rootHandle = (): Handle => {
+    const root = handle()
+    if (root === undefined) throw new NotInitializedError("host node hasn't yet been initialized")
+    return root
+  }
+
+  async function transport(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<FastifyReply> {
+    rootHandle()
+    const envelope = readEnvelope(request.body)
+    try {
+      return sendJson(reply, await serve(envelope, { signal: requests.open(reply.raw) }))
+    } catch (error) {
+      if (error instanceof CancelledError && requests.isEnding) {
+        throw new StoppingError('the node stopped before the reply came', { cause: error })
+      }
+      throw error
+    }
+  }
+
+  app.get('/health', (_request, reply) => sendJson(reply, encodeGoJson({ status: 'ok' })))
+  app.get(`${ACTOR}/handle`, (_request, reply) => sendJson(reply, encodeGoJson(handleToJson(rootHandle()))))
+  app.post(`${ACTOR}/send`, (request, reply) =>
+    transport(request, reply, async (envelope, options) => {
+      await relay.relaySend(envelope, options)
+      return encodeGoJson({ message: 'message sent' })
+    })
+  )
+  app.post(`${ACTOR}/invoke`, (request, reply) =>
+    transport(request, reply, async (envelope, options) => encodeEnvelope(await relay.relayInvoke(envelope, options)))
+  )
+  app.post(`${ACTOR}/broadcast`, (request, reply) =>
+    transport(request, reply, async (envelope, options) => {
+      if (!isBroadcast(envelope)) throw new BadBodyError('message is not a broadcast message')
+      const replies = await relay.relayBroadcast(envelope, options)
+      return replies.length === 0 ? 'null' : `[${replies.map(encodeEnvelope).join(',')}]`
+    })
+  )
+}
+
+/** Answers with JSON that is encoded already, so that 64-bit integers and signed values stay exact. */
+export function sendJson(reply: FastifyReply, text: string): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(text)
+}
+
+function readEnvelope(body: unknown): Envelope {
+  if (typeof body !== 'string' || body === '') throw new BadBodyError('the request has no body; it must be an envelope as JSON')
+  const json = parseJson(body)
+  if (!json.ok) throw new BadBodyError(json.error.message)
+  const envelope = parseEnvelope(json.value)
+  if (!envelope.ok) throw new BadBodyError(`the body is not an envelope: ${describeIssues([envelope.error])}`)
+  return envelope.value
+}

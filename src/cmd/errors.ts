@@ -1,0 +1,85 @@
+import { DmsError, type ErrorKind } from '../base/index.ts'
+
+/** The command line is wrong: unknown command or flag, missing or bad argument. */
+export class UsageError extends DmsError {
+  readonly code = 'CMD_USAGE'
+  readonly kind = 'invalid'
+}
+
+/** Something would have to be asked, and there is nobody to ask. */
+export class NoTerminalError extends DmsError {
+  readonly code = 'CMD_NO_TERMINAL'
+  readonly kind = 'unauthenticated'
+}
+
+/** No passphrase was given, or not twice the same. */
+export class NoPassphraseError extends DmsError {
+  readonly code = 'CMD_NO_PASSPHRASE'
+  readonly kind = 'unauthenticated'
+}
+
+/** Something exists already and may not be replaced without being told to. */
+export class NotReplacedError extends DmsError {
+  readonly code = 'CMD_NOT_REPLACED'
+  readonly kind = 'conflict'
+}
+
+/** A file that was named, or the input, cannot be used. */
+export class BadFileError extends DmsError {
+  readonly code = 'CMD_BAD_FILE'
+  readonly kind = 'invalid'
+}
+
+/** A file that was named does not exist. */
+export class NoFileError extends DmsError {
+  readonly code = 'CMD_NO_FILE'
+  readonly kind = 'not-found'
+}
+
+/** The input is longer than anything that a command takes. */
+export class InputTooLongError extends DmsError {
+  readonly code = 'CMD_INPUT_TOO_LONG'
+  readonly kind = 'invalid'
+}
+
+/** A token that cannot be the anchor it was given as. */
+export class AnchorRefusedError extends DmsError {
+  readonly code = 'CMD_ANCHOR_REFUSED'
+  readonly kind = 'invalid'
+}
+
+/** There is no such anchor to remove. */
+export class NoAnchorError extends DmsError {
+  readonly code = 'CMD_NO_ANCHOR'
+  readonly kind = 'not-found'
+}
+
+/** No provide anchor allows the delegation. */
+export class NotDelegableError extends DmsError {
+  readonly code = 'CMD_NOT_DELEGABLE'
+  readonly kind = 'forbidden'
+}
+
+/** There is no such key in the configuration. */
+export class UnknownConfigKeyError extends DmsError {
+  readonly code = 'CMD_UNKNOWN_CONFIG_KEY'
+  readonly kind = 'not-found'
+}
+
+/** The editor ended with an error. */
+export class EditorFailedError extends DmsError {
+  readonly code = 'CMD_EDITOR_FAILED'
+  readonly kind = 'internal'
+}
+
+/** What `nunet run` needs does not exist; the message names the commands that create it. */
+export class NotSetUpError extends DmsError {
+  readonly code = 'CMD_NOT_SET_UP'
+  readonly kind = 'not-found'
+}
+
+/** The reply was delivered and is printed, and says that nothing was done. */
+export class RefusedReplyError extends DmsError {
+  readonly code = 'CMD_REFUSED_REPLY'
+  readonly kind: ErrorKind = 'conflict'
+}

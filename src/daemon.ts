@@ -1,0 +1,171 @@
+import './polyfills.ts'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createActorSystem } from './actor/index.ts'
+import { createApiServer } from './api/index.ts'
+import {
+  type Clock,
+  createServiceGroup,
+  type Logger,
+  millis,
+  type Random,
+  type Secret,
+  type Service,
+  systemClock,
+  systemRandom
+} from './base/index.ts'
+import type { Config } from './config/index.ts'
+import { openStore, withFileLock } from './db/index.ts'
+import { createJobOutput, createNode } from './dms/index.ts'
+import { createDockerExecutor } from './executor/docker/index.ts'
+import type { Executor } from './executor/index.ts'
+import { createNullExecutor } from './executor/null/index.ts'
+import { createWasmExecutor } from './executor/wasm/index.ts'
+import { createHardwareProbe } from './hardware/index.ts'
+import { createKeystore, type KeyPair } from './identity/index.ts'
+import { createNetworkHost } from './network/index.ts'
+import { createCounters, createLogger, type Log, type LoggerOptions, parseLogLevel } from './telemetry/index.ts'
+import { type CapabilityContext, createContextStore } from './ucan/index.ts'
+
+/** What a daemon is started with. */
+export interface DaemonOptions {
+  readonly config: Config
+  /** The file that the configuration came from, for the log. */
+  readonly configPath?: string
+  /** Name of the key and of the capability context (`nunet run -c`). */
+  readonly contextName: string
+  readonly passphrase: Secret
+  /** What is worth telling about the configuration. */
+  readonly warnings: readonly string[]
+  /** Called once everything works. */
+  readonly onReady?: (info: DaemonInfo) => void
+  /** Ends the daemon. */
+  readonly signal: AbortSignal
+}
+
+/** Who the daemon is and where it can be reached. */
+export interface DaemonInfo {
+  readonly did: string
+  readonly peerId: string
+  readonly rest: { readonly host: string; readonly port: number }
+  readonly addresses: readonly string[]
+  /** Executors that work here, and why the others do not. */
+  readonly executors: readonly string[]
+  readonly missingExecutors: ReadonlyMap<string, string>
+}
+
+/**
+ * Runs a daemon until its signal is aborted.
+ *
+ * Workloads go on when it ends (ADR 0003); the next start finds them again.
+ *
+ * @throws what the parts throw when they cannot start: a wrong passphrase, a port in use, a second daemon on the same data.
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const { config, contextName, passphrase } = options
+  const { user_dir, work_dir, data_dir } = config.general
+  for (const directory of [user_dir, work_dir, data_dir]) await mkdir(directory, { recursive: true, mode: 0o700 })
+  const key = await createKeystore({ directory: join(user_dir, 'key') }).open(contextName, passphrase)
+  const contexts = createContextStore({ directory: join(user_dir, 'cap'), clock: systemClock })
+  const { context, notices } = await contexts.open(contextName, key)
+  await withFileLock(join(data_dir, 'daemon'), () => serve({ ...options, key, context, notices }), { wait: millis(1000) })
+}
+
+interface Identity {
+  readonly key: KeyPair
+  readonly context: CapabilityContext
+  readonly notices: readonly { readonly message: string }[]
+}
+
+async function serve(options: DaemonOptions & Identity): Promise<void> {
+  const { config, key, signal } = options
+  const log = createLog(config, key.did)
+  const { service, info } = composeDaemon(options, log.logger)
+  const daemon = createServiceGroup('daemon', [log.service, service])
+  await daemon.start({ signal })
+  for (const warning of [...options.warnings, ...options.notices.map(({ message }) => message)]) log.logger.warn(warning)
+  log.logger.info('ready', { peerId: key.peerId, config: options.configPath ?? 'defaults' })
+  options.onReady?.(info())
+  try {
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    log.logger.info('stopping; workloads go on')
+  } finally {
+    await daemon.stop()
+  }
+}
+
+function createLog({ observability, general }: Config, did: string): Log {
+  const { level, file, rotation } = observability.logging
+  const options: LoggerOptions = {
+    level: general.debug ? 'debug' : (parseLogLevel(level) ?? 'info'),
+    console: process.stderr,
+    did,
+    clock: systemClock,
+    rotation: { maxSizeMb: rotation.max_size_mb, maxBackups: rotation.max_backups, maxAgeDays: rotation.max_age_days }
+  }
+  return createLogger(file === '' ? options : { ...options, file })
+}
+
+/** Builds every part from the configuration; nothing is acquired before `start`. */
+function composeDaemon(
+  { config, key, context }: DaemonOptions & Identity,
+  log: Logger
+): { readonly service: Service; readonly info: () => DaemonInfo } {
+  const clock: Clock = systemClock
+  const random: Random = systemRandom
+  const { general, p2p, rest, job } = config
+  const counters = createCounters()
+  const store = openStore({ path: join(general.data_dir, 'dms.sqlite'), log: log.child({ logger: 'db' }) })
+  const network = createNetworkHost({
+    privateKey: key.exportPrivate(),
+    listen: p2p.listen_address,
+    bootstrap: p2p.bootstrap_peers,
+    clock,
+    log: log.child({ logger: 'network' })
+  })
+  const actors = createActorSystem({ key, context, transport: network, clock, random, log: log.child({ logger: 'actor' }), counters })
+  const node = createNode({
+    store,
+    actors,
+    context,
+    key,
+    peers: network,
+    hardware: createHardwareProbe({ diskPath: general.work_dir, clock }),
+    executors: createExecutors(config, key.peerId, clock, log.child({ logger: 'executor' })),
+    jobOutput: createJobOutput(join(general.work_dir, 'jobs'), 0o700),
+    deploymentOutput: createJobOutput(join(general.work_dir, 'deployments'), 0o755),
+    place: { continent: general.host_continent, country: general.host_country, city: general.host_city },
+    allowPrivileged: job.allow_privileged_docker,
+    clock,
+    random,
+    log,
+    counters
+  })
+  const api = createApiServer({
+    host: rest.addr,
+    port: rest.port,
+    relay: actors,
+    handle: actors.root.handle,
+    log: log.child({ logger: 'api' })
+  })
+  return {
+    service: createServiceGroup('parts', [store, actors, network, node, api]),
+    info: () => ({
+      did: key.did,
+      peerId: key.peerId,
+      rest: api.address(),
+      addresses: network.addresses(),
+      executors: [...node.executors.available()],
+      missingExecutors: node.executors.reasons()
+    })
+  }
+}
+
+function createExecutors({ general }: Config, nodeId: string, clock: Clock, log: Logger): ReadonlyMap<string, Executor> {
+  const executors = [
+    createDockerExecutor({ nodeId, clock, log }),
+    createWasmExecutor({ directory: join(general.data_dir, 'wasm'), clock, log }),
+    createNullExecutor({ clock })
+  ]
+  return new Map(executors.map((executor) => [executor.kind, executor]))
+}

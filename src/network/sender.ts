@@ -1,0 +1,60 @@
+import type { PeerId } from '@libp2p/interface'
+import { CancelledError, type Clock, withTimeout } from '../base/index.ts'
+import { parsePeerId } from './addresses.ts'
+import type { Counters } from './counters.ts'
+import { BusyError, NoSuchInboxError } from './errors.ts'
+import type { Inboxes } from './inboxes.ts'
+import { checkFrame, checkInbox, type NetworkLimits } from './limits.ts'
+import type { Transmitter } from './transmit.ts'
+import type { NetworkHost } from './types.ts'
+
+/** What sending needs. */
+export interface SenderOptions {
+  readonly self: PeerId
+  readonly inboxes: Inboxes
+  readonly counters: Counters
+  readonly limits: NetworkLimits
+  readonly clock: Clock
+  /** Throws `NETWORK_NOT_RUNNING` while there is no network. */
+  readonly running: () => Transmitter
+}
+
+/** Creates {@link NetworkHost.send}: checks, counts, bounds in number and time, and keeps frames to oneself off the network. */
+export function createSender({ self, inboxes, counters, limits, clock, running }: SenderOptions): NetworkHost['send'] {
+  function sendToSelf(inbox: string, frame: Uint8Array): void {
+    if (!inboxes.has(inbox)) throw new NoSuchInboxError(`nobody listens on inbox ${inbox} of this node`)
+    const copy = frame.slice()
+    counters.framesSent += 1
+    setImmediate(() => {
+      if (inboxes.deliver(inbox, copy, self.toString())) counters.framesReceived += 1
+    })
+  }
+
+  async function sendToPeer(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const { transmit } = running()
+    if (counters.sending >= limits.sends) throw new BusyError(`${counters.sending} sends are under way, more are not taken`)
+    counters.sending += 1
+    try {
+      const work = (inner: AbortSignal): Promise<void> => transmit(peer, inbox, frame, inner)
+      await withTimeout(
+        clock,
+        limits.sendTimeout,
+        `sending to inbox ${inbox} of ${peer}`,
+        work,
+        signal === undefined ? {} : { signal }
+      )
+      counters.framesSent += 1
+    } finally {
+      counters.sending -= 1
+    }
+  }
+
+  return async (host, inbox, frame, { signal } = {}) => {
+    checkInbox(inbox)
+    checkFrame(frame)
+    const peer = parsePeerId(host)
+    if (signal?.aborted === true) throw new CancelledError(`sending to inbox ${inbox} of ${host} was cancelled`)
+    if (peer.equals(self)) sendToSelf(inbox, frame)
+    else await sendToPeer(peer, inbox, frame, signal)
+  }
+}

@@ -1,0 +1,91 @@
+import { type Issue, isJsonObject } from '../../base/index.ts'
+import type { EnsembleAllocation, EnsembleConfig, EnsembleNode } from './model.ts'
+import type { Finding } from './reading.ts'
+import { toIssue } from './wire.ts'
+
+/** Executors that this version runs. */
+const RUNNABLE = ['docker', 'wasm', 'null'] as const
+
+/** What a check is told about this machine. */
+export interface SupportOptions {
+  /** Names of executors that plugins add. */
+  readonly executors?: readonly string[]
+}
+
+/**
+ * What an ensemble asks for that this version cannot do; such an ensemble must be refused, not half run.
+ *
+ * Messages name the part: `allocations.web.volume: volumes are not supported by this version yet`.
+ */
+export function checkSupported(config: EnsembleConfig, options: SupportOptions = {}): readonly Issue[] {
+  return findUnsupported(config, options).map(toIssue)
+}
+
+/** What an ensemble says that nothing acts on yet: it runs all the same, and the user should know. */
+export function checkActedOn(config: EnsembleConfig): readonly Issue[] {
+  return findNotActedOn(config).map(toIssue)
+}
+
+/** {@link checkSupported} with paths in steps. */
+export function findUnsupported(config: EnsembleConfig, { executors = [] }: SupportOptions): readonly Finding[] {
+  const runnable: readonly string[] = [...RUNNABLE, ...executors]
+  return [
+    ...[...config.allocations].flatMap(([name, allocation]) => allocationGaps(['allocations', name], allocation, runnable)),
+    ...[...config.nodes].flatMap(([name, node]) => nodeGaps(['nodes', name], node)),
+    ...gap(config.edges.length > 0, ['edge_constraints'], 'edge constraints are'),
+    ...gap(config.supervisor !== undefined, ['supervisor'], 'supervisor trees are'),
+    ...gap(config.keys.size > 0, ['keys'], 'keys are'),
+    ...gap(config.subnet.join, ['subnet', 'join'], 'joining the subnet is'),
+    ...gap(config.contracts.size > 0, ['contracts'], 'contracts are')
+  ]
+}
+
+function gap(isAsked: boolean, path: readonly string[], what: string): Finding[] {
+  return isAsked ? [{ path, message: `${what} not supported by this version yet` }] : []
+}
+
+function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, runnable: readonly string[]): Finding[] {
+  const { executor, resources, healthcheck, keys, provision, volumes, contracts } = allocation
+  const known = `(it runs ${runnable.join(', ')})`
+  return [
+    ...(runnable.includes(executor)
+      ? []
+      : [{ path: [...at, 'executor'], message: `the executor ${executor} is not supported by this version yet ${known}` }]),
+    ...gap(resources.gpus.length > 0, [...at, 'resources', 'gpus'], 'graphics cards are'),
+    ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
+    ...gap(keys.length > 0, [...at, 'keys'], 'keys are'),
+    ...gap(provision.length > 0, [...at, 'provision'], 'provision scripts are'),
+    ...gap(volumes.length > 0, [...at, 'volume'], 'volumes are'),
+    ...gap(contracts.length > 0, [...at, 'contracts'], 'contracts are')
+  ]
+}
+
+function nodeGaps(at: readonly string[], { ports, redundancy }: EnsembleNode): Finding[] {
+  return [
+    ...gap(ports.length > 0, [...at, 'ports'], 'published ports are'),
+    ...gap(redundancy > 0, [...at, 'redundancy'], 'standby nodes are')
+  ]
+}
+
+/** {@link checkActedOn} with paths in steps. */
+export function findNotActedOn(config: EnsembleConfig): readonly Finding[] {
+  return [
+    ...inert(config.escalationStrategy, ['escalation_strategy']),
+    ...[...config.allocations].flatMap(([name, { failureRecovery, execution }]) => [
+      ...inert(failureRecovery === 'stay_down' ? undefined : failureRecovery, ['allocations', name, 'failure_recovery']),
+      ...inert(restartPolicyOf(execution.params), ['allocations', name, 'execution', 'restart_policy'])
+    ]),
+    ...[...config.nodes].flatMap(([name, { failureRecovery }]) =>
+      inert(failureRecovery === 'stay_down' ? undefined : failureRecovery, ['nodes', name, 'failure_recovery'])
+    )
+  ]
+}
+
+function inert(value: string | undefined, path: readonly string[]): Finding[] {
+  return value === undefined ? [] : [{ path, message: `${value} is not acted on by this version yet: what fails stays down` }]
+}
+
+function restartPolicyOf(params: EnsembleAllocation['execution']['params']): string | undefined {
+  const policy = isJsonObject(params) ? params['restart_policy'] : undefined
+  return typeof policy === 'string' && policy !== 'no' ? policy : undefined
+}

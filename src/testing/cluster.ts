@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ActorSystem, createActorSystem } from '../actor/index.ts'
+import { bytes, createServiceGroup, gibibytes, hours, millis, type Service, silentLogger, systemRandom, toNanos } from '../base/index.ts'
+import { createMemoryStore, type MemoryStore } from '../db/index.ts'
+import { createJobOutput, createNode, type Node } from '../dms/index.ts'
+import { createNullExecutor, createNullMachine, type NullMachine } from '../executor/null/index.ts'
+import type { HardwareProbe, Machine } from '../hardware/index.ts'
+import { type Did, generateKeyPair, type KeyPair } from '../identity/index.ts'
+import { createCounters } from '../telemetry/index.ts'
+import { type CapabilityContext, createContext } from '../ucan/index.ts'
+import { createMemoryNetwork, type MemoryNetwork } from './memory-network.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+
+/** One whole node of a cluster: everything real but network, store, machine and clock. */
+export interface ClusterNode {
+  readonly key: KeyPair
+  readonly user: KeyPair
+  readonly context: CapabilityContext
+  readonly actors: ActorSystem
+  readonly node: Node
+  readonly store: MemoryStore
+  readonly counters: ReturnType<typeof createCounters>
+  /** Ends this process of the node; store, workloads and output stay. */
+  stop(): Promise<void>
+}
+
+/** Nodes in one process that trust each other's users. */
+export interface Cluster {
+  readonly network: MemoryNetwork
+  /** Starts a node with its own user, or again with what `previous` left. */
+  start(previous?: ClusterNode): Promise<ClusterNode>
+  /** Lets `guest`'s user call public and deployment behaviours of `host`. */
+  trust(host: ClusterNode, guest: ClusterNode): Promise<void>
+  dispose(): Promise<void>
+}
+
+/** The machine of every node: 4 cores, 8 GiB RAM, 100 GiB disk. */
+export const CLUSTER_MACHINE: Machine = {
+  cpu: { cores: 4, clockHz: 2_400_000_000, model: 'test', vendor: 'test', threads: 4, architecture: 'x86_64', cacheBytes: 0 },
+  memory: gibibytes(8),
+  disk: { path: '/', total: gibibytes(100) },
+  gpus: []
+}
+
+/** Creates an empty cluster on a virtual clock. */
+export async function createCluster(clock: VirtualClock): Promise<Cluster> {
+  const network = createMemoryNetwork({ clock })
+  const directory = await mkdtemp(join(tmpdir(), 'dms-cluster-'))
+  const machines = new Map<string, NullMachine>()
+  const running = new Set<ClusterNode>()
+  const hardware: HardwareProbe = {
+    capacity: () => Promise.resolve(CLUSTER_MACHINE),
+    usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0) })
+  }
+
+  async function start(previous?: ClusterNode): Promise<ClusterNode> {
+    const key = previous?.key ?? generateKeyPair()
+    const user = previous?.user ?? generateKeyPair()
+    const machine = machines.get(key.peerId) ?? createNullMachine()
+    machines.set(key.peerId, machine)
+    const store = createMemoryStore()
+    if (previous !== undefined) store.restore(previous.store.snapshot())
+    const context = previous?.context ?? createContext({ signer: key })
+    if (previous === undefined) context.anchor({ kind: 'root', did: user.did }, clock.now())
+    const counters = createCounters()
+    const host = network.host(key.peerId)
+    const shared = { context, clock, random: systemRandom, log: silentLogger, counters }
+    const actors = createActorSystem({ key, transport: host, ...shared })
+    const node = createNode({
+      store,
+      actors,
+      key,
+      peers: host,
+      hardware,
+      executors: new Map([['null', createNullExecutor({ clock, machine })]]),
+      jobOutput: createJobOutput(join(directory, key.peerId, 'jobs'), 0o700),
+      deploymentOutput: createJobOutput(join(directory, key.peerId, 'deployments'), 0o755),
+      place: { continent: '', country: '', city: '' },
+      allowPrivileged: false,
+      ...shared
+    })
+    const services: Service = createServiceGroup('cluster node', [store, actors, host, node])
+    await services.start()
+    for (const other of running) network.link(key.peerId, other.key.peerId)
+    const started: ClusterNode = {
+      key,
+      user,
+      context,
+      actors,
+      node,
+      store,
+      counters,
+      async stop() {
+        running.delete(started)
+        await services.stop()
+      }
+    }
+    running.add(started)
+    return started
+  }
+
+  return {
+    network,
+    start,
+    trust: (host, guest) => trust(host, guest, clock),
+    async dispose() {
+      await Promise.all([...running].map((node) => node.stop()))
+      await rm(directory, { recursive: true, force: true })
+    }
+  }
+}
+
+/**
+ * The two links of the quick start (A §10.3): the host requires what its user grants the guest's user; the guest's node
+ * proves itself with what its user delegates to it.
+ */
+async function trust(host: ClusterNode, guest: ClusterNode, clock: VirtualClock): Promise<void> {
+  const now = clock.now()
+  const expiresAt = toNanos(millis(now + hours(24 * 30)))
+  const capabilities = ['/public', '/broadcast', '/dms/deployment']
+  const topics = ['/nunet']
+  const grant = (issuer: KeyPair, subject: Did) =>
+    createContext({ signer: issuer }).grant({ subject, capabilities, topics, expiresAt })
+  const required = await grant(host.user, guest.user.did)
+  const provided = await grant(guest.user, guest.key.did)
+  for (const [context, anchor] of [
+    [host.context, { kind: 'require', token: required }],
+    [guest.context, { kind: 'provide', token: provided }]
+  ] as const) {
+    const added = context.anchor(anchor, now)
+    if (!added.ok) throw new Error(added.error.message)
+  }
+}

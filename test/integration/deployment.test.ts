@@ -1,0 +1,174 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { gibibytes, hours, type JsonValue, millis, minutes, seconds } from '../../src/base/index.ts'
+import { type Actor, rootHandleOf } from '../../src/actor/index.ts'
+import {
+  deploymentLogs,
+  deploymentNew,
+  deploymentShutdown,
+  deploymentStatus,
+  onboard,
+  resourcesFree
+} from '../../src/protocol/index.ts'
+import { type Cluster, type ClusterNode, createCluster } from '../../src/testing/cluster.ts'
+import { createVirtualClock, type VirtualClock } from '../../src/testing/virtual-clock.ts'
+
+interface TaskSpec {
+  readonly type?: 'task' | 'service'
+  readonly durationMs?: number
+  readonly exitCode?: number
+  readonly stdout?: string
+}
+
+function ensemble(peer: string | undefined, tasks: Readonly<Record<string, TaskSpec>>, cores = 1): JsonValue {
+  const allocations = Object.entries(tasks).map(([name, { type = 'task', durationMs, exitCode = 0, stdout = '' }]) => [
+    name,
+    {
+      type,
+      executor: 'null',
+      resources: { cpu: { cores }, ram: { size: gibibytes(1) }, disk: { size: gibibytes(1) } },
+      execution: { type: 'null', params: { ...(durationMs === undefined ? {} : { duration_ms: durationMs }), exit_code: exitCode, stdout } }
+    }
+  ])
+  const node = { allocations: Object.keys(tasks), ...(peer === undefined ? {} : { peer }) }
+  return { v1: { allocations: Object.fromEntries(allocations) as JsonValue, nodes: { node1: node } } }
+}
+
+describe('a deployment between two nodes', () => {
+  let clock: VirtualClock
+  let cluster: Cluster
+  let deployer: ClusterNode
+  let provider: ClusterNode
+
+  beforeEach(async () => {
+    clock = createVirtualClock()
+    cluster = await createCluster(clock)
+    deployer = await cluster.start()
+    provider = await cluster.start()
+    await cluster.trust(provider, deployer)
+    await cluster.trust(deployer, provider)
+    await clock.run(lend(provider))
+  })
+
+  afterEach(async () => {
+    await clock.run(cluster.dispose())
+  })
+
+  function root(node: ClusterNode) {
+    const handle = rootHandleOf(node.key.publicKey)
+    if (!handle.ok) throw new Error('no handle')
+    return handle.value
+  }
+
+  const actorOf = (node: ClusterNode): Actor => node.actors.root
+
+  async function lend(node: ClusterNode): Promise<void> {
+    const resources = {
+      cpu: { clockHz: 0, cores: 2, model: '', vendor: '', threads: 0, architecture: '', cacheBytes: 0 },
+      gpus: [],
+      ram: { size: gibibytes(4), clockSpeed: 0, type: '' },
+      disk: { size: gibibytes(10), type: '' }
+    }
+    const reply = await actorOf(node).invoke(root(node), onboard, { noGpu: true, gpus: [], config: { resources } })
+    expect(reply.success).toBe(true)
+  }
+
+  async function deploy(node: ClusterNode, wire: JsonValue): Promise<string> {
+    const { ensembleId } = await actorOf(node).invoke(root(node), deploymentNew, { ensemble: wire }, { timeout: minutes(2) })
+    if (ensembleId === undefined) throw new Error('no id')
+    return ensembleId
+  }
+
+  async function until(node: ClusterNode, id: string, ...wanted: string[]) {
+    for (;;) {
+      const status = await actorOf(node).invoke(root(node), deploymentStatus, { id })
+      if (wanted.includes(status.status)) return status
+      if (status.status === 'Failed' || status.status === 'Completed') {
+        throw new Error(`${status.status}: ${status.error}\n${status.events?.map(({ text }) => text).join('\n')}`)
+      }
+      await clock.sleep(seconds(1))
+    }
+  }
+
+  test('fails with the reason when nobody can serve it, and leaves nothing behind', async () => {
+    const status = await clock.run(
+      (async () => until(deployer, await deploy(deployer, ensemble(undefined, { big: {} }, 3)), 'Failed'))()
+    )
+    expect(status.error).toContain('no bid for node node1')
+    expect(provider.node.ledger.commitments().size).toBe(0)
+  })
+
+  test('is refused when the request leaves it too little time', async () => {
+    const short = actorOf(deployer).invoke(root(deployer), deploymentNew, { ensemble: ensemble(undefined, { t: {} }) }, { timeout: seconds(30) })
+    await expect(clock.run(short)).rejects.toThrow(/requested deployment time too short/)
+  })
+
+  test('runs a task on the other machine and brings its output back', async () => {
+    const result = await clock.run(
+      (async () => {
+        const id = await deploy(deployer, ensemble(undefined, { hello: { durationMs: 5000, stdout: 'hello from afar\n' } }))
+        const status = await until(deployer, id, 'Completed')
+        const logs = await actorOf(deployer).invoke(root(deployer), deploymentLogs, { id, allocation: 'node1.hello' })
+        return { status, logs }
+      })()
+    )
+    expect(result.status.allocations?.['node1.hello']).toMatchObject({ status: 'completed', exitCode: 0, peer: provider.key.peerId })
+    expect(result.logs.stdout).toBe('hello from afar\n')
+    expect(result.logs.complete).toBe(true)
+    const { resources } = await clock.run(actorOf(provider).invoke(root(provider), resourcesFree, null))
+    expect(resources.cpu.cores).toBe(2)
+    expect(resources.ram.size).toBe(gibibytes(4))
+  })
+
+  test('runs on a pinned peer without a broadcast', async () => {
+    const wire = ensemble(provider.key.peerId, { hello: { durationMs: 1, stdout: 'x' } })
+    const status = await clock.run((async () => until(deployer, await deploy(deployer, wire), 'Completed'))())
+    expect(status.allocations?.['node1.hello']?.status).toBe('completed')
+  })
+
+  test('ends as failed, with the exit code, when a task fails', async () => {
+    const wire = ensemble(undefined, { bad: { durationMs: 10, exitCode: 3 } })
+    const status = await clock.run((async () => until(deployer, await deploy(deployer, wire), 'Failed'))())
+    expect(status.allocations?.['node1.bad']).toMatchObject({ status: 'failed', exitCode: 3 })
+    expect(status.error).toContain('exited with code 3')
+  })
+
+  test('is shut down on request and gives everything back', async () => {
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { web: { type: 'service' } })))
+    await clock.run(until(deployer, id, 'Running'))
+    expect(provider.node.ledger.allocated().cpuCores).toBe(1)
+    await clock.run(actorOf(deployer).invoke(root(deployer), deploymentShutdown, { id }))
+    await clock.run(until(deployer, id, 'Completed'))
+    await clock.run(clock.sleep(minutes(1)))
+    expect(provider.node.ledger.commitments().size).toBe(0)
+    await expect(clock.run(actorOf(deployer).invoke(root(deployer), deploymentShutdown, { id }))).rejects.toThrow('deployment is not running')
+  })
+
+  test('survives a restart of the provider', async () => {
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { job: { durationMs: 600_000, stdout: 'done\n' } })))
+    await clock.run(until(deployer, id, 'Running'))
+    await clock.run(provider.stop())
+    await clock.run(clock.sleep(minutes(1)))
+    provider = await clock.run(cluster.start(provider))
+    const status = await clock.run(until(deployer, id, 'Completed'))
+    expect(status.allocations?.['node1.job']).toMatchObject({ status: 'completed' })
+    const logs = await clock.run(actorOf(deployer).invoke(root(deployer), deploymentLogs, { id, allocation: 'job' }))
+    expect(logs.stdout).toBe('done\n')
+  })
+
+  test('survives a restart of the deployer', async () => {
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { job: { durationMs: 600_000, stdout: 'done\n' } })))
+    await clock.run(until(deployer, id, 'Running'))
+    await clock.run(deployer.stop())
+    await clock.run(clock.sleep(minutes(30)))
+    deployer = await clock.run(cluster.start(deployer))
+    const status = await clock.run(until(deployer, id, 'Completed'))
+    expect(status.allocations?.['node1.job']).toMatchObject({ status: 'completed' })
+  })
+
+  test('keeps its grants over hours', async () => {
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { job: { durationMs: hours(6), stdout: 'late\n' } })))
+    await clock.run(until(deployer, id, 'Running'))
+    const status = await clock.run(until(deployer, id, 'Completed'), millis(hours(8)))
+    expect(status.allocations?.['node1.job']).toMatchObject({ status: 'completed' })
+  })
+})
