@@ -123,7 +123,15 @@ function composeDaemon(
     clock,
     log: log.child({ logger: 'network' })
   })
-  const actors = createActorSystem({ key, context, transport: network, clock, random, log: log.child({ logger: 'actor' }), counters })
+  const actors = createActorSystem({
+    key,
+    context,
+    transport: network,
+    clock,
+    random,
+    log: log.child({ logger: 'actor' }),
+    counters
+  })
   const node = createNode({
     store,
     actors,

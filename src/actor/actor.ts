@@ -3,6 +3,7 @@ import {
   type Clock,
   DmsError,
   describeIssues,
+  EXIT_CODES,
   encodeGoJson,
   errorMessage,
   isJsonObject,
@@ -299,18 +300,7 @@ function decodeReply<Reply>(behavior: Behavior<unknown, Reply> | Behavior<never,
   return reply.value
 }
 
-const KINDS = new Set([
-  'invalid',
-  'unauthenticated',
-  'forbidden',
-  'not-found',
-  'conflict',
-  'exhausted',
-  'unavailable',
-  'timeout',
-  'cancelled',
-  'internal'
-])
+const KINDS: ReadonlySet<string> = new Set(Object.keys(EXIT_CODES))
 
 /** The error inside a reply, where it is one of ours: `{code, kind, message}`. */
 export function errorOf(payload: JsonValue): RemoteError | undefined {

@@ -49,6 +49,7 @@ export function createMailbox({ concurrency, waiting }: MailboxLimits): Mailbox 
       isHeld = false
       next()
     },
-    idle: () => (running === 0 && (isHeld || queue.length === 0) ? Promise.resolve() : new Promise((resolve) => whenIdle.push(resolve)))
+    idle: () =>
+      running === 0 && (isHeld || queue.length === 0) ? Promise.resolve() : new Promise((resolve) => whenIdle.push(resolve))
   }
 }

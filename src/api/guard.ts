@@ -28,7 +28,7 @@ export interface Guard {
    * @throws ForeignHostError, ForeignOriginError
    * @returns The headers that let an allowed page read the answer; none for a program.
    */
-  check(headers: { readonly host?: string; readonly origin?: string }): Readonly<Record<string, string>>
+  check(headers: { readonly host?: string | undefined; readonly origin?: string | undefined }): Readonly<Record<string, string>>
 }
 
 /**

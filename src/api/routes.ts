@@ -25,6 +25,8 @@ type Serve = (envelope: Envelope, options: { readonly signal: AbortSignal }) => 
 
 const ACTOR = '/api/v1/actor'
 
+const JSON_TYPE = 'application/json; charset=utf-8'
+
 /** Adds the routes of B §8. */
 export function addRoutes(app: FastifyInstance, { relay, handle, requests }: RoutesOptions): void {
   const rootHandle = (): Handle => {
@@ -33,11 +35,13 @@ export function addRoutes(app: FastifyInstance, { relay, handle, requests }: Rou
     return root
   }
 
-  async function transport(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<FastifyReply> {
+  async function transport(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<string> {
     rootHandle()
     const envelope = readEnvelope(request.body)
     try {
-      return sendJson(reply, await serve(envelope, { signal: requests.open(reply.raw) }))
+      const answer = await serve(envelope, { signal: requests.open(reply.raw) })
+      void reply.type(JSON_TYPE)
+      return answer
     } catch (error) {
       if (error instanceof CancelledError && requests.isEnding) {
         throw new StoppingError('the node stopped before the reply came', { cause: error })
@@ -68,7 +72,7 @@ export function addRoutes(app: FastifyInstance, { relay, handle, requests }: Rou
 
 /** Answers with JSON that is encoded already, so that 64-bit integers and signed values stay exact. */
 export function sendJson(reply: FastifyReply, text: string): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(text)
+  return reply.type(JSON_TYPE).send(text)
 }
 
 function readEnvelope(body: unknown): Envelope {

@@ -95,7 +95,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       })
       return closing
     },
-    address: () => ({ host, port: app?.addresses()[0]?.port ?? port })
+    address() {
+      const bound = app?.server.address()
+      return { host, port: typeof bound === 'object' && bound !== null ? bound.port : port }
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-import { type Clock, type Logger, type Random, createServiceGroup, type Service } from '../base/index.ts'
 import type { ActorSystem, Counters } from '../actor/index.ts'
+import { type Clock, createServiceGroup, type Logger, type Random, type Service } from '../base/index.ts'
 import type { KeyValueStore } from '../db/index.ts'
 import type { Executor } from '../executor/index.ts'
 import type { HardwareProbe } from '../hardware/index.ts'
@@ -62,7 +62,13 @@ export function createNode(options: NodeOptions): Node {
   const ledger = createResourceLedger({ store, clock })
   const executors = createExecutorWatch({ executors: options.executors, clock, log: log.child({ logger: 'executors' }) })
   const shared = { store, actors, context, nodeKey: key, clock, random, log }
-  const allocations = createAllocations({ ...shared, ledger, executors: options.executors, output: options.jobOutput, allowPrivileged })
+  const allocations = createAllocations({
+    ...shared,
+    ledger,
+    executors: options.executors,
+    output: options.jobOutput,
+    allowPrivileged
+  })
   const deployments = createDeployments({ ...shared, output: options.deploymentOutput })
   const greeter = createGreeter({ actor: actors.root, peers, clock, random, log: log.child({ logger: 'hello' }) })
 

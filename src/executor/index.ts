@@ -23,4 +23,3 @@ export type {
   WorkloadLimits,
   WorkloadUsage
 } from './executor.ts'
-export { createNullExecutor, createNullMachine, type NullExecutorOptions, type NullMachine } from './null/index.ts'

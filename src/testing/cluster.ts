@@ -2,7 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ActorSystem, createActorSystem } from '../actor/index.ts'
-import { bytes, createServiceGroup, gibibytes, hours, millis, type Service, silentLogger, systemRandom, toNanos } from '../base/index.ts'
+import {
+  bytes,
+  createServiceGroup,
+  gibibytes,
+  hours,
+  millis,
+  type Service,
+  silentLogger,
+  systemRandom,
+  toNanos
+} from '../base/index.ts'
 import { createMemoryStore, type MemoryStore } from '../db/index.ts'
 import { createJobOutput, createNode, type Node } from '../dms/index.ts'
 import { createNullExecutor, createNullMachine, type NullMachine } from '../executor/null/index.ts'

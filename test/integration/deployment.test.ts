@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { gibibytes, hours, type JsonValue, millis, minutes, seconds } from '../../src/base/index.ts'
 import { type Actor, rootHandleOf } from '../../src/actor/index.ts'
+import { gibibytes, hours, type JsonValue, millis, minutes, seconds } from '../../src/base/index.ts'
 import {
   deploymentLogs,
   deploymentNew,
@@ -26,7 +26,10 @@ function ensemble(peer: string | undefined, tasks: Readonly<Record<string, TaskS
       type,
       executor: 'null',
       resources: { cpu: { cores }, ram: { size: gibibytes(1) }, disk: { size: gibibytes(1) } },
-      execution: { type: 'null', params: { ...(durationMs === undefined ? {} : { duration_ms: durationMs }), exit_code: exitCode, stdout } }
+      execution: {
+        type: 'null',
+        params: { ...(durationMs === undefined ? {} : { duration_ms: durationMs }), exit_code: exitCode, stdout }
+      }
     }
   ])
   const node = { allocations: Object.keys(tasks), ...(peer === undefined ? {} : { peer }) }
@@ -98,7 +101,12 @@ describe('a deployment between two nodes', () => {
   })
 
   test('is refused when the request leaves it too little time', async () => {
-    const short = actorOf(deployer).invoke(root(deployer), deploymentNew, { ensemble: ensemble(undefined, { t: {} }) }, { timeout: seconds(30) })
+    const short = actorOf(deployer).invoke(
+      root(deployer),
+      deploymentNew,
+      { ensemble: ensemble(undefined, { t: {} }) },
+      { timeout: seconds(30) }
+    )
     await expect(clock.run(short)).rejects.toThrow(/requested deployment time too short/)
   })
 
@@ -111,7 +119,11 @@ describe('a deployment between two nodes', () => {
         return { status, logs }
       })()
     )
-    expect(result.status.allocations?.['node1.hello']).toMatchObject({ status: 'completed', exitCode: 0, peer: provider.key.peerId })
+    expect(result.status.allocations?.['node1.hello']).toMatchObject({
+      status: 'completed',
+      exitCode: 0,
+      peer: provider.key.peerId
+    })
     expect(result.logs.stdout).toBe('hello from afar\n')
     expect(result.logs.complete).toBe(true)
     const { resources } = await clock.run(actorOf(provider).invoke(root(provider), resourcesFree, null))
@@ -140,7 +152,9 @@ describe('a deployment between two nodes', () => {
     await clock.run(until(deployer, id, 'Completed'))
     await clock.run(clock.sleep(minutes(1)))
     expect(provider.node.ledger.commitments().size).toBe(0)
-    await expect(clock.run(actorOf(deployer).invoke(root(deployer), deploymentShutdown, { id }))).rejects.toThrow('deployment is not running')
+    await expect(clock.run(actorOf(deployer).invoke(root(deployer), deploymentShutdown, { id }))).rejects.toThrow(
+      'deployment is not running'
+    )
   })
 
   test('survives a restart of the provider', async () => {

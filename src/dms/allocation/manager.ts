@@ -1,3 +1,4 @@
+import { type Actor, type ActorSystem, didOfHandle, type Handle } from '../../actor/index.ts'
 import {
   type Clock,
   decodeBase64,
@@ -9,11 +10,10 @@ import {
   millis,
   minutes,
   type Random,
-  seconds,
   type Service,
+  seconds,
   toNanos
 } from '../../base/index.ts'
-import { type Actor, type ActorSystem, didOfHandle, type Handle } from '../../actor/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
 import type { Executor } from '../../executor/index.ts'
 import { generateKeyPair, importKeyPair, type KeyPair } from '../../identity/index.ts'
@@ -46,7 +46,13 @@ export interface Allocations extends Service {
   /** Ends an allocation and forgets it; unknown ids are ignored. Errors: `ALLOCATION_NOT_YOURS`. */
   discard(id: string, owner: string): Promise<void>
   /** A piece of the output. Errors: `ALLOCATION_UNKNOWN`, `ALLOCATION_NOT_YOURS`. */
-  readOutput(id: string, owner: string, stream: StreamName, offset: number, maxBytes: number): Promise<OutputPiece & { readonly eof: boolean }>
+  readOutput(
+    id: string,
+    owner: string,
+    stream: StreamName,
+    offset: number,
+    maxBytes: number
+  ): Promise<OutputPiece & { readonly eof: boolean }>
   /** All allocations of this node. */
   list(): readonly AllocationRecord[]
 }
@@ -157,8 +163,18 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     const nodeDid = didOfHandle(actors.root.handle)
     if (!actorDid.ok || !nodeDid.ok) return
     const fresh = [
-      await context.grantHere({ subject: owner, audience: actorDid.value, capabilities: ['/dms/allocation', '/dms/actor/healthcheck'], expiresAt }),
-      await context.grantHere({ subject: owner, audience: nodeDid.value, capabilities: [`/dms/ensemble/${ensembleId}`], expiresAt })
+      await context.grantHere({
+        subject: owner,
+        audience: actorDid.value,
+        capabilities: ['/dms/allocation', '/dms/actor/healthcheck'],
+        expiresAt
+      }),
+      await context.grantHere({
+        subject: owner,
+        audience: nodeDid.value,
+        capabilities: [`/dms/ensemble/${ensembleId}`],
+        expiresAt
+      })
     ]
     for (const revoke of entry.revokeGrants) revoke()
     entry.revokeGrants = fresh

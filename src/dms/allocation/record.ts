@@ -1,5 +1,5 @@
-import { bytes, type Codec, err, isJsonObject, type Issue, type JsonValue, type Millis, millis, ok } from '../../base/index.ts'
 import { type Handle, handleToJson, parseHandle } from '../../actor/index.ts'
+import { bytes, type Codec, err, type Issue, isJsonObject, type JsonValue, type Millis, millis, ok } from '../../base/index.ts'
 import type { Amount } from '../resources/index.ts'
 import type { AllocationState } from './state.ts'
 
@@ -34,11 +34,13 @@ export const allocationRecordCodec: Codec<AllocationRecord> = {
     const orchestrator = parseHandle(wire['orchestrator'])
     if (!orchestrator.ok) return err([orchestrator.error])
     if (typeof id !== 'string' || typeof ensembleId !== 'string' || typeof nodeId !== 'string') return bad('ids are missing')
-    if (typeof owner !== 'string' || typeof executor !== 'string' || typeof sealedKey !== 'string') return bad('owner, executor or key is missing')
+    if (typeof owner !== 'string' || typeof executor !== 'string' || typeof sealedKey !== 'string')
+      return bad('owner, executor or key is missing')
     if (type !== 'task' && type !== 'service') return bad('type must be task or service')
     if (typeof createdAt !== 'number' || !isJsonObject(amount) || !isJsonObject(state)) return bad('amount or state is missing')
     const { cpuCores, memory, disk } = amount
-    if (typeof cpuCores !== 'number' || typeof memory !== 'number' || typeof disk !== 'number') return bad('amount is not complete')
+    if (typeof cpuCores !== 'number' || typeof memory !== 'number' || typeof disk !== 'number')
+      return bad('amount is not complete')
     if (typeof state['phase'] !== 'string' || !PHASES.has(state['phase'])) return bad('state has no known phase')
     return ok({
       id,

@@ -5,9 +5,9 @@ import {
   errorMessage,
   type Logger,
   millis,
+  minutes,
   seconds,
-  withTimeout,
-  minutes
+  withTimeout
 } from '../../base/index.ts'
 import type { Executor, RunHandle, Workload } from '../../executor/index.ts'
 import type { JobOutput } from '../output.ts'
@@ -110,7 +110,13 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
     const attempt = withTimeout(clock, START_LIMIT, `the start of ${record.id}`, start, {
       signal: AbortSignal.any([abort.signal, lifetime])
     })
-    starting = { done: attempt.then(() => undefined, () => undefined), abort }
+    starting = {
+      done: attempt.then(
+        () => undefined,
+        () => undefined
+      ),
+      abort
+    }
     try {
       await handle({ type: 'started', run: await attempt })
     } catch (error) {

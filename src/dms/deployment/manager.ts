@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type Actor, type ActorSystem, didOfHandle, handleToJson } from '../../actor/index.ts'
 import {
   type Clock,
   decodeBase64,
@@ -14,14 +15,13 @@ import {
   minutes,
   type Random,
   randomHex,
-  seconds,
   type Service,
+  seconds,
   toNanos
 } from '../../base/index.ts'
-import { type Actor, type ActorSystem, didOfHandle, handleToJson } from '../../actor/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
 import { generateKeyPair, importKeyPair, type KeyPair } from '../../identity/index.ts'
-import { checkSupported, decodeEnsemble, DONE, type EnsembleConfig, taskTermination } from '../../protocol/index.ts'
+import { checkSupported, DONE, decodeEnsemble, type EnsembleConfig, taskTermination } from '../../protocol/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, StreamName } from '../output.ts'
 import { toBlueprint } from './blueprint.ts'
@@ -58,7 +58,13 @@ export interface Deployments extends Service {
   /** Errors: `DEPLOYMENT_UNKNOWN`, `DEPLOYMENT_NOT_RUNNING`. */
   shutdown(id: string): Promise<void>
   /** Fetches new output of an allocation and returns a page of it. */
-  output(id: string, key: string, from: Readonly<Record<StreamName, number>>, maxBytes: number, signal: AbortSignal): Promise<OutputPage>
+  output(
+    id: string,
+    key: string,
+    from: Readonly<Record<StreamName, number>>,
+    maxBytes: number,
+    signal: AbortSignal
+  ): Promise<OutputPage>
   /** The manifest of C §8.13. */
   manifest(id: string): JsonValue
 }
@@ -160,7 +166,8 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
   async function keepHouse(): Promise<void> {
     for (;;) {
       await clock.sleep(GRANT_RENEWAL, { signal: lifetime.signal })
-      for (const [id, { runner }] of live) if ('plan' in runner.record.state && runner.record.state.plan) await admit(id, runner.record.state.plan)
+      for (const [id, { runner }] of live)
+        if ('plan' in runner.record.state && runner.record.state.plan) await admit(id, runner.record.state.plan)
     }
   }
 
@@ -235,7 +242,9 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       const found = plan?.allocations[key] ?? Object.entries(plan?.allocations ?? {}).find(([, { name }]) => name === key)?.[1]
       if (plan === undefined || found === undefined) {
         const known = Object.keys(plan?.allocations ?? {})
-        throw new UnknownDeploymentError(`deployment ${id} has no allocation ${key}${known.length > 0 ? `; it has ${known.join(', ')}` : ' yet'}`)
+        throw new UnknownDeploymentError(
+          `deployment ${id} has no allocation ${key}${known.length > 0 ? `; it has ${known.join(', ')}` : ' yet'}`
+        )
       }
       const manifestKey = `${found.node}.${found.name}`
       const entry = live.get(id)
@@ -258,7 +267,9 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
 
 /** Ensemble id: lower-case hex SHA-256 of the host's peer id and a random text (C §8.1). */
 function newEnsembleId(host: string, random: Random): string {
-  return createHash('sha256').update(`${host}${randomHex(random, 16)}`).digest('hex')
+  return createHash('sha256')
+    .update(`${host}${randomHex(random, 16)}`)
+    .digest('hex')
 }
 
 function ensembleOf(value: JsonValue): EnsembleConfig {

@@ -1,5 +1,5 @@
-import { type AbortOptions, type Clock, type JsonValue, type Logger, errorMessage, minutes, seconds } from '../../base/index.ts'
 import { type Actor, rootHandleOf, type VerifiedEnvelope } from '../../actor/index.ts'
+import { type AbortOptions, type Clock, errorMessage, type JsonValue, type Logger, minutes, seconds } from '../../base/index.ts'
 import { publicKeyOfPeerId, verifyWithKey } from '../../identity/index.ts'
 import {
   allocate,
@@ -36,10 +36,24 @@ export interface Orchestrator {
   collectBids(blueprint: Blueprint, round: number, avoid: readonly string[], options: AbortOptions): Promise<readonly Bid[]>
   commit(blueprint: Blueprint, plan: Plan, key: string, options: AbortOptions): Promise<void>
   /** Creates the allocations of one node and resolves with their handles by manifest key. */
-  allocate(blueprint: Blueprint, plan: Plan, node: string, options: AbortOptions): Promise<Readonly<Record<string, PlannedAllocation['handle']>>>
+  allocate(
+    blueprint: Blueprint,
+    plan: Plan,
+    node: string,
+    options: AbortOptions
+  ): Promise<Readonly<Record<string, PlannedAllocation['handle']>>>
   start(allocation: PlannedAllocation, options: AbortOptions): Promise<void>
-  status(allocation: PlannedAllocation, options: AbortOptions): Promise<{ readonly status: string; readonly error: string; readonly exitCode?: number | undefined }>
-  readOutput(plan: Plan, key: string, stream: StreamName, offset: number, options: AbortOptions): Promise<{ readonly data: Uint8Array; readonly eof: boolean }>
+  status(
+    allocation: PlannedAllocation,
+    options: AbortOptions
+  ): Promise<{ readonly status: string; readonly error: string; readonly exitCode?: number | undefined }>
+  readOutput(
+    plan: Plan,
+    key: string,
+    stream: StreamName,
+    offset: number,
+    options: AbortOptions
+  ): Promise<{ readonly data: Uint8Array; readonly eof: boolean }>
   shutdown(plan: Plan, key: string, options: AbortOptions): Promise<void>
   revert(plan: Plan, node: string, options: AbortOptions): Promise<void>
 }
@@ -138,7 +152,12 @@ export function createOrchestrator({ ensembleId, actor, clock, log }: Orchestrat
         })
       )
       const timeout = seconds(5 + 5 * keys.length)
-      const reply = await actor.invoke(handleOf(plan, node), allocate, { ensembleId, nodeId: node, allocations }, { timeout, ...options })
+      const reply = await actor.invoke(
+        handleOf(plan, node),
+        allocate,
+        { ensembleId, nodeId: node, allocations },
+        { timeout, ...options }
+      )
       expectDone(reply)
       return Object.fromEntries(keys.map((key) => [key, reply.allocations[allocationOf(plan, key).id]] as const))
     },
@@ -146,11 +165,15 @@ export function createOrchestrator({ ensembleId, actor, clock, log }: Orchestrat
       const request = { subnetIp: '', gatewayIp: '', ports: {} }
       expectDone(await actor.invoke(handleIn(allocation), allocationStart, request, { timeout: minutes(5), ...options }))
     },
-    status: (allocation, options) => actor.invoke(handleIn(allocation), allocationStatus, null, { timeout: seconds(10), ...options }),
+    status: (allocation, options) =>
+      actor.invoke(handleIn(allocation), allocationStatus, null, { timeout: seconds(10), ...options }),
     async readOutput(plan, key, stream, offset, options) {
       const { id, node } = allocationOf(plan, key)
       const request = { allocation: id, stream, offset, maxBytes: PIECE_BYTES }
-      const { data, eof } = await actor.invoke(handleOf(plan, node), allocationLogs(ensembleId), request, { timeout: seconds(20), ...options })
+      const { data, eof } = await actor.invoke(handleOf(plan, node), allocationLogs(ensembleId), request, {
+        timeout: seconds(20),
+        ...options
+      })
       return { data, eof }
     },
     async shutdown(plan, key, options) {
@@ -204,7 +227,8 @@ function toEntry({ continent, country, city }: PlaceEntry) {
 }
 
 function wireResources(allocations: readonly BlueprintAllocation[]): WireResources {
-  const sum = (of: (allocation: BlueprintAllocation) => number): number => allocations.reduce((total, each) => total + of(each), 0)
+  const sum = (of: (allocation: BlueprintAllocation) => number): number =>
+    allocations.reduce((total, each) => total + of(each), 0)
   return {
     cpu: {
       clockHz: Math.max(0, ...allocations.map(({ clockHz }) => clockHz)),

@@ -1,5 +1,5 @@
-import type { JsonValue, Millis } from '../../base/index.ts'
 import type { Handle } from '../../actor/index.ts'
+import type { JsonValue, Millis } from '../../base/index.ts'
 import type { Place, PlaceRule } from '../place.ts'
 
 /** One allocation of an ensemble as the orchestrator needs it. */

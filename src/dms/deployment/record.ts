@@ -1,4 +1,4 @@
-import { type Codec, err, isJsonObject, type Issue, type JsonValue, type Millis, millis, ok } from '../../base/index.ts'
+import { type Codec, err, type Issue, isJsonObject, type JsonValue, type Millis, millis, ok } from '../../base/index.ts'
 import type { DeploymentState } from './state.ts'
 
 /** One line of a deployment's journal. */
@@ -34,10 +34,13 @@ export const deploymentRecordCodec: Codec<DeploymentRecord> = {
     const bad = (message: string) => err<readonly Issue[]>([{ path: '', message }])
     if (!isJsonObject(wire)) return bad('must be an object')
     const { id, createdAt, updatedAt, completedAt, deadline, ensemble, metadata, sealedKey, state, journal } = wire
-    if (typeof id !== 'string' || typeof sealedKey !== 'string' || ensemble === undefined) return bad('id, key or ensemble is missing')
-    if (typeof createdAt !== 'number' || typeof updatedAt !== 'number' || typeof deadline !== 'number') return bad('times are missing')
+    if (typeof id !== 'string' || typeof sealedKey !== 'string' || ensemble === undefined)
+      return bad('id, key or ensemble is missing')
+    if (typeof createdAt !== 'number' || typeof updatedAt !== 'number' || typeof deadline !== 'number')
+      return bad('times are missing')
     if (!isJsonObject(metadata) || !Array.isArray(journal)) return bad('metadata or journal is missing')
-    if (!isJsonObject(state) || typeof state['phase'] !== 'string' || !PHASES.has(state['phase'])) return bad('state has no known phase')
+    if (!isJsonObject(state) || typeof state['phase'] !== 'string' || !PHASES.has(state['phase']))
+      return bad('state has no known phase')
     return ok({
       id,
       createdAt: millis(createdAt),

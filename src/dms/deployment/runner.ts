@@ -1,19 +1,19 @@
+import { type Handle, RemoteError } from '../../actor/index.ts'
 import {
   type Clock,
   createSerialQueue,
   errorMessage,
   type Logger,
-  mapConcurrently,
   type Millis,
+  mapConcurrently,
   millis,
   minutes,
   seconds,
   unreachable
 } from '../../base/index.ts'
-import { type Handle, RemoteError } from '../../actor/index.ts'
 import type { JobOutput } from '../output.ts'
-import { RefusedError } from './errors.ts'
 import { saveOutput } from './collect-output.ts'
+import { RefusedError } from './errors.ts'
 import type { Orchestrator } from './orchestrator.ts'
 import { type Blueprint, hasEnded, type Plan, startLevels } from './plan.ts'
 import { type DeploymentRecord, JOURNAL_LIMIT } from './record.ts'
@@ -138,7 +138,11 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
   }
 
   /** Runs one step at every place; the first refusal names the peer that is avoided from now on. */
-  async function everywhere(places: readonly string[], peerOf: (place: string) => string, work: (place: string) => Promise<void>): Promise<boolean> {
+  async function everywhere(
+    places: readonly string[],
+    peerOf: (place: string) => string,
+    work: (place: string) => Promise<void>
+  ): Promise<boolean> {
     let refusal: Extract<DeploymentEvent, { type: 'refused' }> | undefined
     await mapConcurrently(places, CONCURRENCY, (place) =>
       work(place).catch((error: unknown) => {
@@ -154,7 +158,9 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     const plan = currentPlan()
     if (plan === undefined) return
     await options.admit(plan)
-    const done = await everywhere(Object.keys(plan.allocations), peerOfKey(plan), (key) => orchestrator.commit(blueprint, plan, key, { signal }))
+    const done = await everywhere(Object.keys(plan.allocations), peerOfKey(plan), (key) =>
+      orchestrator.commit(blueprint, plan, key, { signal })
+    )
     if (done) await handle({ type: 'committed' })
   }
 
@@ -163,12 +169,16 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     if (plan === undefined) return
     await options.admit(plan)
     const handles: Record<string, Handle> = {}
-    const done = await everywhere(Object.keys(plan.nodes), (node) => plan.nodes[node]?.peer ?? '', async (node) => {
-      for (const [key, handleOfKey] of Object.entries(await orchestrator.allocate(blueprint, plan, node, { signal }))) {
-        if (handleOfKey === undefined) throw new RefusedError(`${key} was not created`)
-        handles[key] = handleOfKey
+    const done = await everywhere(
+      Object.keys(plan.nodes),
+      (node) => plan.nodes[node]?.peer ?? '',
+      async (node) => {
+        for (const [key, handleOfKey] of Object.entries(await orchestrator.allocate(blueprint, plan, node, { signal }))) {
+          if (handleOfKey === undefined) throw new RefusedError(`${key} was not created`)
+          handles[key] = handleOfKey
+        }
       }
-    })
+    )
     if (done) await handle({ type: 'allocated', handles })
   }
 

@@ -1,5 +1,5 @@
-import { type Millis, unreachable } from '../../base/index.ts'
 import type { Handle } from '../../actor/index.ts'
+import { type Millis, unreachable } from '../../base/index.ts'
 import type { DeploymentStatus } from '../../protocol/index.ts'
 import { place } from './placement.ts'
 import { type Bid, type Blueprint, hasEnded, type Plan, type PlannedAllocation } from './plan.ts'
@@ -159,12 +159,17 @@ function shutdown(state: DeploymentState): DeploymentStep {
   }
 }
 
-function fromBidding(state: Of<'bidding'>, event: DeploymentEvent, { id, blueprint, deadline, now }: DeploymentFacts): DeploymentStep {
+function fromBidding(
+  state: Of<'bidding'>,
+  event: DeploymentEvent,
+  { id, blueprint, deadline, now }: DeploymentFacts
+): DeploymentStep {
   if (event.type === 'created') return { next: state, effects: [{ type: 'request-bids' }], note: 'asking for bids' }
   if (event.type !== 'bids') return stay(state)
   const usable = event.bids.filter(({ peer }) => !state.avoid.includes(peer))
   const plan = place(id, blueprint, usable)
-  const heard = event.bids.length === 0 ? 'nobody bid' : `bids: ${event.bids.map(({ node, peer }) => `${node} ← ${peer}`).join(', ')}`
+  const heard =
+    event.bids.length === 0 ? 'nobody bid' : `bids: ${event.bids.map(({ node, peer }) => `${node} ← ${peer}`).join(', ')}`
   if (plan.ok) {
     const chosen = Object.entries(plan.value.nodes).map(([node, { peer }]) => `${node} on ${peer}`)
     const next = { phase: 'committing', plan: plan.value, round: state.round, avoid: state.avoid } as const

@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonValue, type Millis, millis } from '../../base/index.ts'
 import type { Actor } from '../../actor/index.ts'
+import { isJsonObject, type JsonValue, type Millis, millis } from '../../base/index.ts'
 import {
   DEPLOYMENT_STATUSES,
   DONE,
@@ -153,6 +153,9 @@ function sorter(sortBy: string): (a: DeploymentRecord, b: DeploymentRecord) => n
   const direction = sortBy.startsWith('-') ? -1 : 1
   const name = sortBy.replace(/^-/, '')
   const key = Object.entries(SORT_KEYS).find(([known]) => known === name)?.[1]
-  if (key === undefined) throw new BadRequestError(`cannot sort by ${JSON.stringify(sortBy)}; possible are ${Object.keys(SORT_KEYS).join(', ')}, each with - for descending`)
+  if (key === undefined)
+    throw new BadRequestError(
+      `cannot sort by ${JSON.stringify(sortBy)}; possible are ${Object.keys(SORT_KEYS).join(', ')}, each with - for descending`
+    )
   return (a, b) => direction * (key(a) - key(b)) || a.id.localeCompare(b.id)
 }

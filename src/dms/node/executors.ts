@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, type Logger, seconds, type Service } from '../../base/index.ts'
+import { type Clock, errorMessage, type Logger, type Service, seconds } from '../../base/index.ts'
 import type { Executor } from '../../executor/index.ts'
 
 /** Which executors work on this machine now. */

@@ -1,5 +1,5 @@
-import { type Clock, errorMessage, type Logger, millis, type Random, randomInt, seconds, type Service } from '../../base/index.ts'
 import { type Actor, rootHandleOf } from '../../actor/index.ts'
+import { type Clock, errorMessage, type Logger, millis, type Random, randomInt, type Service, seconds } from '../../base/index.ts'
 import { publicKeyOfPeerId } from '../../identity/index.ts'
 import { hello } from '../../protocol/index.ts'
 import type { PeerDirectory } from './peers.ts'

@@ -1,5 +1,5 @@
-import { bytes } from '../../base/index.ts'
 import type { Actor } from '../../actor/index.ts'
+import { bytes } from '../../base/index.ts'
 import type { HardwareProbe, Machine } from '../../hardware/index.ts'
 import {
   broadcastHello,
@@ -51,7 +51,11 @@ export function serveNodeBehaviors({ actor, peers, hardware, onboarding, ledger 
   actor.on(onboard, async ({ gpus, config }, _envelope, options) => {
     if (gpus.length > 0) throw new UnsupportedOfferError('GPUs cannot be offered by this version yet; leave --gpus out')
     const offered = await onboarding.onboard(toAmount(config.resources), options)
-    return { success: true, error: '', config: { onboarded: true, resources: amountResources(offered, await hardware.capacity(options)) } }
+    return {
+      success: true,
+      error: '',
+      config: { onboarded: true, resources: amountResources(offered, await hardware.capacity(options)) }
+    }
   })
   actor.on(offboard, async () => {
     await onboarding.offboard()
@@ -100,4 +104,3 @@ function machineResources({ cpu, memory, disk, gpus }: Machine): WireResources {
     disk: { size: disk.total, type: '' }
   }
 }
-

@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonValue, type Logger, type Random, shuffled } from '../../base/index.ts'
 import { type ActorSystem, type Counters, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
+import { isJsonObject, type JsonValue, type Logger, type Random, shuffled } from '../../base/index.ts'
 import type { Executor } from '../../executor/index.ts'
 import type { KeyPair } from '../../identity/index.ts'
 import {
@@ -76,7 +76,12 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
     const unsigned = { ensembleId, nodeId, peer: root.handle.host, location: options.place, handle: root.handle }
     const signedBytes = bidSignedBytes(unsigned)
     const signature = await options.nodeKey.sign(signedBytes)
-    await root.send(envelope.from, { ...bidReply, name: envelope.replyTo }, { ...unsigned, signature, signedBytes }, { inReplyTo: envelope })
+    await root.send(
+      envelope.from,
+      { ...bidReply, name: envelope.replyTo },
+      { ...unsigned, signature, signedBytes },
+      { inReplyTo: envelope }
+    )
     log.info('bid', { deploymentID: ensembleId, node: nodeId, to: envelope.from.did })
   }
 

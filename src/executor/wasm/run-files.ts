@@ -136,6 +136,6 @@ export async function runExists(files: RunFiles): Promise<boolean> {
 
 /** Deletes everything of the run. */
 export async function removeRun(files: RunFiles): Promise<void> {
-  await rm(files.directory, { recursive: true, force: true })
+  await rm(files.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
   await rm(files.data, { recursive: true, force: true })
 }

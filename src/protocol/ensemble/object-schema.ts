@@ -188,28 +188,31 @@ function namesOf(field: Field<unknown>): string[] {
   return [fileName(field), field.wire, ...(field.aliases ?? [])]
 }
 
-function readField(
-  field: Field<unknown>,
-  members: ReadonlyMap<string, Member>,
-  place: Place
-): { readonly value: unknown } | 'absent' | 'refused' {
+type FieldOutcome = { readonly value: unknown } | 'absent' | 'refused'
+
+function readField(field: Field<unknown>, members: ReadonlyMap<string, Member>, place: Place): FieldOutcome {
   const { dialect } = place.reading
-  const member = [...new Set(namesOf(field))]
-    .map((name) => members.get(plain(name, dialect)))
-    .find((found) => found !== undefined)
+  const given = namesOf(field).map((name) => members.get(plain(name, dialect)))
+  const [member, other] = new Set(given.filter((found) => found !== undefined))
+  if (member !== undefined && other !== undefined) return refuseRepeated(place, member.name, other.name)
+  const at = below(place, member?.name ?? (dialect === 'file' ? fileName(field) : field.wire))
   const value = member?.value === null && dialect === 'file' ? (field.whenNull ?? null) : (member?.value ?? null)
-  if (isAbsent(value, field, dialect)) {
-    if (field.presence === 'optional') return 'absent'
-    const missing = below(place, member?.name ?? (dialect === 'file' ? fileName(field) : field.wire))
-    if (field.presence === 'required') {
-      refuse(missing, `is missing: ${field.note}`)
-      return 'refused'
-    }
-    if (field.warning !== undefined) place.reading.warn(missing.path, field.warning)
-    return { value: field.fallback }
-  }
-  const result = field.schema.read(value, below(place, member?.name ?? field.wire))
+  if (isAbsent(value, field, dialect)) return withoutValue(field, at)
+  const result = field.schema.read(value, at)
   return result === undefined ? 'refused' : { value: result }
+}
+
+function withoutValue(field: Field<unknown>, at: Place): FieldOutcome {
+  switch (field.presence) {
+    case 'optional':
+      return 'absent'
+    case 'required':
+      refuse(at, `is missing: ${field.note}`)
+      return 'refused'
+    case 'defaulted':
+      if (field.warning !== undefined) at.reading.warn(at.path, field.warning)
+      return { value: field.fallback }
+  }
 }
 
 function isAbsent(value: JsonValue, field: Field<unknown>, dialect: Dialect): boolean {

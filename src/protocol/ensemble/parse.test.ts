@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of ensembles look like this
 import fc from 'fast-check'
+import type { JsonValue } from '../../base/index.ts'
 import { describe, expect, test } from 'vitest'
 import { type EnsembleResult, type ParseEnsembleOptions, parseEnsemble } from './parse.ts'
 import { viewExecution } from './wire.ts'
@@ -158,7 +159,7 @@ allocations: {a: {type: task, executor: docker, resources: *r, execution: {type:
 nodes: {n: {allocations: [a]}}`
     expect(accepted(text).warnings).toEqual([
       { line: 4, column: 1, path: 'meta_data', message: 'is not a known key and is ignored (did you mean metadata?)' },
-      { line: 5, column: 106, path: 'allocations.a.execution.Comand', message: expect.stringContaining('is not a known key') }
+      { line: 5, column: 106, path: 'allocations.a.execution.Comand', message: 'is not a known key and is ignored (did you mean cmd?)' }
     ])
   })
 

@@ -18,7 +18,7 @@ describe('a size', () => {
     '1.5.5GB',
     '999999999TB'
   ])('is refused: %s', (value) => {
-    expect(parseSize(value)).toMatchObject({ ok: false, error: expect.stringMatching(/^must be/) })
+    expect(parseSize(value)).toMatchObject({ ok: false })
   })
 
   test.each([

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { encodeGoJson, parseJson } from '../../base/index.ts'
 import { parseEnsemble } from './parse.ts'
 import { decodeEnsemble, encodeEnsemble } from './wire.ts'
 
@@ -120,10 +121,8 @@ describe('the ensemble files of the reference', () => {
     const expected = OUTCOMES[path]
     if (!result.ok || expected === undefined) return expect(result).toHaveProperty('ok', true)
     expectMatches(lines(result.warnings), expected.outcome === 'warn' ? expected.warnings : [])
-    expect(decodeEnsemble(JSON.parse(JSON.stringify(encodeEnsemble(result.ensemble))))).toEqual({
-      ok: true,
-      value: result.ensemble
-    })
+    const wire = parseJson(encodeGoJson(encodeEnsemble(result.ensemble)))
+    expect(wire.ok && decodeEnsemble(wire.value)).toEqual({ ok: true, value: result.ensemble })
   })
 })
 
