@@ -125,6 +125,7 @@ export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WAS
       if (id === undefined || record === undefined) return
       const files = runFiles(record.directory)
       await stopRun(files, millis(0), clock)
+      await ending.get(files.directory)
       await removeRun(files)
       await records.delete(id)
     },

@@ -218,7 +218,7 @@ function withoutValue(field: Field<unknown>, at: Place): FieldOutcome {
 function isAbsent(value: JsonValue, field: Field<unknown>, dialect: Dialect): boolean {
   if (value === null) return true
   if (field.presence === 'required') return false
-  if (dialect === 'wire') return isZero(value)
+  if (dialect === 'wire') return field.schema.hasOwnNames === true ? isEmptyMap(value) : isZero(value)
   return field.schema.isBlankNone === true && (value === '' || value === 0)
 }
 
@@ -227,6 +227,10 @@ function isZero(value: JsonValue): boolean {
   if (value === null || value === '' || value === 0 || value === false) return true
   if (isList(value)) return value.length === 0
   return isJsonObject(value) && Object.values(value).every((member) => isZero(member))
+}
+
+function isEmptyMap(value: JsonValue): boolean {
+  return isJsonObject(value) && Object.keys(value).length === 0
 }
 
 /** Whether a default need not be written, because every reader takes a missing member for the same. */
@@ -278,6 +282,7 @@ export interface NameRule {
 export function record<T>(item: Schema<T>, names: NameRule, max: number): Schema<ReadonlyMap<string, T>> {
   return {
     about: `map from names to ${item.about}`,
+    hasOwnNames: true,
     read(value, place) {
       if (!isJsonObject(value)) return refuse(place, `must be a map, is ${kindOf(value)}`)
       const given = Object.entries(value)

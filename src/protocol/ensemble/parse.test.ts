@@ -1,11 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of ensembles look like this
 import fc from 'fast-check'
-import type { JsonValue } from '../../base/index.ts'
 import { describe, expect, test } from 'vitest'
 import { type EnsembleResult, type ParseEnsembleOptions, parseEnsemble } from './parse.ts'
 import { viewExecution } from './wire.ts'
 
 const WASM = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+
+const BAD_IMAGE = 'must be an image such as registry.example/path/name:tag or name@sha256:…, the path in lower case'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -155,11 +156,16 @@ describe('a rule of the top level', () => {
 holder: &r {cpu: {cores: 1}, ram: {size: 1}, disk: {size: 1}}
 x-note: mine
 meta_data: {a: b}
-allocations: {a: {type: task, executor: docker, resources: *r, execution: {type: docker, image: busybox, Comand: [x]}}}
+allocations: {a: {type: task, executor: docker, resources: *r, execution: {type: docker, image: busybox, Entrypont: [x]}}}
 nodes: {n: {allocations: [a]}}`
     expect(accepted(text).warnings).toEqual([
       { line: 4, column: 1, path: 'meta_data', message: 'is not a known key and is ignored (did you mean metadata?)' },
-      { line: 5, column: 106, path: 'allocations.a.execution.Comand', message: 'is not a known key and is ignored (did you mean cmd?)' }
+      {
+        line: 5,
+        column: 106,
+        path: 'allocations.a.execution.Entrypont',
+        message: 'is not a known key and is ignored (did you mean entrypoint?)'
+      }
     ])
   })
 
@@ -172,7 +178,7 @@ allocations:
 nodes: {n: {allocations: [a, b]}}`
     const result = parseEnsemble(text)
     expect(result.ok ? [] : result.errors).toEqual([
-      { line: 5, column: 59, path: 'allocations.b.execution.image', message: expect.stringContaining('must be an image') }
+      { line: 5, column: 59, path: 'allocations.b.execution.image', message: BAD_IMAGE }
     ])
     expect(accepted(text.replace('Busybox', 'busybox')).ensemble.allocations.get('b')?.type).toBe('service')
   })
@@ -195,7 +201,7 @@ describe('a rule of allocations', () => {
     [
       'an upper-case image',
       { execution: { type: 'docker', image: 'reg.example/Path' } },
-      'allocations.a.execution.image: must be an image such as registry.example/path/name:tag or name@sha256:…, the path in lower case'
+      `allocations.a.execution.image: ${BAD_IMAGE}`
     ],
     [
       'a number as an argument',
@@ -453,8 +459,7 @@ describe('a rule of nodes', () => {
     ['half a standby', { redundancy: 0.5 }, ['nodes.n.redundancy: must be a whole number, is 0.5']],
     ['a strange peer', { peer: 'a/b' }, ['nodes.n.peer: must be a peer id: letters and digits']]
   ])('refuses %s', (_, n, messages) => {
-    const result = errorsOf(ensemble({ n }))
-    expect(result.slice(0, messages.length)).toEqual(messages.map((message) => expect.stringContaining(message)))
+    expect(errorsOf(ensemble({ n }))).toEqual(messages)
   })
 
   test('refuses a pinned peer that is excluded', () => {

@@ -11,6 +11,8 @@ export interface Schema<T> {
   readonly about: string
   /** In a file, `""` and `0` say that there is none. */
   readonly isBlankNone?: boolean
+  /** The names in the value are the user's, so a map of empty values still says something. */
+  readonly hasOwnNames?: boolean
   read(value: JsonValue, place: Place): T | undefined
   encode(value: T): unknown
 }

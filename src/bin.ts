@@ -1,0 +1,3 @@
+import { main, processIo } from './cmd/index.ts'
+
+process.exitCode = await main(process.argv.slice(2), processIo())

@@ -1,0 +1,124 @@
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { isIPv6 } from 'node:net'
+import {
+  type AbortOptions,
+  type Clock,
+  DmsError,
+  errorMessage,
+  hasErrno,
+  type Millis,
+  seconds,
+  TimeoutError,
+  withTimeout
+} from '../base/index.ts'
+import { BadReplyError, ClientTimeoutError, ClientUnavailableError } from './errors.ts'
+
+/** One request to the node. */
+export interface Call extends AbortOptions {
+  readonly path: string
+  /** Sent as JSON with POST; without it, the request is a GET. */
+  readonly body?: string
+  /** How long everything may take. */
+  readonly timeout: Millis
+  /** Longest answer in bytes that is read. */
+  readonly limit: number
+}
+
+/** What a node answered. */
+export interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+/** Sends requests to one address. */
+export type Caller = (call: Call) => Promise<Answer>
+
+/** How long a connection may take to be made (B §8.1). */
+const CONNECT_TIMEOUT = seconds(10)
+
+/** Errno names that say that nobody is there. */
+const ABSENT = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL']
+
+/** Creates a caller. Connections are not kept: a command makes two requests, and a kept one may be closed while it is reused. */
+export function createCaller({
+  host,
+  port,
+  clock
+}: {
+  readonly host: string
+  readonly port: number
+  readonly clock: Clock
+}): Caller {
+  const agent = new Agent({ keepAlive: false })
+  const place = `${isIPv6(host) ? `[${host}]` : host}:${port}`
+  return async ({ path, body, timeout, limit, signal }) => {
+    const work = (inner: AbortSignal): Promise<Answer> => {
+      const outgoing = request({
+        agent,
+        host,
+        port,
+        path,
+        method: body === undefined ? 'GET' : 'POST',
+        headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
+        signal: inner
+      })
+      void limitConnect(outgoing, clock)
+      return exchange(outgoing, body, limit)
+    }
+    try {
+      return await withTimeout(clock, timeout, 'the request', work, signal === undefined ? {} : { signal })
+    } catch (error) {
+      throw explain(error, place, timeout)
+    }
+  }
+}
+
+/** Gives a request up whose connection takes too long. */
+async function limitConnect(outgoing: ClientRequest, clock: Clock): Promise<void> {
+  const settled = new AbortController()
+  const settle = (): void => settled.abort()
+  outgoing.once('close', settle)
+  outgoing.once('socket', (socket) => socket.once('connect', settle))
+  const isLate = await clock.sleep(CONNECT_TIMEOUT, { signal: settled.signal }).then(
+    () => true,
+    () => false
+  )
+  if (isLate) outgoing.destroy(new ClientUnavailableError(`no connection within ${CONNECT_TIMEOUT} ms`))
+}
+
+function exchange(outgoing: ClientRequest, body: string | undefined, limit: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    outgoing.on('error', reject)
+    outgoing.once('response', (incoming) => {
+      readText(incoming, limit).then((text) => resolve({ status: incoming.statusCode ?? 0, text }), reject)
+    })
+    outgoing.end(body)
+  })
+}
+
+function readText(incoming: IncomingMessage, limit: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    incoming.on('error', reject)
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > limit) incoming.destroy(new BadReplyError(`the answer of the node has more than ${limit} bytes`))
+      else chunks.push(chunk)
+    })
+    incoming.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+  })
+}
+
+function explain(error: unknown, place: string, timeout: Millis): DmsError {
+  if (error instanceof TimeoutError) {
+    return new ClientTimeoutError(`request timeout: the DMS at ${place} did not answer within ${timeout} ms`, {
+      cause: error
+    })
+  }
+  if (error instanceof ClientUnavailableError || ABSENT.some((name) => hasErrno(error, name))) {
+    return new ClientUnavailableError(`cannot reach the DMS at ${place}: is it running? (nunet run)`, { cause: error })
+  }
+  if (error instanceof DmsError) return error
+  return new ClientUnavailableError(`the connection to the DMS at ${place} broke: ${errorMessage(error)}`, { cause: error })
+}

@@ -1,0 +1,101 @@
+import { type Millis, seconds } from '../base/index.ts'
+import type { FlagRules, FlagSpec } from './command.ts'
+
+/** How `nunet actor cmd` offers one behaviour; `payloads.ts` builds what is sent. */
+export interface BehaviorSpec {
+  readonly name: string
+  readonly summary: string
+  readonly flags?: readonly FlagSpec[]
+  readonly rules?: FlagRules
+  readonly examples?: readonly string[]
+  /** Life of the message when neither `--timeout` nor `--expiry` is given; 30 s when missing. */
+  readonly timeout?: Millis
+}
+
+const deploymentId: FlagSpec = { name: 'id', short: 'i', type: 'text', doc: 'Id of the deployment.', required: true }
+
+const whenDoc = 'as 2026-01-31T12:00:00Z, 2026-01-31, 90m or 7d'
+
+/** The behaviours that `nunet actor cmd` knows, with their flags (B §9.1, D §2.3). */
+export const BEHAVIORS: readonly BehaviorSpec[] = [
+  { name: '/public/hello', summary: 'Asks a node for its DID.' },
+  { name: '/public/status', summary: 'Asks a node whether it works and what it has.' },
+  { name: '/broadcast/hello', summary: 'Greets all nodes; prints the list of answers.' },
+  { name: '/dms/node/peers/list', summary: 'Lists the peers that are connected.' },
+  { name: '/dms/node/peers/self', summary: 'Shows the peer id and the addresses of the node.' },
+  {
+    name: '/dms/node/peers/ping',
+    summary: 'Measures the round trip to a peer.',
+    flags: [{ name: 'host', short: 'H', type: 'text', value: 'peer', doc: 'Id of the peer.', required: true }]
+  },
+  {
+    name: '/dms/node/peers/connect',
+    summary: 'Connects to a peer.',
+    flags: [{ name: 'address', short: 'a', type: 'text', value: 'multiaddr', doc: 'Address with the peer id.', required: true }]
+  },
+  {
+    name: '/dms/node/onboarding/onboard',
+    summary: 'Lends a part of the machine; again replaces the offer.',
+    flags: [
+      { name: 'ram', short: 'R', type: 'text', value: 'size', doc: 'Memory: GiB, or text such as 512MiB.' },
+      { name: 'cpu', short: 'C', type: 'number', value: 'cores', doc: 'Processor cores, with fractions.' },
+      { name: 'disk', short: 'D', type: 'text', value: 'size', doc: 'Disk: GiB, or text such as 512MiB.' },
+      { name: 'gpus', short: 'G', type: 'list', value: 'index:vram', doc: 'A graphics card and its memory in GiB.' },
+      { name: 'no-gpu', short: 'N', type: 'switch', doc: 'Lends no graphics card.' }
+    ],
+    rules: { together: [['ram', 'cpu', 'disk']], oneRequired: [['ram', 'cpu', 'disk']], exclusive: [['gpus', 'no-gpu']] },
+    examples: ['nunet actor cmd -c dms /dms/node/onboarding/onboard --ram 4 --cpu 2 --disk 20 --no-gpu']
+  },
+  { name: '/dms/node/onboarding/offboard', summary: 'Takes the offer back.' },
+  { name: '/dms/node/onboarding/status', summary: 'Tells whether the machine lends anything.' },
+  { name: '/dms/node/resources/free', summary: 'Shows what is lent and not in use.' },
+  { name: '/dms/node/resources/allocated', summary: 'Shows what running allocations hold.' },
+  { name: '/dms/node/resources/onboarded', summary: 'Shows what is lent.' },
+  { name: '/dms/node/hardware/spec', summary: 'Shows what the machine has.' },
+  {
+    name: '/dms/node/deployment/new',
+    summary: 'Deploys an ensemble; prints its id.',
+    flags: [
+      { name: 'spec-file', short: 'f', type: 'text', value: 'path', doc: 'The ensemble, YAML or JSON.', default: 'ensemble.yaml' }
+    ],
+    timeout: seconds(120),
+    examples: ['nunet actor cmd -c dms /dms/node/deployment/new -f ensemble.yaml']
+  },
+  {
+    name: '/dms/node/deployment/list',
+    summary: 'Lists deployments.',
+    flags: [
+      { name: 'filter', short: 'f', type: 'list', value: 'key=value', doc: 'Only with this metadata.' },
+      { name: 'status', type: 'list', value: 'name', doc: 'Only in this state.' },
+      { name: 'limit', type: 'integer', value: 'number', doc: 'Most deployments on a page.' },
+      { name: 'offset', type: 'integer', value: 'number', doc: 'How many to leave out before.' },
+      { name: 'created-after', type: 'text', value: 'time', doc: `Only younger ones, ${whenDoc}.` },
+      { name: 'created-before', type: 'text', value: 'time', doc: `Only older ones, ${whenDoc}.` },
+      { name: 'updated-after', type: 'text', value: 'time', doc: `Only what changed later, ${whenDoc}.` },
+      { name: 'updated-before', type: 'text', value: 'time', doc: `Only what changed earlier, ${whenDoc}.` },
+      {
+        name: 'sort',
+        type: 'text',
+        value: 'key',
+        doc: 'created_at, updated_at or status; with - for descending.',
+        default: '-created_at'
+      }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/deployment/list --status running --created-after 7d --sort -created_at']
+  },
+  {
+    name: '/dms/node/deployment/status',
+    summary: 'Shows where a deployment stands, and how it came there.',
+    flags: [deploymentId, { name: 'include-usage', short: 'u', type: 'switch', doc: 'With usage.' }]
+  },
+  { name: '/dms/node/deployment/manifest', summary: 'Shows what runs where.', flags: [deploymentId] },
+  {
+    name: '/dms/node/deployment/logs',
+    summary: 'Fetches the output of an allocation.',
+    flags: [
+      deploymentId,
+      { name: 'allocation', short: 'a', type: 'text', value: 'name', doc: 'As in the manifest: node.allocation.', required: true }
+    ]
+  },
+  { name: '/dms/node/deployment/shutdown', summary: 'Ends a deployment.', flags: [deploymentId] }
+]

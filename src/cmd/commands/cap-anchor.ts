@@ -1,0 +1,75 @@
+import { type Did, parseDid } from '../../identity/index.ts'
+import { type Anchor, encodeToken, type Token } from '../../ucan/index.ts'
+import type { Action, Flags } from '../command.ts'
+import { openContext } from '../contexts.ts'
+import { AnchorRefusedError, NoAnchorError, UsageError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { note, printLine } from '../output.ts'
+import { readTokens } from '../tokens.ts'
+
+const TOKEN_KINDS = ['require', 'provide', 'revoke'] as const
+
+/** `nunet cap anchor`: adds all anchors or, when one of them is refused, none. Prints nothing on stdout. */
+export const anchor: Action = async ({ flags }, io) => {
+  const anchors = await readAnchors(flags, io)
+  const file = await openContext(flags, io)
+  for (const warning of anchors.flatMap((candidate) => warningAbout(candidate, file.context.did))) await note(io, warning)
+  const added = await file.update((context) =>
+    anchors.filter((candidate) => {
+      const result = context.anchor(candidate, io.clock.now())
+      if (!result.ok) throw new AnchorRefusedError(`cannot anchor the token: ${result.error.message}`)
+      return result.value === 'added'
+    })
+  )
+  const outcome = added.length === 0 ? 'Already there: nothing was changed' : 'Anchored'
+  await note(io, `${outcome} in ${file.path}${added.length === 0 ? '' : '; a running DMS reads it when it is restarted'}`)
+}
+
+/** `nunet cap remove`: anchors that do not exist are an error, as removing them would do nothing (A §14, W14). */
+export const remove: Action = async ({ flags }, io) => {
+  const anchors = await readAnchors(flags, io)
+  const file = await openContext(flags, io)
+  const removed = await file.update((context) => anchors.filter((candidate) => context.remove(candidate)))
+  if (removed.length === 0) throw new NoAnchorError(`no such anchor in ${file.path}: nothing was removed`)
+  await note(io, `Removed from ${file.path}; a running DMS reads it when it is restarted`)
+}
+
+/** `nunet cap list`: four sections, under each a line of TAB and DID, or TAB and token (A §12.2). */
+export const list: Action = async ({ flags }, io) => {
+  const { context } = await openContext(flags, io)
+  const { roots, ...tokens } = context.list(io.clock.now())
+  await printSection(io, 'roots', roots)
+  for (const kind of TOKEN_KINDS) await printSection(io, kind, tokens[kind].map(encodeToken))
+}
+
+async function printSection(io: Io, name: string, entries: readonly string[]): Promise<void> {
+  await printLine(io, `${name}:`)
+  for (const entry of entries) await printLine(io, `\t${entry}`)
+}
+
+async function readAnchors(flags: Flags, io: Io): Promise<readonly Anchor[]> {
+  const root = flags.text('root')
+  if (root !== undefined) {
+    const did = parseDid(root.trim())
+    if (!did.ok) throw new UsageError(`--root must be a DID: ${did.error.message}`)
+    return [{ kind: 'root', did: did.value }]
+  }
+  const kind = TOKEN_KINDS.find((name) => flags.isSet(name))
+  if (kind === undefined) throw new UsageError('one of --root, --require, --provide and --revoke is needed')
+  return (await readTokens(flags.text(kind) ?? '', io)).map((token) => ({ kind, token }))
+}
+
+/** Anchors that are allowed but do nothing, each of which has a documented way to happen (A §10.3, W26). */
+function warningAbout(candidate: Anchor, own: Did): readonly string[] {
+  if (candidate.kind === 'require' && isDelegationTo(own, candidate.token)) {
+    return ['Warning: this token delegates to this context itself; to use it, anchor it with --provide instead of --require']
+  }
+  if (candidate.kind === 'provide' && candidate.token.subject !== own) {
+    return [`Warning: this token was given to ${candidate.token.subject}, not to ${own}: this context cannot use it`]
+  }
+  return []
+}
+
+function isDelegationTo(own: Did, { subject, issuer }: Token): boolean {
+  return subject === own && issuer !== own
+}

@@ -1,0 +1,73 @@
+import { type Millis, toNanos } from '../../base/index.ts'
+import { encodeToken, encodeTokenList, type GrantRequest, parseExpiry, type Token } from '../../ucan/index.ts'
+import type { Action, Flags, Invocation } from '../command.ts'
+import { openContext } from '../contexts.ts'
+import { NotDelegableError, UsageError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { note, printLine } from '../output.ts'
+import { readTokens } from '../tokens.ts'
+
+/** `nunet cap grant <did>`: stdout has one line with the token list; nothing is stored (A §12.2). */
+export const grant: Action = async (invocation, io) => {
+  const { flags } = invocation
+  if (flags.isSet('expiry') && flags.isSet('duration')) await note(io, 'Warning: --duration is ignored beside --expiry')
+  const request = requestOf(invocation, expiryOf(flags, io.clock.now()))
+  const { context } = await openContext(flags, io)
+  await printLine(io, encodeTokenList([await context.grant(request)]))
+}
+
+/** `nunet cap delegate <did>`: tokens chained on the provide anchors that allow all of it, in one line. */
+export const delegate: Action = async (invocation, io) => {
+  const { flags } = invocation
+  const selfSign = flags.text('self-sign') ?? 'no'
+  if (!['no', 'also', 'only'].includes(selfSign)) throw new UsageError(`--self-sign must be no, also or only, not ${selfSign}`)
+  const isAutomatic = flags.isOn('auto-expire')
+  if (isAutomatic && selfSign !== 'no')
+    throw new UsageError('--auto-expire takes the expiry of an anchor; a self-signed token has none')
+  const now = io.clock.now()
+  const request = requestOf(invocation, isAutomatic ? 0n : expiryOf(flags, now))
+  const { context } = await openContext(flags, io)
+  const chained = selfSign === 'only' ? [] : await context.delegate(request, now)
+  if (chained.length === 0 && selfSign !== 'only') {
+    throw new NotDelegableError(
+      'failed to delegate capabilities: not authorized: no provide anchor of this context allows all of it until then'
+    )
+  }
+  const selfSigned: readonly Token[] = selfSign === 'no' ? [] : [await context.grant(request)]
+  await printLine(io, encodeTokenList([...chained, ...selfSigned]))
+}
+
+/** `nunet cap revoke <token>`: one revocation per line, to be anchored with `--revoke`. */
+export const revoke: Action = async ({ args: [text = ''], flags }, io) => {
+  const tokens = await readTokens(text, io)
+  const { context } = await openContext(flags, io)
+  const revocations: Token[] = []
+  for (const token of tokens) revocations.push(await context.revoke(token))
+  for (const revocation of revocations) await printLine(io, encodeToken(revocation))
+}
+
+function requestOf({ args: [subject = ''], flags }: Invocation, expiresAt: bigint): GrantRequest {
+  const audience = flags.text('audience')
+  return {
+    subject,
+    capabilities: flags.list('cap'),
+    topics: flags.list('topic'),
+    expiresAt,
+    depth: BigInt(flags.number('depth') ?? 0),
+    ...(audience === undefined ? {} : { audience })
+  }
+}
+
+/** UNIX nanoseconds; a time that has passed is refused, for such a token could never be used (A §14, W10). */
+function expiryOf(flags: Flags, now: Millis): bigint {
+  const text = flags.text('expiry')
+  if (text !== undefined) {
+    const expiry = parseExpiry(text)
+    if (!expiry.ok) throw new UsageError(expiry.error.message)
+    if (expiry.value <= toNanos(now)) throw new UsageError(`the expiry ${text} has passed; choose one in the future`)
+    return expiry.value
+  }
+  const duration = flags.duration('duration') ?? 0
+  if (duration <= 0) throw new UsageError(`the duration must be more than 0, got ${flags.text('duration') ?? ''}`)
+  return toNanos(now) + BigInt(Math.round(duration)) * 1_000_000n
+}

@@ -1,0 +1,70 @@
+import { CancelledError } from '../../base/index.ts'
+import type { Action } from '../command.ts'
+import { contextsOf } from '../contexts.ts'
+import { NotSetUpError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { keystoreOf, refuseWallet } from '../keys.ts'
+import { note } from '../output.ts'
+import { givenPassphrase } from '../passphrase.ts'
+import { loadSettings } from '../settings.ts'
+
+/** Exit code when the daemon has to be stopped twice. */
+const STOPPED_BY_FORCE = 70
+
+/** `nunet run`: the daemon in the foreground until SIGINT or SIGTERM; a second signal ends the process at once. */
+export const run: Action = async ({ flags }, io) => {
+  const { config, path, warnings } = await loadSettings(flags, io)
+  for (const warning of warnings) await note(io, `Warning: ${warning}`)
+  const name = flags.text('context') ?? ''
+  refuseWallet(name)
+  requireSetUp(name, {
+    key: await keystoreOf(config, io).exists(name),
+    context: await contextsOf(config, io).exists(name)
+  })
+  const passphrase = await givenPassphrase(io)
+  const { runDaemon } = await import('../../daemon.ts')
+  const stop = new AbortController()
+  const forget = io.onStopSignal(() => {
+    if (stop.signal.aborted) io.exit(STOPPED_BY_FORCE)
+    stop.abort(new CancelledError('the daemon was told to stop'))
+  })
+  try {
+    await runDaemon({
+      config,
+      ...(path === undefined ? {} : { configPath: path }),
+      contextName: name,
+      passphrase,
+      warnings,
+      onReady: (info) => void announce(info, io),
+      signal: stop.signal
+    })
+  } catch (error) {
+    // Being told to stop while it starts is not a failure.
+    if (!(stop.signal.aborted && error instanceof CancelledError)) throw error
+  } finally {
+    forget()
+  }
+}
+
+/** Creating what is missing would turn a typing error into a new identity (A §14, W7). */
+function requireSetUp(name: string, has: { readonly key: boolean; readonly context: boolean }): void {
+  const missing = [...(has.key ? [] : ['key']), ...(has.context ? [] : ['capability context'])]
+  if (missing.length === 0) return
+  const commands = [...(has.key ? [] : [`nunet key new ${name}`]), ...(has.context ? [] : [`nunet cap new ${name}`])]
+  throw new NotSetUpError(`there is no ${missing.join(' and no ')} with name ${name}; create with: ${commands.join(' && ')}`)
+}
+
+interface Announcement {
+  readonly did: string
+  readonly peerId: string
+  readonly rest: { readonly host: string; readonly port: number }
+  readonly addresses: readonly string[]
+}
+
+async function announce({ did, peerId, rest, addresses }: Announcement, io: Io): Promise<void> {
+  await note(io, 'DMS is ready')
+  await note(io, `  DID:       ${did}`)
+  await note(io, `  peer id:   ${peerId}`)
+  await note(io, `  REST:      http://${rest.host}:${rest.port}`)
+  for (const address of addresses) await note(io, `  address:   ${address}`)
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import type { Config } from '../config/index.ts'
+import { createKeystore, generateKeyPair, type KeyPair, KeyNotFoundError, type Keystore } from '../identity/index.ts'
+import { UsageError } from './errors.ts'
+import type { Io } from './io.ts'
+import { givenPassphrase, newPassphrase } from './passphrase.ts'
+
+/** The key store of the user directory. */
+export function keystoreOf(config: Config, { random, keyCost }: Io): Keystore {
+  const directory = join(config.general.user_dir, 'key')
+  return createKeystore({ directory, random, ...(keyCost === undefined ? {} : { kdf: keyCost }) })
+}
+
+/**
+ * Opens a key; the passphrase is not asked for when there is no such key.
+ *
+ * @throws KeyNotFoundError, and what `Keystore.open` and `givenPassphrase` throw.
+ */
+export async function unlockKey(keystore: Keystore, name: string, io: Io): Promise<KeyPair> {
+  refuseWallet(name)
+  if (!(await keystore.exists(name))) {
+    throw new KeyNotFoundError(`there is no key with name ${name}; create it with: nunet key new ${name}`)
+  }
+  return await keystore.open(name, await givenPassphrase(io))
+}
+
+/** Makes a key and stores it encrypted; see `newPassphrase` for where the passphrase comes from. */
+export async function createKey(keystore: Keystore, name: string, io: Io, overwrite: boolean): Promise<KeyPair> {
+  refuseWallet(name)
+  const passphrase = await newPassphrase(io)
+  const key = generateKeyPair()
+  await keystore.save(name, key, passphrase, { overwrite })
+  return key
+}
+
+/** Names that mean a hardware wallet to the reference (A §9) are not taken for keys. */
+export function refuseWallet(name: string): void {
+  if (name === 'ledger' || name.startsWith('ledger:')) {
+    throw new UsageError(`${name} means a Ledger wallet, which this version cannot use; create a key with: nunet key new <name>`)
+  }
+}

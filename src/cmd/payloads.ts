@@ -1,0 +1,129 @@
+import { encodeGoJson, invariant, type JsonValue, parseJson } from '../base/index.ts'
+import {
+  broadcastHello,
+  deploymentList,
+  deploymentLogs,
+  deploymentManifest,
+  deploymentNew,
+  deploymentShutdown,
+  deploymentStatus,
+  encodeEnsemble,
+  hardwareSpec,
+  hello,
+  offboard,
+  onboard,
+  onboardingStatus,
+  type PublicBehavior,
+  peersConnect,
+  peersList,
+  peersPing,
+  peersSelf,
+  publicStatus,
+  resourcesAllocated,
+  resourcesFree,
+  resourcesOnboarded
+} from '../protocol/index.ts'
+import type { Flags } from './command.ts'
+import { readEnsembleFile } from './ensemble-file.ts'
+import { UsageError } from './errors.ts'
+import type { Io } from './io.ts'
+import { note } from './output.ts'
+import { parseGpu, parseMetadata, parseSize, parseWhen } from './quantities.ts'
+
+/** How a behaviour is called from the command line. */
+export interface Call {
+  readonly name: string
+  /** Set for broadcasts. */
+  readonly topic?: string
+  /** Whether it changes something: an error inside of its reply is then an error of the command. */
+  readonly isChange: boolean
+  /** The payload that the flags ask for. */
+  payload(flags: Flags, io: Io): Promise<JsonValue>
+}
+
+/** Every behaviour of `BEHAVIORS`. */
+export const CALLS: readonly Call[] = [
+  ...[hello, publicStatus, broadcastHello, peersList, peersSelf, onboardingStatus].map((behavior) => query(behavior, () => null)),
+  ...[resourcesFree, resourcesAllocated, resourcesOnboarded, hardwareSpec].map((behavior) => query(behavior, () => null)),
+  query(peersPing, (flags) => ({ host: flags.text('host') ?? '' })),
+  change(peersConnect, (flags) => ({ address: flags.text('address') ?? '' })),
+  change(onboard, offerOf),
+  change(offboard, () => ({})),
+  change(deploymentNew, async (flags, io) => ({ ensemble: await ensembleOf(flags, io) })),
+  query(deploymentList, filtersOf),
+  query(deploymentStatus, (flags) => ({ id: idOf(flags), ...(flags.isOn('include-usage') ? { includeUsage: true } : {}) })),
+  query(deploymentManifest, (flags) => ({ id: idOf(flags) })),
+  query(deploymentLogs, (flags) => ({ id: idOf(flags), allocation: flags.text('allocation') ?? '' })),
+  change(deploymentShutdown, (flags) => ({ id: idOf(flags) }))
+]
+
+type Build<Request> = (flags: Flags, io: Io) => Request | Promise<Request>
+
+function query<Request>(behavior: PublicBehavior<Request, unknown>, build: Build<NoInfer<Request>>): Call {
+  const { name, topic, request } = behavior
+  return {
+    name,
+    ...(topic === undefined ? {} : { topic }),
+    isChange: false,
+    payload: async (flags, io) => toJson(request.encode(await build(flags, io)))
+  }
+}
+
+function change<Request>(behavior: PublicBehavior<Request, unknown>, build: Build<NoInfer<Request>>): Call {
+  return { ...query(behavior, build), isChange: true }
+}
+
+/** What an encoder made is JSON; only its type does not say so. */
+function toJson(encoded: unknown): JsonValue {
+  const json = parseJson(encodeGoJson(encoded))
+  invariant(json.ok, 'a request does not encode to JSON')
+  return json.value
+}
+
+function idOf(flags: Flags): string {
+  return flags.text('id') ?? ''
+}
+
+async function ensembleOf(flags: Flags, io: Io): Promise<JsonValue> {
+  const path = flags.text('spec-file') ?? ''
+  const { ensemble, unsupported } = await readEnsembleFile(path, io)
+  for (const line of unsupported) await note(io, line)
+  if (unsupported.length > 0) throw new UsageError(`${path} asks for what this version cannot do (${unsupported.length} times)`)
+  return toJson(encodeEnsemble(ensemble))
+}
+
+function offerOf(flags: Flags) {
+  const cores = flags.number('cpu') ?? 0
+  if (cores <= 0) throw new UsageError(`--cpu must be more than 0 cores, got ${cores}`)
+  return {
+    noGpu: flags.isOn('no-gpu'),
+    gpus: flags.list('gpus').map(parseGpu),
+    config: {
+      resources: {
+        cpu: { clockHz: 0, cores, model: '', vendor: '', threads: 0, architecture: '', cacheBytes: 0 },
+        gpus: [],
+        ram: { size: parseSize('ram', flags.text('ram') ?? ''), clockSpeed: 0, type: '' },
+        disk: { size: parseSize('disk', flags.text('disk') ?? ''), type: '' }
+      }
+    }
+  }
+}
+
+function filtersOf(flags: Flags, io: Io) {
+  const now = io.clock.now()
+  const when = (name: string): string | undefined => {
+    const text = flags.text(name)
+    return text === undefined ? undefined : parseWhen(name, text, now)
+  }
+  return {
+    metadata: flags.isSet('filter') ? parseMetadata(flags.list('filter')) : undefined,
+    limit: flags.number('limit'),
+    offset: flags.number('offset'),
+    status: flags.isSet('status') ? flags.list('status') : undefined,
+    createdAfter: when('created-after'),
+    createdBefore: when('created-before'),
+    updatedAfter: when('updated-after'),
+    updatedBefore: when('updated-before'),
+    sortBy: flags.text('sort')
+  }
+}

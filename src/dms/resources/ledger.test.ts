@@ -1,0 +1,138 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { bytes, gibibytes, millis, minutes } from '../../base/index.ts'
+import { createMemoryStore } from '../../db/index.ts'
+import { createVirtualClock } from '../../testing/virtual-clock.ts'
+import { type Amount, add, NOTHING, shortages, subtract, total } from './amounts.ts'
+import { createResourceLedger, type ResourceLedger } from './ledger.ts'
+
+const amount = (cpuCores: number, memory = 1, disk = 1): Amount => ({
+  cpuCores,
+  memory: gibibytes(memory),
+  disk: gibibytes(disk)
+})
+
+describe('the resource ledger', () => {
+  const clock = createVirtualClock()
+  let store = createMemoryStore()
+  let ledger: ResourceLedger
+
+  async function open(): Promise<ResourceLedger> {
+    const opened = createResourceLedger({ store, clock })
+    await opened.start()
+    return opened
+  }
+
+  beforeEach(async () => {
+    store = createMemoryStore()
+    await store.start()
+    ledger = await open()
+    await ledger.setOffer(amount(4, 8, 100))
+  })
+
+  const later = () => millis(clock.now() + minutes(5))
+
+  test('refuses a commitment that does not fit and says what is missing', async () => {
+    await expect(ledger.commit('a', { amount: amount(5), owner: 'did:x', expiresAt: later() })).rejects.toThrow(
+      '5 CPU cores wanted, 4 free'
+    )
+    expect(ledger.commitments().size).toBe(0)
+  })
+
+  test('accepts an exact fit, and then nothing more', async () => {
+    await ledger.commit('a', { amount: amount(4, 8, 100), owner: 'did:x', expiresAt: later() })
+    expect(ledger.free()).toEqual(NOTHING)
+    await expect(ledger.commit('b', { amount: amount(0.01, 0, 0), owner: 'did:x', expiresAt: later() })).rejects.toMatchObject({
+      code: 'RESOURCES_EXHAUSTED'
+    })
+  })
+
+  test('a commitment lapses, an allocation does not', async () => {
+    await ledger.commit('a', { amount: amount(1), owner: 'did:x', expiresAt: later() })
+    await ledger.commit('b', { amount: amount(1), owner: 'did:x', expiresAt: later() })
+    await ledger.allocate('b', 'did:x')
+    await clock.run(clock.sleep(minutes(6)))
+    expect([...ledger.commitments().keys()]).toEqual(['b'])
+    expect(ledger.free().cpuCores).toBe(3)
+    await expect(ledger.allocate('a', 'did:x')).rejects.toMatchObject({ code: 'RESOURCES_NOT_COMMITTED' })
+  })
+
+  test('nobody allocates what was promised to somebody else', async () => {
+    await ledger.commit('a', { amount: amount(1), owner: 'did:x', expiresAt: later() })
+    await expect(ledger.allocate('a', 'did:y')).rejects.toMatchObject({ code: 'RESOURCES_NOT_COMMITTED' })
+    await expect(ledger.commit('a', { amount: amount(1), owner: 'did:y', expiresAt: later() })).rejects.toMatchObject({
+      kind: 'conflict'
+    })
+  })
+
+  test('the offer never falls below what is promised', async () => {
+    await ledger.commit('a', { amount: amount(3), owner: 'did:x', expiresAt: later() })
+    await expect(ledger.setOffer(amount(2, 8, 100))).rejects.toMatchObject({ code: 'RESOURCES_OFFER_TOO_SMALL' })
+    await expect(ledger.setOffer(undefined)).rejects.toMatchObject({ code: 'RESOURCES_OFFER_TOO_SMALL' })
+    expect(ledger.offer()?.cpuCores).toBe(4)
+  })
+
+  test('a hold keeps resources from other bids for its time only, and is no promise', async () => {
+    expect(ledger.hold('x', amount(3), later())).toBe(true)
+    expect(ledger.hold('y', amount(2), later())).toBe(false)
+    expect(ledger.hold('x', amount(4), later())).toBe(true)
+    await clock.run(clock.sleep(minutes(6)))
+    expect(ledger.free().cpuCores).toBe(4)
+  })
+
+  test('everything but holds survives a restart', async () => {
+    await ledger.commit('a', { amount: amount(1), owner: 'did:x', expiresAt: later() })
+    await ledger.allocate('a', 'did:x')
+    ledger.hold('x', amount(1), later())
+    const reopened = await open()
+    expect(reopened.offer()).toEqual(amount(4, 8, 100))
+    expect(reopened.allocated()).toEqual(amount(1))
+    expect(reopened.free().cpuCores).toBe(3)
+  })
+
+  test('what is free and what is promised always add up to the offer, after any operations', async () => {
+    const operation = fc.record({
+      kind: fc.constantFrom('commit', 'allocate', 'release', 'reopen', 'wait'),
+      id: fc.constantFrom('a', 'b', 'c', 'd'),
+      cores: fc.integer({ min: 1, max: 300 }).map((hundredths) => hundredths / 100)
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
+        store = createMemoryStore()
+        await store.start()
+        ledger = await open()
+        await ledger.setOffer(amount(4, 8, 100))
+        for (const { kind, id, cores } of operations) {
+          const attempt = {
+            commit: () => ledger.commit(id, { amount: amount(cores), owner: 'did:x', expiresAt: later() }),
+            allocate: () => ledger.allocate(id, 'did:x'),
+            release: () => ledger.release(id),
+            reopen: async () => {
+              ledger = await open()
+            },
+            wait: () => clock.run(clock.sleep(minutes(2)))
+          }[kind]
+          await attempt().catch(() => undefined) // refusals are part of the game
+          const promised = total([...ledger.commitments().values()].map((each) => each.amount))
+          expect(add(ledger.free(), promised)).toEqual(amount(4, 8, 100))
+        }
+      }),
+      { numRuns: 30 }
+    )
+  })
+})
+
+describe('amounts', () => {
+  test('subtracting never goes below zero and adding does not drift', () => {
+    expect(subtract(amount(1), amount(2, 2, 2))).toEqual(NOTHING)
+    expect(total(Array.from({ length: 10 }, () => amount(0.1, 0, 0))).cpuCores).toBe(1)
+  })
+
+  test('shortages name every component', () => {
+    expect(shortages({ cpuCores: 1, memory: bytes(2 ** 20), disk: bytes(0) }, amount(2))).toEqual([
+      '2 CPU cores wanted, 1 free',
+      '1 GiB RAM wanted, 1 MiB free',
+      '1 GiB disk wanted, 0 B free'
+    ])
+  })
+})

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import type { EnsembleConfig } from './model.ts'
+import { parseEnsemble } from './parse.ts'
+import { checkActedOn, checkSupported } from './supported.ts'
+
+const PLAIN = `
+version: V1
+allocations:
+  web:
+    type: service
+    executor: docker
+    resources: {cpu: {cores: 1}, ram: {size: 1}, disk: {size: 1}}
+    execution: {type: docker, image: busybox, restart_policy: "no"}
+nodes:
+  n: {allocations: [web], location: {accept: [{continent: EU}]}, peer: QmPeer}
+exclude_peers: [QmOther]
+metadata: {app: web}
+`
+
+function parsed(text: string): EnsembleConfig {
+  const result = parseEnsemble(text)
+  if (!result.ok) throw new Error(JSON.stringify(result.errors))
+  return result.ensemble
+}
+
+function withWeb(member: string): EnsembleConfig {
+  return parsed(PLAIN.replace('    type: service', `    type: service\n    ${member}`))
+}
+
+function lines(issues: readonly { readonly path: string; readonly message: string }[]): string[] {
+  return issues.map(({ path, message }) => `${path}: ${message}`)
+}
+
+describe('not supported yet', () => {
+  test.each([
+    ['volume: [{type: local, src: data, mount_destination: /data}]', 'allocations.web.volume: volumes are'],
+    ['keys: [{type: ssh, file: k}]', 'allocations.web.keys: keys are'],
+    ['healthcheck: {type: command, exec: [x]}', 'allocations.web.healthcheck: health checks of type command are'],
+    ['healthcheck: {type: http, endpoint: "http://localhost/"}', 'allocations.web.healthcheck: health checks of type http are']
+  ])('is an allocation with %s', (member, message) => {
+    expect(lines(checkSupported(withWeb(member)))).toEqual([`${message} not supported by this version yet`])
+  })
+
+  test.each([
+    [
+      'graphics cards',
+      PLAIN.replace('disk: {size: 1}', 'disk: {size: 1}, gpus: [{vendor: NVIDIA}]'),
+      'allocations.web.resources.gpus: graphics cards are'
+    ],
+    [
+      'ports',
+      PLAIN.replace('{allocations: [web],', '{allocations: [web], ports: [{public: 0, private: 80, allocation: web}],'),
+      'nodes.n.ports: published ports are'
+    ],
+    [
+      'standby nodes',
+      PLAIN.replace('{allocations: [web],', '{allocations: [web], redundancy: 1,'),
+      'nodes.n.redundancy: standby nodes are'
+    ],
+    ['a supervisor', `${PLAIN}supervisor: {strategy: OneForOne, allocations: [web]}`, 'supervisor: supervisor trees are'],
+    ['keys', `${PLAIN}keys: {k: {type: ssh, file: x}}`, 'keys: keys are'],
+    ['the subnet', `${PLAIN}subnet: {join: true}`, 'subnet.join: joining the subnet is'],
+    ['contracts', `${PLAIN}contracts: {c: {did: "did:key:z", host: "did:key:z"}}`, 'contracts: contracts are']
+  ])('are %s', (_, text, message) => {
+    expect(lines(checkSupported(parsed(text)))).toEqual([`${message} not supported by this version yet`])
+  })
+
+  test('are scripts, with the contracts of an allocation', () => {
+    const text = PLAIN.replace('    type: service', '    type: service\n    provision: [s]\n    contracts: [c]')
+    const config = parsed(`${text}scripts: {s: echo}\ncontracts: {c: {did: "did:key:z", host: "did:key:z"}}`)
+    expect(checkSupported(config).map(({ path }) => path)).toEqual([
+      'allocations.web.provision',
+      'allocations.web.contracts',
+      'contracts'
+    ])
+  })
+
+  test('are edges', () => {
+    const allocation =
+      '{type: task, executor: "null", resources: {cpu: {cores: 1}, ram: {size: 1}, disk: {size: 1}}, execution: {type: "null"}}'
+    const text = `{version: V1, allocations: {a: ${allocation}, b: ${allocation}}, nodes: {n: {allocations: [a]}, m: {allocations: [b]}}, edge_constraints: [{edges: [n, m], rtt: 5}]}`
+    expect(lines(checkSupported(parsed(text)))).toEqual([
+      'edge_constraints: edge constraints are not supported by this version yet'
+    ])
+  })
+
+  test('are executors, unless a plugin adds them', () => {
+    const config = parsed(
+      PLAIN.replace('executor: docker', 'executor: containerd')
+        .replace('type: docker', 'type: containerd')
+        .replace(', restart_policy: "no"', '')
+    )
+    expect(lines(checkSupported(config))).toEqual([
+      'allocations.web.executor: the executor containerd is not supported by this version yet (it runs docker, wasm, null)'
+    ])
+    expect(checkSupported(config, { executors: ['containerd'] })).toEqual([])
+  })
+
+  test('is nothing of a plain ensemble with places, pins, exclusions and metadata', () => {
+    expect(checkSupported(parsed(PLAIN))).toEqual([])
+    expect(checkActedOn(parsed(PLAIN))).toEqual([])
+  })
+})
+
+describe('not acted on yet', () => {
+  const suffix = 'is not acted on by this version yet: what fails stays down'
+
+  test.each([
+    ['escalation_strategy', `${PLAIN}escalation_strategy: redeploy`, `escalation_strategy: redeploy ${suffix}`],
+    [
+      'the failure_recovery of a node',
+      PLAIN.replace('{allocations: [web],', '{allocations: [web], failure_recovery: restart,'),
+      `nodes.n.failure_recovery: restart ${suffix}`
+    ],
+    [
+      'the failure_recovery of an allocation',
+      PLAIN.replace('    type: service', '    type: service\n    failure_recovery: one_for_one'),
+      `allocations.web.failure_recovery: one_for_one ${suffix}`
+    ],
+    ['restart_policy', PLAIN.replace('"no"', 'always'), `allocations.web.execution.restart_policy: always ${suffix}`]
+  ])('is %s, which the reader of the file is told', (_, text, message) => {
+    expect(lines(checkActedOn(parsed(text)))).toEqual([message])
+    expect(lines(parseEnsemble(text).warnings)).toEqual([message])
+  })
+})
