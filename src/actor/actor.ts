@@ -237,7 +237,8 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     key,
     on(behavior, handler) {
       if (behaviors.has(behavior.name)) throw new InboxTakenError(`${behavior.name} is served already`)
-      const registered = { behavior, handler } as Registered
+      // Its own codec decodes what its own handler gets, so forgetting the types here is safe.
+      const registered: Registered = { behavior: behavior, handler: handler as Registered['handler'] }
       behaviors.set(behavior.name, registered)
       if (behavior.topic !== undefined) listenTo(behavior.topic)
       return () => {

@@ -1,4 +1,16 @@
-import { err, fromNanos, fromUtf8, hours, type Millis, ok, parseJson, type Result, toNanos } from '../base/index.ts'
+import {
+  err,
+  fromNanos,
+  fromUtf8,
+  hours,
+  type Issue,
+  type JsonValue,
+  type Millis,
+  ok,
+  parseJson,
+  type Result,
+  toNanos
+} from '../base/index.ts'
 import { type ActorId, didOfActorId, parseActorId } from '../identity/index.ts'
 import { type Authorization, type CapabilityContext, type Denial, parseTokenList, type Token } from '../ucan/index.ts'
 import type { VerifiedEnvelope } from './behavior.ts'
@@ -165,7 +177,7 @@ function authorize(
 
 function seal(envelope: Envelope, authorization: Authorization | undefined, tokens: readonly Token[]): VerifiedEnvelope {
   const { from, to, behavior, replyTo } = envelope
-  return {
+  const checked = {
     from,
     to,
     behavior,
@@ -174,10 +186,11 @@ function seal(envelope: Envelope, authorization: Authorization | undefined, toke
     isBroadcast: isBroadcast(envelope),
     authorization,
     tokens
-  } as VerifiedEnvelope
+  }
+  return checked as VerifiedEnvelope
 }
 
 /** Reads a payload: missing and empty payloads are `null` (B §7). */
-export function parsePayload(payload: Uint8Array | null) {
+export function parsePayload(payload: Uint8Array | null): Result<JsonValue, Issue> {
   return payload === null || payload.length === 0 ? ok(null) : parseJson(fromUtf8(payload))
 }

@@ -37,7 +37,15 @@ export type Caller = (call: Call) => Promise<Answer>
 const CONNECT_TIMEOUT = seconds(10)
 
 /** Errno names that say that nobody is there. */
-const ABSENT = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL']
+const ABSENT: readonly string[] = [
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EADDRNOTAVAIL'
+]
 
 /** Creates a caller. Connections are not kept: a command makes two requests, and a kept one may be closed while it is reused. */
 export function createCaller({

@@ -92,9 +92,11 @@ function parseShorts(flags: readonly FlagSpec[], token: string, queue: string[],
     if (flag === undefined) throw new UsageError(`unknown shorthand flag: '${letter}' in ${token}`)
     const shown = `-${letter}, --${flag.name}`
     const tail = token.slice(at + 1)
-    if (tail.startsWith('=')) return add(flag, tail.slice(1), shown)
-    if (flag.type === 'switch') add(flag, 'true', shown)
-    else return add(flag, tail === '' ? next(queue, `flag needs an argument: '${letter}' in ${token}`) : tail, shown)
+    const isSwitch = flag.type === 'switch' && !tail.startsWith('=')
+    if (isSwitch) add(flag, 'true', shown)
+    else if (tail === '') add(flag, next(queue, `flag needs an argument: '${letter}' in ${token}`), shown)
+    else add(flag, tail.replace(/^=/, ''), shown)
+    if (!isSwitch) return
   }
 }
 

@@ -5,6 +5,8 @@ import type { FlagRules, FlagSpec } from './command.ts'
 export interface BehaviorSpec {
   readonly name: string
   readonly summary: string
+  /** A question to one node without a payload: needs no code of the protocol, so that it starts fast (E §2.8). */
+  readonly isPlain?: true
   readonly flags?: readonly FlagSpec[]
   readonly rules?: FlagRules
   readonly examples?: readonly string[]
@@ -18,11 +20,11 @@ const whenDoc = 'as 2026-01-31T12:00:00Z, 2026-01-31, 90m or 7d'
 
 /** The behaviours that `nunet actor cmd` knows, with their flags (B §9.1, D §2.3). */
 export const BEHAVIORS: readonly BehaviorSpec[] = [
-  { name: '/public/hello', summary: 'Asks a node for its DID.' },
-  { name: '/public/status', summary: 'Asks a node whether it works and what it has.' },
+  { name: '/public/hello', summary: 'Asks a node for its DID.', isPlain: true },
+  { name: '/public/status', summary: 'Asks a node whether it works and what it has.', isPlain: true },
   { name: '/broadcast/hello', summary: 'Greets all nodes; prints the list of answers.' },
-  { name: '/dms/node/peers/list', summary: 'Lists the peers that are connected.' },
-  { name: '/dms/node/peers/self', summary: 'Shows the peer id and the addresses of the node.' },
+  { name: '/dms/node/peers/list', summary: 'Lists the peers that are connected.', isPlain: true },
+  { name: '/dms/node/peers/self', summary: 'Shows the peer id and the addresses of the node.', isPlain: true },
   {
     name: '/dms/node/peers/ping',
     summary: 'Measures the round trip to a peer.',
@@ -47,11 +49,11 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
     examples: ['nunet actor cmd -c dms /dms/node/onboarding/onboard --ram 4 --cpu 2 --disk 20 --no-gpu']
   },
   { name: '/dms/node/onboarding/offboard', summary: 'Takes the offer back.' },
-  { name: '/dms/node/onboarding/status', summary: 'Tells whether the machine lends anything.' },
-  { name: '/dms/node/resources/free', summary: 'Shows what is lent and not in use.' },
-  { name: '/dms/node/resources/allocated', summary: 'Shows what running allocations hold.' },
-  { name: '/dms/node/resources/onboarded', summary: 'Shows what is lent.' },
-  { name: '/dms/node/hardware/spec', summary: 'Shows what the machine has.' },
+  { name: '/dms/node/onboarding/status', summary: 'Tells whether the machine lends anything.', isPlain: true },
+  { name: '/dms/node/resources/free', summary: 'Shows what is lent and not in use.', isPlain: true },
+  { name: '/dms/node/resources/allocated', summary: 'Shows what running allocations hold.', isPlain: true },
+  { name: '/dms/node/resources/onboarded', summary: 'Shows what is lent.', isPlain: true },
+  { name: '/dms/node/hardware/spec', summary: 'Shows what the machine has.', isPlain: true },
   {
     name: '/dms/node/deployment/new',
     summary: 'Deploys an ensemble; prints its id.',

@@ -1,6 +1,6 @@
 import { fromNanos, invariant, parseGoDuration } from '../base/index.ts'
 import type { ParsedLine } from './argv.ts'
-import type { CommandSpec, FlagRules, Flags, FlagSpec } from './command.ts'
+import type { CommandSpec, FlagRules, FlagSpec, Flags } from './command.ts'
 import { UsageError } from './errors.ts'
 
 /** Gives a command its flags with their defaults. */

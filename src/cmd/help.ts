@@ -10,11 +10,16 @@ export function renderHelp(path: readonly CommandSpec[]): string {
   const sections = [
     [command.summary, command.description].filter((text) => text !== undefined).join('\n\n'),
     `Usage:\n  ${usageOf(path)}`,
-    section('Examples', (command.examples ?? []).map((line) => [line, ''])),
+    section(
+      'Examples',
+      (command.examples ?? []).map((line) => [line, ''])
+    ),
     section(command.kindOfCommands === undefined ? 'Commands' : `${capital(command.kindOfCommands)}s`, commandRows(command)),
     section('Flags', own.map(flagRow)),
     section('Global flags', inherited.map(flagRow)),
-    command.commands === undefined ? '' : `"${nameOf(path)} <${command.kindOfCommands ?? 'command'}> --help" explains one of them.`
+    command.commands === undefined
+      ? ''
+      : `"${nameOf(path)} <${command.kindOfCommands ?? 'command'}> --help" explains one of them.`
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
 }

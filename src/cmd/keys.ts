@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
-import { createKeystore, generateKeyPair, type KeyPair, KeyNotFoundError, type Keystore } from '../identity/index.ts'
+import { createKeystore, generateKeyPair, KeyNotFoundError, type KeyPair, type Keystore } from '../identity/index.ts'
 import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 import { givenPassphrase, newPassphrase } from './passphrase.ts'

@@ -1,4 +1,4 @@
-import { parseLine, resolveCommand, nameOf } from './argv.ts'
+import { nameOf, parseLine, resolveCommand } from './argv.ts'
 import { type CommandSpec, flagsOf } from './command.ts'
 import { reportError } from './exit.ts'
 import { checkLine, createFlags } from './flags.ts'

@@ -8,20 +8,11 @@ import {
   deploymentShutdown,
   deploymentStatus,
   encodeEnsemble,
-  hardwareSpec,
-  hello,
   offboard,
   onboard,
-  onboardingStatus,
   type PublicBehavior,
   peersConnect,
-  peersList,
-  peersPing,
-  peersSelf,
-  publicStatus,
-  resourcesAllocated,
-  resourcesFree,
-  resourcesOnboarded
+  peersPing
 } from '../protocol/index.ts'
 import type { Flags } from './command.ts'
 import { readEnsembleFile } from './ensemble-file.ts'
@@ -41,10 +32,9 @@ export interface Call {
   payload(flags: Flags, io: Io): Promise<JsonValue>
 }
 
-/** Every behaviour of `BEHAVIORS`. */
+/** The behaviours of `BEHAVIORS` that are not plain. */
 export const CALLS: readonly Call[] = [
-  ...[hello, publicStatus, broadcastHello, peersList, peersSelf, onboardingStatus].map((behavior) => query(behavior, () => null)),
-  ...[resourcesFree, resourcesAllocated, resourcesOnboarded, hardwareSpec].map((behavior) => query(behavior, () => null)),
+  query(broadcastHello, () => null),
   query(peersPing, (flags) => ({ host: flags.text('host') ?? '' })),
   change(peersConnect, (flags) => ({ address: flags.text('address') ?? '' })),
   change(onboard, offerOf),

@@ -63,11 +63,11 @@ async function readInput(): Promise<string> {
 const terminal: Terminal = {
   ask: (question) => askLine(question, process.stderr),
   async askHidden(question) {
-    await outputOf(process.stderr).write(question)
+    process.stderr.write(question)
     try {
       return await askLine('', new Writable({ write: (_chunk, _encoding, done) => done() }))
     } finally {
-      await outputOf(process.stderr).write('\n')
+      process.stderr.write('\n')
     }
   }
 }

@@ -1,5 +1,5 @@
 import { type ConfigPlaces, type LoadedConfig, loadConfig } from '../config/index.ts'
-import type { Flags, FlagSpec } from './command.ts'
+import type { FlagSpec, Flags } from './command.ts'
 import type { Io } from './io.ts'
 
 /** The flags of every command, each with the key of the configuration that it overrides (D §1.1). */

@@ -24,6 +24,9 @@ export interface WireCodec<T> extends Codec<T> {
   readonly shape: Shape
 }
 
+/** What a codec carries. */
+export type ValueOf<C> = C extends WireCodec<infer T> ? T : never
+
 type Decoded<T> = Result<T, readonly Issue[]>
 
 function wrong<T>(message: string): Decoded<T> {
@@ -165,12 +168,12 @@ export function maybe<T>(wire: string, codec: WireCodec<T>, ...aliases: string[]
 }
 
 type Members = Readonly<Record<string, Member<unknown>>>
-type ValueOf<M> = M extends Member<infer T> ? T : never
+type MemberValue<M> = M extends Member<infer T> ? T : never
 type OptionalKeys<M extends Members> = { [K in keyof M]: M[K] extends Member<unknown, true> ? K : never }[keyof M]
 
 /** The value that an object codec with these members carries. */
-export type ObjectOf<M extends Members> = { readonly [K in Exclude<keyof M, OptionalKeys<M>>]: ValueOf<M[K]> } & {
-  readonly [K in OptionalKeys<M>]?: ValueOf<M[K]> | undefined
+export type ObjectOf<M extends Members> = { readonly [K in Exclude<keyof M, OptionalKeys<M>>]: MemberValue<M[K]> } & {
+  readonly [K in OptionalKeys<M>]?: MemberValue<M[K]> | undefined
 }
 
 /**

@@ -5,7 +5,8 @@
  * State: none.
  */
 export { type Callers, define, type PublicBehavior } from './behavior.ts'
-export type { ObjectOf, Shape, WireCodec } from './codec.ts'
+export { BEHAVIORS } from './catalog.ts'
+export type { ObjectOf, Shape, ValueOf, WireCodec } from './codec.ts'
 export { DONE } from './common.ts'
 export {
   DEPLOYMENT_STATUSES,
@@ -38,6 +39,7 @@ export {
   type UnsignedBid,
   type WireBid
 } from './provider.ts'
+export { renderBehaviorReference } from './reference.ts'
 export {
   hardwareSpec,
   resourcesAllocated,

@@ -1,5 +1,5 @@
 import { encodeGoJson, isJsonObject, type JsonValue, ok, utf8 } from '../base/index.ts'
-import { define } from './behavior.ts'
+import { define, type PublicBehavior } from './behavior.ts'
 import {
   binary,
   flag,
@@ -13,6 +13,7 @@ import {
   type ObjectOf,
   object,
   text,
+  type ValueOf,
   type WireCodec
 } from './codec.ts'
 import { done, handle } from './common.ts'
@@ -50,10 +51,6 @@ const requestItem = object({
   requirements: maybe('general_requirements', object({ privilegedDocker: member('privileged_docker', flag) })),
   contracts: maybe('contracts', json)
 })
-
-/** One ensemble node that wants a home. */
-export type BidRequestItem = ObjectOf<{ v1: ReturnType<typeof maybe<RequestItem>> }>
-type RequestItem = typeof requestItem extends WireCodec<infer T> ? T : never
 
 /** A place of the world as a bid names it. */
 export const location = object({
@@ -153,7 +150,7 @@ const allocationConfig = object({
 })
 
 /** What one allocation runs, as a provider receives it. */
-export type AllocationConfig = typeof allocationConfig extends WireCodec<infer T> ? T : never
+export type AllocationConfig = ValueOf<typeof allocationConfig>
 
 /** Turns commits into allocation actors (C §9.3). */
 export const allocate = define({
@@ -205,35 +202,41 @@ export const allocationStatus = define({
   })
 })
 
+const logsRequest = object({
+  allocation: member('AllocName', allocationId),
+  stream: member('Stream', text(16)),
+  offset: member('offset', integer({ min: 0 })),
+  maxBytes: member('max_bytes', integer({ min: 0, max: 524_288 }))
+})
+
+const logsReply = object({
+  offset: member('offset', integer()),
+  nextOffset: member('next_offset', integer()),
+  totalSize: member('total_size', integer()),
+  eof: member('eof', flag),
+  data: member('data', binary(524_288))
+})
+
 /** A piece of the output of an allocation (B §7.1 new form; C §3.1). */
-export function allocationLogs(ensemble: string) {
+export function allocationLogs(ensemble: string): PublicBehavior<ValueOf<typeof logsRequest>, ValueOf<typeof logsReply>> {
   return define({
     name: `/dms/ensemble/${ensemble}/allocation/logs`,
     callers: 'ensemble',
     summary: 'A piece of the output of an allocation, at most 512 KiB.',
-    request: object({
-      allocation: member('AllocName', allocationId),
-      stream: member('Stream', text(16)),
-      offset: member('offset', integer({ min: 0 })),
-      maxBytes: member('max_bytes', integer({ min: 0, max: 524_288 }))
-    }),
-    reply: object({
-      offset: member('offset', integer()),
-      nextOffset: member('next_offset', integer()),
-      totalSize: member('total_size', integer()),
-      eof: member('eof', flag),
-      data: member('data', binary(524_288))
-    })
+    request: logsRequest,
+    reply: logsReply
   })
 }
 
+const shutdownRequest = object({ allocationId: member('AllocationID', allocationId) })
+
 /** Ends an allocation and frees what it holds. */
-export function allocationShutdown(ensemble: string) {
+export function allocationShutdown(ensemble: string): PublicBehavior<ValueOf<typeof shutdownRequest>, ValueOf<typeof done>> {
   return define({
     name: `/dms/ensemble/${ensemble}/allocation/shutdown`,
     callers: 'ensemble',
     summary: 'Ends an allocation and frees what it holds. Asking again changes nothing.',
-    request: object({ allocationId: member('AllocationID', allocationId) }),
+    request: shutdownRequest,
     reply: done
   })
 }

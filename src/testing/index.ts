@@ -5,4 +5,6 @@
  * State: none beyond what its creators hold.
  */
 export * from './compliance/index.ts'
+export { BUSYBOX_IMAGE, loadBusyboxImage } from './docker-image.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory-network.ts'
+export { type FoundRequirement, type Requirement, requirement } from './requirements.ts'

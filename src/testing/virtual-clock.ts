@@ -64,15 +64,15 @@ export function createVirtualClock(start = millis(1_800_000_000_000)): VirtualCl
       }),
     async run(work, limit = millis(86_400_000)) {
       const last = now + limit
-      let isSettled = false
+      const progress = { isSettled: false }
       const settle = (): void => {
-        isSettled = true
+        progress.isSettled = true
       }
       work.then(settle, settle)
       for (;;) {
         for (let turn = 0; turn < QUIET_TURNS; turn = isWaitingForFiles() ? 0 : turn + 1) {
           await new Promise((resolve) => setImmediate(resolve))
-          if (isSettled) return work
+          if (progress.isSettled) return work
         }
         fireNext(last)
       }

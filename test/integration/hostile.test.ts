@@ -222,10 +222,7 @@ describe('a node under attack', () => {
     const list: JsonValue = { id: 5 }
     const bad = { ...bidRequest, request: { decode: bidRequest.request.decode, encode: () => list } }
     const call = friend.actors.root.invoke(rootOf(node), bad, { id: '', nonce: 0, request: [], peerExclusion: [] })
-    await expect(clock.run(call)).rejects.toMatchObject({
-      code: 'ACTOR_BAD_PAYLOAD',
-      message: expect.stringContaining('id: must be a text')
-    })
+    await expect(clock.run(call)).rejects.toThrow('bad request for /dms/deployment/request: id: must be a text')
   })
 
   test('a destination can be written as did, peer id or handle', () => {

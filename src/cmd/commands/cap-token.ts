@@ -3,7 +3,6 @@ import { encodeToken, encodeTokenList, type GrantRequest, parseExpiry, type Toke
 import type { Action, Flags, Invocation } from '../command.ts'
 import { openContext } from '../contexts.ts'
 import { NotDelegableError, UsageError } from '../errors.ts'
-import type { Io } from '../io.ts'
 import { note, printLine } from '../output.ts'
 import { readTokens } from '../tokens.ts'
 

@@ -8,10 +8,10 @@ import { loadSettings, placesOf } from '../settings.ts'
 /** `nunet config get [key]`: stdout has JSON; where it comes from is told on stderr (D §2.1). */
 export const getValue: Action = async ({ args: [key], flags }, io) => {
   const { config, path, warnings } = await loadSettings(flags, io)
-  await note(io, path === undefined ? 'No config file found: these are the defaults' : `Found config file at: ${path}`)
-  for (const warning of warnings) await note(io, `Warning: ${warning}`)
   const value = key === undefined ? config : getConfigValue(config, key)
   if (value === undefined) throw unknownKey(key ?? '')
+  await note(io, path === undefined ? 'No config file found: these are the defaults' : `Found config file at: ${path}`)
+  for (const warning of warnings) await note(io, `Warning: ${warning}`)
   await printJson(io, toJson(value), 4)
 }
 

@@ -1,5 +1,5 @@
-import type { Action } from '../command.ts'
 import { buildInfo } from '../build-info.ts'
+import type { Action } from '../command.ts'
 
 /** `nunet version`: clients read the first line that begins with "version" (D §2.1, E §2.1). */
 export const version: Action = async (_invocation, io) => {

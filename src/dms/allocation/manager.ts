@@ -278,7 +278,8 @@ export function createAllocations(options: AllocationsOptions): Allocations {
 
 function describe({ state }: AllocationRecord) {
   const iso = (instant: number): string => new Date(instant).toISOString()
-  const startedAt = 'startedAt' in state && state.startedAt !== undefined ? { startedAt: iso(state.startedAt) } : {}
+  const since = state.phase === 'running' || state.phase === 'stopping' || state.phase === 'ended' ? state.startedAt : undefined
+  const startedAt = since === undefined ? {} : { startedAt: iso(since) }
   if (state.phase !== 'ended') return { status: statusText(state), error: '', ...startedAt }
   const exitCode = state.exitCode === undefined ? {} : { exitCode: state.exitCode }
   return { status: state.status, error: state.error, ...exitCode, ...startedAt, endedAt: iso(state.endedAt) }

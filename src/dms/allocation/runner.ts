@@ -196,8 +196,8 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
   /** The workload by its handle, or by its id where the daemon died between start and write. */
   async function find(): Promise<RunHandle | undefined> {
     const { state } = record
-    if ('run' in state && state.run !== undefined) return state.run
-    return (await executor?.list())?.find(({ id }) => id === record.id)?.handle
+    const known = state.phase === 'running' || state.phase === 'stopping' || state.phase === 'ended' ? state.run : undefined
+    return known ?? (await executor?.list())?.find(({ id }) => id === record.id)?.handle
   }
 
   async function report(): Promise<void> {

@@ -14,4 +14,4 @@ export { createDeployments, type Deployments, type DeploymentsOptions, type Outp
 export { place } from './placement.ts'
 export type { Bid, Blueprint, Plan } from './plan.ts'
 export type { DeploymentRecord } from './record.ts'
-export { advance, type DeploymentEvent, type DeploymentState, statusOf } from './state.ts'
+export { advance, type DeploymentEvent, type DeploymentState, planOf, statusOf } from './state.ts'

@@ -31,7 +31,7 @@ import { createOrchestrator, type Orchestrator } from './orchestrator.ts'
 import { hasEnded, type Plan } from './plan.ts'
 import { type DeploymentRecord, deploymentRecordCodec } from './record.ts'
 import { createDeploymentRunner, type DeploymentRunner } from './runner.ts'
-import { INITIAL } from './state.ts'
+import { INITIAL, planOf } from './state.ts'
 
 /** A page of an allocation's output on the deployer's machine. */
 export interface OutputPage {
@@ -126,8 +126,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     const entry: Live = { runner, orchestrator, actor, revokeGrants: [] }
     live.set(record.id, entry)
     actor.on(taskTermination, async (note, envelope) => {
-      const { state } = runner.record
-      const plan = 'plan' in state ? state.plan : undefined
+      const plan = planOf(runner.record.state)
       const [key, allocation] = Object.entries(plan?.allocations ?? {}).find(([, { id }]) => id === note.allocationId) ?? []
       const isHome = allocation !== undefined && plan?.nodes[allocation.node]?.peer === envelope.from.host
       if (key === undefined || !isHome) return DONE
@@ -166,8 +165,10 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
   async function keepHouse(): Promise<void> {
     for (;;) {
       await clock.sleep(GRANT_RENEWAL, { signal: lifetime.signal })
-      for (const [id, { runner }] of live)
-        if ('plan' in runner.record.state && runner.record.state.plan) await admit(id, runner.record.state.plan)
+      for (const [id, { runner }] of live) {
+        const plan = planOf(runner.record.state)
+        if (plan !== undefined) await admit(id, plan)
+      }
     }
   }
 
@@ -187,8 +188,8 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       }
       for (const record of unfinished) revive(record)
       for (const [id, { runner }] of live) {
-        const { state } = runner.record
-        if ('plan' in state && state.plan !== undefined) await admit(id, state.plan)
+        const plan = planOf(runner.record.state)
+        if (plan !== undefined) await admit(id, plan)
         await runner.handle({ type: 'restarted' })
       }
       keepHouse().catch((error: unknown) => {
@@ -237,8 +238,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       await entry.runner.handle({ type: 'shutdown' })
     },
     async output(id, key, from, maxBytes, signal) {
-      const { state } = find(id)
-      const plan = 'plan' in state ? state.plan : undefined
+      const plan = planOf(find(id).state)
       const found = plan?.allocations[key] ?? Object.entries(plan?.allocations ?? {}).find(([, { name }]) => name === key)?.[1]
       if (plan === undefined || found === undefined) {
         const known = Object.keys(plan?.allocations ?? {})
@@ -279,9 +279,9 @@ function ensembleOf(value: JsonValue): EnsembleConfig {
 }
 
 function manifestOf({ id, state, ensemble }: DeploymentRecord, actor: Actor | undefined): JsonValue {
-  const plan = 'plan' in state ? state.plan : undefined
+  const plan = planOf(state)
   const blueprint = toBlueprint(ensembleOf(ensemble))
-  const allocations = Object.entries(plan?.allocations ?? {}).map(([key, allocation]) => [
+  const allocations = Object.entries(plan?.allocations ?? {}).map(([key, allocation]): readonly [string, object] => [
     key,
     {
       id: allocation.id,
@@ -294,7 +294,7 @@ function manifestOf({ id, state, ensemble }: DeploymentRecord, actor: Actor | un
       status: allocation.status
     }
   ])
-  const nodes = Object.entries(plan?.nodes ?? {}).map(([name, { peer, handle, place }]) => [
+  const nodes = Object.entries(plan?.nodes ?? {}).map(([name, { peer, handle, place }]): readonly [string, object] => [
     name,
     {
       id: name,

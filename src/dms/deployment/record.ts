@@ -51,8 +51,14 @@ export const deploymentRecordCodec: Codec<DeploymentRecord> = {
       metadata: metadata as Readonly<Record<string, string>>,
       sealedKey,
       state: state as unknown as DeploymentState,
-      journal: journal as unknown as readonly JournalEntry[]
+      journal: journal.flatMap(toEntry)
     })
   },
   encode: (record) => record
+}
+
+function toEntry(wire: JsonValue): readonly JournalEntry[] {
+  if (!isJsonObject(wire)) return []
+  const { at, text } = wire
+  return typeof at === 'number' && typeof text === 'string' ? [{ at: millis(at), text }] : []
 }

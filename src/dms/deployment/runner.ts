@@ -17,7 +17,7 @@ import { RefusedError } from './errors.ts'
 import type { Orchestrator } from './orchestrator.ts'
 import { type Blueprint, hasEnded, type Plan, startLevels } from './plan.ts'
 import { type DeploymentRecord, JOURNAL_LIMIT } from './record.ts'
-import { advance, type DeploymentEffect, type DeploymentEvent } from './state.ts'
+import { advance, type DeploymentEffect, type DeploymentEvent, planOf } from './state.ts'
 import { watchAllocation } from './watch.ts'
 
 /** Pause before bids are asked for again. */
@@ -134,7 +134,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
   }
 
   function currentPlan(): Plan | undefined {
-    return 'plan' in record.state ? record.state.plan : undefined
+    return planOf(record.state)
   }
 
   /** Runs one step at every place; the first refusal names the peer that is avoided from now on. */

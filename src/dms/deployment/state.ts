@@ -290,6 +290,11 @@ function withHandles(plan: Plan, handles: Readonly<Record<string, Handle>>): Pla
   return Object.entries(handles).reduce((changed, [key, handle]) => change(changed, key, { handle }), plan)
 }
 
+/** The plan of a state that has one. */
+export function planOf(state: DeploymentState): Plan | undefined {
+  return state.phase === 'bidding' ? undefined : state.plan
+}
+
 /** The status word of the wire (C §8.1). */
 export function statusOf(state: DeploymentState): DeploymentStatus {
   switch (state.phase) {

@@ -1,5 +1,5 @@
 import type { Actor } from '../../actor/index.ts'
-import { isJsonObject, type JsonValue, type Millis, millis } from '../../base/index.ts'
+import { type JsonValue, type Millis, millis } from '../../base/index.ts'
 import {
   DEPLOYMENT_STATUSES,
   DONE,
@@ -8,9 +8,10 @@ import {
   deploymentManifest,
   deploymentNew,
   deploymentShutdown,
-  deploymentStatus
+  deploymentStatus,
+  type ValueOf
 } from '../../protocol/index.ts'
-import { type DeploymentRecord, type Deployments, statusOf } from '../deployment/index.ts'
+import { type DeploymentRecord, type Deployments, planOf, statusOf } from '../deployment/index.ts'
 import { BadRequestError } from './errors.ts'
 
 /** Output returned with one logs reply when no length is asked for, per stream. */
@@ -54,7 +55,7 @@ function iso(instant: Millis): string {
 
 function describe(record: DeploymentRecord) {
   const { state, journal } = record
-  const plan = 'plan' in state ? state.plan : undefined
+  const plan = planOf(state)
   const allocations = Object.entries(plan?.allocations ?? {}).map(([key, allocation]) => {
     const node = plan?.nodes[allocation.node]
     return [
@@ -78,6 +79,8 @@ function describe(record: DeploymentRecord) {
   }
 }
 
+type DeploymentPage = ValueOf<typeof deploymentList.reply>
+
 interface ListRequest {
   readonly metadata?: Readonly<Record<string, string>> | undefined
   readonly limit?: number | undefined
@@ -91,7 +94,7 @@ interface ListRequest {
 }
 
 /** Filters, sorts, then cuts the page (C §15.5: the reference filtered after paging). */
-export function listDeployments(all: readonly DeploymentRecord[], request: ListRequest) {
+export function listDeployments(all: readonly DeploymentRecord[], request: ListRequest): DeploymentPage {
   const wanted = request.status?.map(statusWord)
   const [createdAfter, createdBefore] = [instantOf(request.createdAfter), instantOf(request.createdBefore)]
   const [updatedAfter, updatedBefore] = [instantOf(request.updatedAfter), instantOf(request.updatedBefore)]
@@ -130,7 +133,7 @@ function statusWord(value: JsonValue): string {
   const word = typeof value === 'number' ? DEPLOYMENT_STATUSES[value] : value
   const known = DEPLOYMENT_STATUSES.find((status) => typeof word === 'string' && status.toLowerCase() === word.toLowerCase())
   if (known === undefined) {
-    const text = isJsonObject(value) ? 'an object' : String(value)
+    const text = typeof value === 'string' || typeof value === 'number' ? String(value) : 'of another kind'
     throw new BadRequestError(`unknown status ${text}; known are ${DEPLOYMENT_STATUSES.join(', ')}`)
   }
   return known.toLowerCase()

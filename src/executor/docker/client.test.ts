@@ -63,18 +63,18 @@ describe('a daemon that behaves badly', () => {
       clock: systemClock,
       log: silentLogger
     })
-    expect(await executor.probe()).toEqual({ available: false, reason: expect.stringContaining('ENOENT') })
+    expect(await executor.probe()).toEqual({ available: false, reason: expect.stringContaining('ENOENT') as unknown })
     await expect(executor.list()).rejects.toMatchObject({ code: 'EXECUTOR_UNAVAILABLE', kind: 'unavailable' })
   })
 
   test('is not available when it is too old', async () => {
     await serve((_, response) => response.end(), '1.40')
-    expect(await open().probe()).toEqual({ available: false, reason: expect.stringContaining('at least 1.41') })
+    expect(await open().probe()).toEqual({ available: false, reason: expect.stringContaining('at least 1.41') as unknown })
   })
 
   test('is not available when it runs no Linux containers', async () => {
     await serve((_, response) => response.end('{"Os":"windows","Version":"1"}'))
-    expect(await open().probe()).toEqual({ available: false, reason: expect.stringContaining('windows') })
+    expect(await open().probe()).toEqual({ available: false, reason: expect.stringContaining('windows') as unknown })
   })
 
   test('is spoken to in its own version, but in none that is newer than known', async () => {
@@ -109,7 +109,10 @@ describe('a daemon that behaves badly', () => {
 
   test('whose answer is no JSON gives an error of this driver', async () => {
     await serve((_, response) => response.writeHead(500).end('<html>'))
-    await expect(open().list()).rejects.toMatchObject({ code: 'EXECUTOR_FAILED', message: expect.stringContaining('status 500') })
+    await expect(open().list()).rejects.toMatchObject({
+      code: 'EXECUTOR_FAILED',
+      message: expect.stringContaining('status 500') as unknown
+    })
   })
 
   test('that goes away during a wait is waited for', async () => {
@@ -181,7 +184,10 @@ describe('a daemon that behaves badly', () => {
       ports: []
     }
     const failure = await executor.start(workload as never).catch((error: unknown) => error)
-    expect(failure).toMatchObject({ code: 'EXECUTOR_IMAGE_NOT_FOUND', message: expect.stringContaining('denied: no access') })
+    expect(failure).toMatchObject({
+      code: 'EXECUTOR_IMAGE_NOT_FOUND',
+      message: expect.stringContaining('denied: no access') as unknown
+    })
     expect(String(failure)).not.toContain('hunter2')
     expect(steps).toEqual(['Pulling'])
     expect(seen).toEqual([

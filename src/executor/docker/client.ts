@@ -1,4 +1,4 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import {
   type AbortOptions,
   anySignal,
@@ -56,26 +56,8 @@ export function createDockerClient(socketPath: string, clock: Clock): DockerClie
   const agent = new Agent({ keepAlive: false })
   let negotiated: string | undefined
 
-  async function open(path: string, call: DockerCall, signal: AbortSignal): Promise<IncomingMessage> {
-    const body = encodeBody(call.body)
-    return new Promise((resolve, reject) => {
-      const request = httpRequest({
-        socketPath,
-        agent,
-        path: `${path}${queryText(call.query)}`,
-        method: call.method,
-        headers: {
-          host: 'docker',
-          ...(body === undefined ? {} : { 'content-type': contentType(call.body), 'content-length': body.length }),
-          ...call.headers
-        },
-        signal
-      })
-      request.once('response', resolve)
-      request.once('error', (cause) => reject(unavailable(socketPath, cause)))
-      request.end(body)
-    })
-  }
+  const open = (path: string, call: DockerCall, signal: AbortSignal): Promise<IncomingMessage> =>
+    openResponse({ socketPath, agent, signal, path: `${path}${queryText(call.query)}` }, call)
 
   async function version(options: AbortOptions = {}): Promise<string> {
     negotiated ??= await negotiate(options)
@@ -121,6 +103,22 @@ export function createDockerClient(socketPath: string, clock: Clock): DockerClie
       }
     }
   }
+}
+
+/** Resolves when the head of the answer is there. */
+function openResponse(target: RequestOptions & { readonly socketPath: string }, call: DockerCall): Promise<IncomingMessage> {
+  const body = encodeBody(call.body)
+  const headers = {
+    host: 'docker',
+    ...(body === undefined ? {} : { 'content-type': contentType(call.body), 'content-length': body.length }),
+    ...call.headers
+  }
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ ...target, method: call.method, headers })
+    request.once('response', resolve)
+    request.on('error', (cause) => reject(unavailable(target.socketPath, cause))) // `on`: a second one must not end the process
+    request.end(body)
+  })
 }
 
 /** What the daemon says about a refusal, shortened. */

@@ -40,7 +40,7 @@ describe('the description of a container', () => {
     ['a port over the range', { image: 'a' }, { ports: [port, { ...port, port: 65_536 }] }, 'ports.1.port: must']
   ])('is refused with %s', (_, spec, change, message) => {
     expect(() => parseDockerSpec(makeWorkload(spec, change))).toThrow(
-      expect.objectContaining({ code: 'EXECUTOR_BAD_SPEC', message: expect.stringContaining(message) })
+      expect.objectContaining({ code: 'EXECUTOR_BAD_SPEC', message: expect.stringContaining(message) as unknown })
     )
   })
 

@@ -9,9 +9,7 @@ import {
   systemClock,
   systemRandom
 } from '../../base/index.ts'
-import { executorCompliance } from '../../testing/compliance/executor.ts'
-import { BUSYBOX_IMAGE, loadBusyboxImage } from '../../testing/docker-image.ts'
-import { requirement } from '../../testing/requirements.ts'
+import { BUSYBOX_IMAGE, executorCompliance, loadBusyboxImage, requirement } from '../../testing/index.ts'
 import type { Executor, ExitStatus, Workload } from '../index.ts'
 import { createDockerClient } from './client.ts'
 import { createDockerExecutor, defaultDockerSocket } from './index.ts'
@@ -103,7 +101,7 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
     const workload = makeWorkload({ image: '127.0.0.1:1/nobody/nothing:none' })
     await expect(executor.start(workload)).rejects.toMatchObject({
       code: 'EXECUTOR_IMAGE_NOT_FOUND',
-      message: expect.stringMatching(/127\.0\.0\.1:1\/nobody\/nothing:none.*(refused|failed|error)/s)
+      message: expect.stringMatching(/127\.0\.0\.1:1\/nobody\/nothing:none.*(refused|failed|error)/s) as unknown
     })
     expect(await executor.list()).toEqual([])
   })
@@ -112,7 +110,7 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
     const workload = makeWorkload({ image: BUSYBOX_IMAGE, user: 'nobody-here', cmd: ['true'] })
     await expect(executor.start(workload)).rejects.toMatchObject({
       code: 'EXECUTOR_START_FAILED',
-      message: expect.stringContaining('nobody-here')
+      message: expect.stringContaining('nobody-here') as unknown
     })
     expect(await executor.list()).toEqual([])
   })

@@ -95,10 +95,10 @@ async function probeDocker(client: DockerClient, signal: AbortSignal | undefined
   try {
     const api = await client.version(abort)
     const { status, body } = await client.call({ method: 'GET', path: '/version', ...abort })
-    const fields = isJsonObject(body) ? body : {}
-    if (status !== 200) return { available: false, reason: `Docker answers with status ${status}` }
-    if (fields['Os'] !== 'linux') return { available: false, reason: `Docker runs ${String(fields['Os'])} containers, not linux` }
-    return { available: true, version: `${String(fields['Version'])}, API ${api}` }
+    const { Os: system, Version: version } = isJsonObject(body) ? body : {}
+    if (status !== 200 || typeof version !== 'string') return { available: false, reason: `Docker answers with status ${status}` }
+    if (system !== 'linux') return { available: false, reason: `Docker runs ${JSON.stringify(system)} containers, not linux` }
+    return { available: true, version: `${version}, API ${api}` }
   } catch (error) {
     if (error instanceof DmsError && error.kind !== 'cancelled') return { available: false, reason: error.message }
     throw error

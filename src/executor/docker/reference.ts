@@ -22,23 +22,28 @@ const DOCKER_HUB = 'https://index.docker.io/v1/'
 /** Reads `[registry[:port]/]path[:tag][@sha256:…]`; a digest outranks the tag. The error says what is wrong. */
 export function parseImageReference(text: string): Result<ImageReference, string> {
   if (text.length > MAX_LENGTH) return err(`is longer than ${MAX_LENGTH} characters`)
-  const [location = '', digest, ...rest] = text.split('@')
-  if (rest.length > 0 || (digest !== undefined && !DIGEST.test(digest)))
+  const [location = '', ...digests] = text.split('@')
+  const [digest] = digests
+  if (digests.length > 1 || (digest !== undefined && !DIGEST.test(digest))) {
     return err('the digest must be sha256: and 64 hex digits')
-  const lastColon = location.lastIndexOf(':')
-  const hasTag = lastColon > location.lastIndexOf('/')
-  const name = hasTag ? location.slice(0, lastColon) : location
-  const tag = hasTag ? location.slice(lastColon + 1) : 'latest'
+  }
+  const { name, tag } = splitTag(location)
   if (!TAG.test(tag)) return err(`${JSON.stringify(tag)} is not a tag`)
-  const [first = '', ...path] = name.split('/')
-  const hasRegistry = path.length > 0 && REGISTRY.test(first)
-  const components = hasRegistry ? path : [first, ...path]
+  const { registry, components } = splitRegistry(name)
   const wrong = components.find((component) => !COMPONENT.test(component))
   if (wrong !== undefined) return err(`${JSON.stringify(wrong)} is not part of an image's path, which is lower case`)
-  return ok({
-    name,
-    tag: digest ?? tag,
-    registry: hasRegistry ? first : DOCKER_HUB,
-    text: digest === undefined ? `${name}:${tag}` : `${name}@${digest}`
-  })
+  return ok({ name, tag: digest ?? tag, registry, text: digest === undefined ? `${name}:${tag}` : `${name}@${digest}` })
+}
+
+/** A colon before a slash is that of the registry's port. */
+function splitTag(location: string): { readonly name: string; readonly tag: string } {
+  const colon = location.lastIndexOf(':')
+  if (colon <= location.lastIndexOf('/')) return { name: location, tag: 'latest' }
+  return { name: location.slice(0, colon), tag: location.slice(colon + 1) }
+}
+
+function splitRegistry(name: string): { readonly registry: string; readonly components: readonly string[] } {
+  const [first = '', ...rest] = name.split('/')
+  if (rest.length > 0 && REGISTRY.test(first)) return { registry: first, components: rest }
+  return { registry: DOCKER_HUB, components: [first, ...rest] }
 }

@@ -73,7 +73,7 @@ describe('the use of a container', () => {
     const first = { cpuNanos: 1e9, memory: bytes(1), at: 1e9 }
     expect(usageBetween(first, { cpuNanos: 1.1e9, memory: bytes(2), at: 1.2e9 })).toEqual({
       memory: 2,
-      cpuPercent: expect.closeTo(50)
+      cpuPercent: expect.closeTo(50) as unknown
     })
     expect(usageBetween(first, { cpuNanos: 1.1e9, memory: bytes(2), at: Number.NaN })).toEqual({ memory: 2 })
   })

@@ -1,6 +1,6 @@
 import { test } from 'vitest'
 import { bytes, systemClock } from '../../base/index.ts'
-import { executorCompliance, HELLO, NOISY_LINES, type WorkloadKind } from '../../testing/compliance/executor.ts'
+import { executorCompliance, HELLO, NOISY_LINES, type WorkloadKind } from '../../testing/index.ts'
 import type { Workload } from '../index.ts'
 import { createNullExecutor, createNullMachine } from './index.ts'
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, open, writeFile } from 'node:fs/promises'
+import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type AbortOptions, type Bytes, type Clock, millis, seconds } from '../../base/index.ts'
@@ -23,6 +23,7 @@ const OOM_SCORE = '1000'
  */
 export async function prepareRun(files: RunFiles, workload: Workload, spec: WasmSpec, logBytes: Bytes): Promise<void> {
   await mkdir(files.data, { recursive: true, mode: 0o700 })
+  await rm(files.exit, { force: true }) // of a start that was interrupted and given up as lost
   await writeWhole(files.module, spec.module)
   const description: RunDescription = {
     data: files.data,

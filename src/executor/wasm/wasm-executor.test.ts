@@ -14,8 +14,7 @@ import {
   silentLogger,
   systemClock
 } from '../../base/index.ts'
-import { executorCompliance } from '../../testing/compliance/executor.ts'
-import { requirement } from '../../testing/requirements.ts'
+import { executorCompliance, requirement } from '../../testing/index.ts'
 import type { Executor, ExitStatus, RunHandle, Workload } from '../index.ts'
 import { createWasmExecutor, DEFAULT_WASM_LIMITS } from './index.ts'
 
@@ -220,7 +219,10 @@ describe.skipIf(!needs.available)(needs.title('the wasm executor'), () => {
   )
 
   test('a module can neither make links, nor raise signals, nor replace its output', async () => {
-    expect((await runModule('escape')).status).toEqual({ type: 'exited', code: 0 })
+    const workload = await machine.workload({ module: await assemble('escape') })
+    await mkdir(join(workload.directory, 'data'))
+    await writeFile(join(workload.directory, 'data/result'), 'to be linked')
+    expect((await run(workload)).status).toEqual({ type: 'exited', code: 0 })
   })
 
   test('a data directory with a symbolic link is not given to a module', async () => {
@@ -256,10 +258,23 @@ describe.skipIf(!needs.available)(needs.title('the wasm executor'), () => {
     const workload = await machine.workload({ module: await assemble('spin') })
     const handle = await executor.start(workload)
     const pid = await runnerPid(workload)
-    expect(await executor.usage(handle)).toMatchObject({ cpuPercent: expect.any(Number), memory: expect.any(Number) })
+    expect(await executor.usage(handle)).toMatchObject({
+      cpuPercent: expect.any(Number) as unknown,
+      memory: expect.any(Number) as unknown
+    })
     await executor.stop(handle, millis(5000))
     expect(await executor.wait(handle)).toEqual({ type: 'killed', signal: 'SIGTERM', outOfMemory: false })
     await expect(readFile(`/proc/${pid}/stat`)).rejects.toThrow('ENOENT')
+  })
+
+  test('the supervisor has a session of its own, an empty environment and the first turn when memory runs out', async () => {
+    const workload = await machine.workload({ module: await assemble('sleep') })
+    await executor.start(workload)
+    const pid = await runnerPid(workload)
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    expect(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])).toBe(pid)
+    expect(await readFile(`/proc/${pid}/environ`, 'utf8')).toBe('')
+    expect(await readFile(`/proc/${pid}/oom_score_adj`, 'utf8')).toBe('1000\n')
   })
 
   test('a supervisor that does not answer is killed after the grace', async () => {
@@ -303,7 +318,7 @@ describe.skipIf(!needs.available)(needs.title('the wasm executor'), () => {
     await writeFile(script, program)
     const handle = startAndDie(script)
     expect(await executor.recover(handle)).toBe(true)
-    expect(await executor.usage(handle)).toMatchObject({ memory: expect.any(Number) })
+    expect(await executor.usage(handle)).toMatchObject({ memory: expect.any(Number) as unknown })
     await executor.stop(handle, millis(5000))
     expect(await executor.wait(handle)).toMatchObject({ type: 'killed' })
   })

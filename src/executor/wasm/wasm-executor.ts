@@ -1,23 +1,23 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import {
   type AbortOptions,
   type Bytes,
   type Clock,
   DmsError,
+  errorMessage,
   type Logger,
-  type Millis,
   mebibytes,
-  millis,
-  seconds
+  millis
 } from '../../base/index.ts'
-import { ExecutorFailedError, ExecutorStartFailedError, ExecutorUnknownHandleError } from '../errors.ts'
-import type { Executor, ExitStatus, Probe, RunHandle, Workload, WorkloadUsage } from '../executor.ts'
+import { ExecutorStartFailedError, ExecutorUnknownHandleError } from '../errors.ts'
+import type { Executor, ExitStatus, Probe, RunHandle, Workload } from '../executor.ts'
 import { idOfHandle, toHandle } from '../handle.ts'
 import { launchRun, prepareRun } from './launch.ts'
+import { endOf, measureUsage, stopRun } from './observe.ts'
 import { readOutput } from './output.ts'
-import { isAlive, type ProcessIdentity, readBootId, readProcessUsage, signalProcess, TICKS_PER_SECOND } from './process.ts'
-import { createWasmRecords } from './records.ts'
-import { type RunFiles, readExit, readProcess, recordExit, removeRun, runExists, runFiles } from './run-files.ts'
+import { readBootId } from './process.ts'
+import { createWasmRecords, type WasmRecord, type WasmRecords } from './records.ts'
+import { type RunFiles, readProcess, removeRun, runExists, runFiles } from './run-files.ts'
 import { parseWasmSpec } from './spec.ts'
 
 /** Bounds that hold for every module. */
@@ -43,8 +43,6 @@ export interface WasmExecutorOptions {
 
 const FIRST_POLL = millis(20)
 const SLOWEST_POLL = millis(250)
-const KILL_LIMIT = seconds(10)
-const USAGE_SAMPLE = millis(200)
 
 /**
  * Runs WASI preview 1 modules in a child process each (Linux).
@@ -56,23 +54,78 @@ const USAGE_SAMPLE = millis(200)
  */
 export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WASM_LIMITS }: WasmExecutorOptions): Executor {
   const records = createWasmRecords(directory)
-  const starting = new Map<string, Promise<RunHandle>>()
   /** Of the runs started by this process: resolves once their end is recorded, with the signal that only a parent learns. */
   const ending = new Map<string, Promise<void>>()
-
-  async function filesOf(handle: RunHandle): Promise<RunFiles | undefined> {
-    const id = idOfHandle('wasm', handle)
-    const record = id === undefined ? undefined : await records.find(id)
-    if (record === undefined) return undefined
-    const files = runFiles(record.directory)
-    return (await runExists(files)) ? files : undefined
-  }
+  const start = createStarter({ records, clock, log, limits, ending })
+  const statusOf = (files: RunFiles): Promise<ExitStatus | undefined> => endOf(files, ending.get(files.directory))
 
   async function knownFiles(handle: RunHandle): Promise<RunFiles> {
-    const files = await filesOf(handle)
+    const files = await findRun(records, handle)
     if (files === undefined) throw new ExecutorUnknownHandleError(`there is no workload ${handle}`)
     return files
   }
+
+  return {
+    kind: 'wasm',
+    probe: () => probeWasm(),
+    check(workload) {
+      parseWasmSpec(workload, limits.module)
+    },
+    start: (workload, options = {}) => start(workload, options),
+    recover: async (handle) => (await findRun(records, handle)) !== undefined,
+    async wait(handle, options = {}) {
+      for (let pause = FIRST_POLL; ; pause = millis(Math.min(pause * 2, SLOWEST_POLL))) {
+        const files = await findRun(records, handle)
+        if (files === undefined) return { type: 'lost', reason: 'it no longer exists' }
+        const status = await statusOf(files)
+        if (status !== undefined) return status
+        await clock.sleep(pause, options)
+      }
+    },
+    async stop(handle, grace) {
+      const files = await findRun(records, handle)
+      if (files !== undefined) await stopRun(files, grace, clock)
+    },
+    async remove(handle) {
+      const record = await findRecord(records, handle)
+      if (record === undefined) return
+      const files = runFiles(record.directory)
+      await stopRun(files, millis(0), clock)
+      await ending.get(files.directory)
+      await removeRun(files)
+      await records.delete(record.id)
+    },
+    async *logs(handle, { follow = false, ...options } = {}) {
+      const files = await knownFiles(handle)
+      const hasEnded = follow ? async () => (await statusOf(files)) !== undefined : undefined
+      yield* readOutput(files, clock, hasEnded, options)
+    },
+    usage: async (handle) => measureUsage(await knownFiles(handle), clock),
+    list: async () => (await records.list()).map(({ id }) => ({ id, handle: toHandle('wasm', id) }))
+  }
+}
+
+async function findRecord(records: WasmRecords, handle: RunHandle): Promise<WasmRecord | undefined> {
+  const id = idOfHandle('wasm', handle)
+  return id === undefined ? undefined : records.find(id)
+}
+
+/** The files of a run that was prepared and not removed. */
+async function findRun(records: WasmRecords, handle: RunHandle): Promise<RunFiles | undefined> {
+  const record = await findRecord(records, handle)
+  if (record === undefined) return undefined
+  const files = runFiles(record.directory)
+  return (await runExists(files)) ? files : undefined
+}
+
+interface StarterOptions extends Required<Omit<WasmExecutorOptions, 'directory'>> {
+  readonly records: WasmRecords
+  readonly ending: Map<string, Promise<void>>
+}
+
+/** Starts runs, each once: calls for the same workload share one start, and a run that has a supervisor gets no second. */
+function createStarter({ records, clock, log, limits, ending }: StarterOptions) {
+  const starting = new Map<string, Promise<RunHandle>>()
 
   async function start(workload: Workload, options: AbortOptions): Promise<RunHandle> {
     const spec = parseWasmSpec(workload, limits.module)
@@ -80,7 +133,10 @@ export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WAS
     await records.save({ id: workload.id, directory: workload.directory })
     if ((await readProcess(files)) === undefined) {
       await prepareRun(files, workload, spec, limits.log)
-      const { ended } = await launchRun(files, workload.limits.memory, clock, options)
+      const { ended } = await launchRun(files, workload.limits.memory, clock, options).catch(async (error: unknown) => {
+        if (error instanceof ExecutorStartFailedError) await forget(workload.id, files)
+        throw error
+      })
       ending.set(
         files.directory,
         ended.finally(() => ending.delete(files.directory))
@@ -90,58 +146,20 @@ export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WAS
     return toHandle('wasm', workload.id)
   }
 
-  return {
-    kind: 'wasm',
-    probe: () => probeWasm(),
-    check(workload) {
-      parseWasmSpec(workload, limits.module)
-    },
-    async start(workload, options = {}) {
-      const running =
-        starting.get(workload.id) ??
-        start(workload, options)
-          .catch(rethrowStart)
-          .finally(() => starting.delete(workload.id))
-      starting.set(workload.id, running)
-      return running
-    },
-    recover: async (handle) => (await filesOf(handle)) !== undefined,
-    async wait(handle, options = {}) {
-      for (let pause = FIRST_POLL; ; pause = millis(Math.min(pause * 2, SLOWEST_POLL))) {
-        const files = await filesOf(handle)
-        if (files === undefined) return { type: 'lost', reason: 'it no longer exists' }
-        const status = await endOf(files, ending.get(files.directory))
-        if (status !== undefined) return status
-        await clock.sleep(pause, options)
-      }
-    },
-    async stop(handle, grace) {
-      const files = await filesOf(handle)
-      if (files !== undefined) await stopRun(files, grace, clock)
-    },
-    async remove(handle) {
-      const id = idOfHandle('wasm', handle)
-      const record = id === undefined ? undefined : await records.find(id)
-      if (id === undefined || record === undefined) return
-      const files = runFiles(record.directory)
-      await stopRun(files, millis(0), clock)
-      await ending.get(files.directory)
-      await removeRun(files)
-      await records.delete(id)
-    },
-    async *logs(handle, { follow = false, ...options } = {}) {
-      const files = await knownFiles(handle)
-      yield* readOutput(
-        files,
-        clock,
-        follow ? async () => (await endOf(files, ending.get(files.directory))) !== undefined : undefined,
-        options
-      )
-    },
-    usage: async (handle) => measureUsage(await knownFiles(handle), clock),
-    async list() {
-      return (await records.list()).map(({ id }) => ({ id, handle: toHandle('wasm', id) }))
-    }
+  /** The data directory is not of the driver's making alone and stays. */
+  async function forget(id: string, files: RunFiles): Promise<void> {
+    await rm(files.directory, { recursive: true, force: true })
+    await records.delete(id)
+  }
+
+  return (workload: Workload, options: AbortOptions): Promise<RunHandle> => {
+    const running =
+      starting.get(workload.id) ??
+      start(workload, options)
+        .catch(rethrowStart)
+        .finally(() => starting.delete(workload.id))
+    starting.set(workload.id, running)
+    return running
   }
 }
 
@@ -151,56 +169,11 @@ async function probeWasm(): Promise<Probe> {
     await readFile('/proc/self/stat')
     return { available: true, version: `wasi preview 1, node ${process.versions.node}` }
   } catch (error) {
-    return { available: false, reason: `processes cannot be recognized without /proc: ${String(error)}` }
+    return { available: false, reason: `processes cannot be recognized without /proc: ${errorMessage(error)}` }
   }
 }
 
 function rethrowStart(error: unknown): never {
   if (error instanceof DmsError) throw error
   throw new ExecutorStartFailedError('the files of the run could not be made', { cause: error })
-}
-
-/** How it ended; `undefined` while it runs. A process that is gone without a word is recorded as lost. */
-async function endOf(files: RunFiles, ending: Promise<void> | undefined): Promise<ExitStatus | undefined> {
-  const recorded = await readExit(files)
-  if (recorded !== undefined) return recorded
-  const identity = await readProcess(files)
-  if (identity !== undefined && (await isAlive(identity))) return undefined
-  await ending
-  await recordExit(files, { type: 'lost', reason: 'its process is gone and left no exit status' })
-  return readExit(files)
-}
-
-/** A module cannot be asked, so the supervisor is: it ends the module at once. If it does not answer, both are killed. */
-async function stopRun(files: RunFiles, grace: Millis, clock: Clock): Promise<void> {
-  const identity = await readProcess(files)
-  if (identity === undefined || !(await isAlive(identity))) return
-  if (grace > 0) await signalProcess(identity, 'SIGTERM')
-  if (await endsWithin(identity, grace, clock)) return
-  await signalProcess(identity, 'SIGKILL')
-  if (!(await endsWithin(identity, KILL_LIMIT, clock))) {
-    throw new ExecutorFailedError(`process ${identity.pid} did not end within ${KILL_LIMIT} ms of SIGKILL`)
-  }
-  await recordExit(files, { type: 'killed', signal: 'SIGKILL', outOfMemory: false })
-}
-
-async function endsWithin(identity: ProcessIdentity, limit: Millis, clock: Clock): Promise<boolean> {
-  const deadline = clock.now() + limit
-  while (await isAlive(identity)) {
-    if (clock.now() >= deadline) return false
-    await clock.sleep(FIRST_POLL)
-  }
-  return true
-}
-
-async function measureUsage(files: RunFiles, clock: Clock): Promise<WorkloadUsage> {
-  const identity = await readProcess(files)
-  const before = identity === undefined ? undefined : await readProcessUsage(identity)
-  if (identity === undefined || before === undefined) return {}
-  const started = clock.now()
-  await clock.sleep(USAGE_SAMPLE)
-  const after = await readProcessUsage(identity)
-  if (after === undefined) return {}
-  const elapsed = Math.max(1, clock.now() - started) / 1000
-  return { cpuPercent: ((after.cpuTicks - before.cpuTicks) / TICKS_PER_SECOND / elapsed) * 100, memory: after.memory }
 }

@@ -152,13 +152,16 @@ function checkDnsNames({ allocations }: Scene): Finding[] {
   return findings
 }
 
+/** Cycles beyond this are not told: a tangle has more of them than it has names. */
+const MAX_CYCLES = 8
+
 /** One finding per cycle, at the allocation that stands first in the file. */
 function checkCycles({ allocations }: Scene): Finding[] {
   const findings: Finding[] = []
   const done = new Set<string>()
   function visit(name: string, trail: readonly string[]): void {
     const at = trail.indexOf(name)
-    if (at >= 0 && at < trail.length - 1) {
+    if (at >= 0 && at < trail.length - 1 && findings.length < MAX_CYCLES) {
       const cycle = [...trail.slice(at), name].join(' → ')
       findings.push({ path: ['allocations', trail[at] ?? name, 'depends_on'], message: `the dependencies go round: ${cycle}` })
     }

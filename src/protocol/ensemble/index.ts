@@ -31,5 +31,6 @@ export {
   type WasmParams
 } from './model.ts'
 export { type EnsembleResult, type ParseEnsembleOptions, parseEnsemble } from './parse.ts'
+export { renderEnsembleReference } from './reference.ts'
 export { checkActedOn, checkSupported, type SupportOptions } from './supported.ts'
 export { type DecodeOptions, decodeEnsemble, encodeEnsemble, viewExecution } from './wire.ts'

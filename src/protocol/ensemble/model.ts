@@ -148,6 +148,15 @@ export interface ContainerdParams {
   readonly runtime?: 'runc' | 'kata'
 }
 
+/** Parameters of the null executor (ours): what it pretends to have run. */
+export interface NullParams {
+  readonly durationMs?: number
+  readonly forever?: boolean
+  readonly exitCode?: number
+  readonly stdout?: string
+  readonly stderr?: string
+}
+
 /** How a provider finds out whether a workload is well. */
 export type HealthCheck = {
   readonly interval?: Millis

@@ -41,7 +41,8 @@ describe('a text is refused', () => {
     ['that is empty', '', /^: must be a map with version, allocations and nodes$/],
     ['that is no map', '- a\n- b', /^: must be a map/],
     ['that is not YAML', 'a: [1, 2', /^: is not valid YAML/],
-    ['with a key twice', 'version: V1\nversion: V1', /is not valid YAML: Map keys must be unique/],
+    ['with a key twice', 'version: V1\nversion: V1', /is not valid YAML: the key "version" is repeated/],
+    ['with a list for a key', '? [a]\n: b', /is not valid YAML: a key must be a plain text/],
     ['with an alias to nothing', 'version: *nowhere', /is not valid YAML/],
     ['with an alias to itself', 'version: &v [*v]', /is not valid YAML/],
     ['that is too long', `# ${'x'.repeat(1024 * 1024)}`, /^: must have at most 1048576 bytes$/],
@@ -56,9 +57,7 @@ describe('a text is refused', () => {
       { length: 12 },
       (_, i) => `l${i + 1}: &l${i + 1} [${Array.from({ length: 10 }, () => `*l${i}`).join(', ')}]`
     )
-    expect(errorsOf(['l0: &l0 [x]', ...levels].join('\n'))[0]).toMatch(
-      /is not valid YAML: (Excessive alias count|more than 50000 values)/
-    )
+    expect(errorsOf(['l0: &l0 [x]', ...levels].join('\n'))[0]).toMatch(/is not valid YAML: Excessive alias count/)
   })
 
   test('with the line and column of every error', () => {

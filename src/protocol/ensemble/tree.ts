@@ -11,7 +11,7 @@ import {
   parseDocument,
   type YAMLMap
 } from 'yaml'
-import { errorMessage, type JsonValue, type Result } from '../../base/index.ts'
+import { err, errorMessage, type JsonValue, ok, type Result } from '../../base/index.ts'
 import type { EnsembleIssue } from './model.ts'
 import type { Path } from './reading.ts'
 
@@ -34,6 +34,10 @@ export interface SourceTree {
 const MAX_VALUES = 50_000
 const MAX_CHARACTERS = 4 * 1024 * 1024
 const MAX_DEPTH = 64
+const MAX_ALIASES = 1000
+
+/** More complaints about one text help nobody. */
+const MAX_FAULTS = 50
 
 class TreeError extends Error {}
 
@@ -45,31 +49,72 @@ class TreeError extends Error {}
 export function parseTree(text: string): Result<SourceTree, readonly EnsembleIssue[]> {
   const lines = new LineCounter()
   try {
-    const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, logLevel: 'error' })
-    if (document.errors.length > 0) {
-      const issues = document.errors.map(({ pos, message }) => ({
-        path: '',
-        message: `is not valid YAML: ${message}`,
-        ...toPosition(lines, pos[0])
-      }))
-      return { ok: false, error: issues }
-    }
-    const tree = copyTree(document.toJS({ maxAliasCount: 1000 }))
-    return {
-      ok: true,
-      value: {
-        tree,
-        anchored: anchoredMembers(document.contents),
-        locate: (path) => {
-          const node = find(document.contents, path, (alias) => alias.resolve(document))
-          return node === undefined ? undefined : toPosition(lines, node)
-        }
+    // The library compares every key with every other; `inspect` does it with a set.
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      merge: true,
+      prettyErrors: false,
+      uniqueKeys: false,
+      logLevel: 'error'
+    })
+    const faults = [...document.errors.map(({ pos, message }) => ({ offset: pos[0], message })), ...inspect(document.contents)]
+    if (faults.length > 0) return err(faults.slice(0, MAX_FAULTS).map((fault) => invalid(fault, lines)))
+    const { contents } = document
+    return ok({
+      tree: copyTree(document.toJS({ maxAliasCount: MAX_ALIASES })),
+      anchored: anchoredMembers(contents),
+      locate: (path) => {
+        const offset = find(contents, path, (alias) => alias.resolve(document))
+        return offset === undefined ? undefined : toPosition(lines, offset)
       }
-    }
+    })
   } catch (error) {
     // The library throws for aliases that cannot be resolved or multiply, and V8 for texts nested too deeply.
-    return { ok: false, error: [{ path: '', message: `is not valid YAML: ${errorMessage(error)}` }] }
+    return err([invalid({ message: errorMessage(error) }, lines)])
   }
+}
+
+/** What is wrong with a text as YAML. */
+interface Fault {
+  readonly message: string
+  readonly offset?: number | undefined
+}
+
+function invalid({ message, offset }: Fault, lines: LineCounter): EnsembleIssue {
+  const position = offset === undefined ? {} : toPosition(lines, offset)
+  return { path: '', message: `is not valid YAML: ${message}`, ...position }
+}
+
+/** Repeated keys, and the bounds that keep what follows cheap. */
+function inspect(root: ParsedNode | null): readonly Fault[] {
+  const faults: Fault[] = []
+  let nodes = 0
+  let aliases = 0
+
+  function visit(node: unknown, depth: number): void {
+    nodes += 1
+    if (nodes > MAX_VALUES) throw new TreeError(`more than ${MAX_VALUES} values`)
+    if (depth > MAX_DEPTH) throw new TreeError(`nested more than ${MAX_DEPTH} levels deep`)
+    if (isAlias(node)) aliases += 1
+    if (aliases > MAX_ALIASES) throw new TreeError(`more than ${MAX_ALIASES} aliases`)
+    if (isSeq(node)) for (const item of node.items) visit(item, depth + 1)
+    if (isMap(node)) visitMap(node, depth)
+  }
+
+  function visitMap({ items }: YAMLMap, depth: number): void {
+    const seen = new Set<string>()
+    for (const { key, value } of items) {
+      const name = nameOf(key)
+      if (name === undefined) faults.push({ message: 'a key must be a plain text', offset: offsetOf(key) })
+      else if (seen.has(name))
+        faults.push({ message: `the key ${JSON.stringify(name.slice(0, 64))} is repeated`, offset: offsetOf(key) })
+      if (name !== undefined) seen.add(name)
+      visit(value, depth + 1)
+    }
+  }
+
+  visit(root, 0)
+  return faults
 }
 
 function toPosition(lines: LineCounter, offset: number): Position {
@@ -105,7 +150,7 @@ function copyTree(root: unknown): JsonValue {
 
 function anchoredMembers(contents: ParsedNode | null): ReadonlySet<string> {
   if (!isMap(contents)) return new Set()
-  const names = contents.items.flatMap(({ key, value }) => (hasAnchor(value) ? [nameOf(key)] : []))
+  const names = contents.items.flatMap(({ key, value }) => (hasAnchor(value) ? [nameOf(key) ?? ''] : []))
   return new Set(names)
 }
 
@@ -115,8 +160,12 @@ function hasAnchor(node: unknown): boolean {
   return isScalar(node) && node.anchor !== undefined
 }
 
-function nameOf(key: unknown): string {
-  return isScalar(key) ? String(key.value) : String(key)
+/** The name that a key becomes; nothing for lists, maps and aliases, which can grow without limit as text. */
+function nameOf(key: unknown): string | undefined {
+  if (!isScalar(key)) return undefined
+  const { value } = key
+  if (value === null) return ''
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
 }
 
 type ResolveAlias = (alias: Alias) => Node | undefined
@@ -147,7 +196,7 @@ function entryOf(node: unknown, step: string, resolve: ResolveAlias): Entry | un
   if (!isMap(node)) return undefined
   const pair =
     node.items.find(({ key }) => nameOf(key) === step) ??
-    node.items.find(({ key }) => nameOf(key).toLowerCase() === step.toLowerCase())
+    node.items.find(({ key }) => nameOf(key)?.toLowerCase() === step.toLowerCase())
   return pair === undefined ? mergedEntry(node, step, resolve) : { value: pair.value, offset: offsetOf(pair.key) }
 }
 

@@ -159,3 +159,13 @@ describe('what the files exercise', () => {
     expect(contracts.get('contract1')).toEqual({ did: 'did:key:zContract', host: 'did:key:zHost' })
   })
 })
+
+describe('the examples', () => {
+  const folder = join(import.meta.dirname, '../../../examples')
+  const module = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+
+  test.each(readdirSync(folder).filter((name) => name.endsWith('.yaml')))('%s can be deployed by this version', (name) => {
+    const result = parseEnsemble(readFileSync(join(folder, name), 'utf8'), { readFile: () => module })
+    expect(result).toMatchObject({ ok: true, warnings: [], unsupported: [] })
+  })
+})

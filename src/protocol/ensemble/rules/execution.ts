@@ -5,11 +5,12 @@ import {
   type Execution,
   type FirecrackerParams,
   MAX_WASM_MODULE,
+  type NullParams,
   type WasmParams
 } from '../model.ts'
 import { defaulted, type ObjectSchema, object, optional, required } from '../object-schema.ts'
 import { below, kindOf, type Place, refuse, suggestion } from '../reading.ts'
-import { flag, list, oneOf, prepared, refined, type Schema, text } from '../schema.ts'
+import { flag, integer, list, oneOf, prepared, refined, type Schema, text } from '../schema.ts'
 import { duration } from './quantities.ts'
 
 /** Linux refuses longer arguments. */
@@ -145,8 +146,14 @@ export const containerdSchema: ObjectSchema<ContainerdParams> = object('containe
   runtime: optional('runtime', oneOf(['runc', 'kata']), 'what isolates the process')
 })
 
-/** Nothing: the executor runs nothing. */
-export const nullSchema: ObjectSchema<Readonly<Record<never, never>>> = object('null', {})
+/** What the executor that runs nothing pretends to have run. */
+export const nullSchema: ObjectSchema<NullParams> = object('null', {
+  durationMs: optional('duration_ms', integer({ min: 0 }), 'milliseconds until it ends; at once without'),
+  forever: optional('forever', flag, 'it ends only when it is stopped'),
+  exitCode: optional('exit_code', integer({ min: 0 }), 'exit code it ends with; 0 without'),
+  stdout: optional('stdout', longText, 'output'),
+  stderr: optional('stderr', longText, 'error output')
+})
 
 /** Executors that the grammar knows. */
 export const EXECUTORS = ['docker', 'wasm', 'null', 'firecracker', 'containerd'] as const

@@ -1,0 +1,10 @@
+/**
+ * cmd: the command line: a table of commands, each loaded when it is called.
+ *
+ * Imports: base, db, config, identity, ucan, actor, protocol, client.
+ * State: none.
+ */
+export type { Io, Output, Terminal } from './io.ts'
+export { main } from './main.ts'
+export { processIo } from './process-io.ts'
+export { renderCommandReference } from './reference.ts'

@@ -1,0 +1,51 @@
+import { type Client, createClient, createSession, type MessageTerms, type Session } from '../client/index.ts'
+import type { Config } from '../config/index.ts'
+import { parseExpiry } from '../ucan/index.ts'
+import type { Flags } from './command.ts'
+import { openContext } from './contexts.ts'
+import { UsageError } from './errors.ts'
+import type { Io } from './io.ts'
+import { loadSettings } from './settings.ts'
+
+/** The client of the node that the configuration names. */
+export async function openClient(flags: Flags, io: Io): Promise<Client> {
+  const { config } = await loadSettings(flags, io)
+  return clientOf(config, io)
+}
+
+/** A session of the user that `--context` names, at that node. */
+export async function openSession(flags: Flags, io: Io): Promise<Session> {
+  const client = await openClient(flags, io)
+  const { context } = await openContext(flags, io)
+  return createSession({ client, context, clock: io.clock, random: io.random })
+}
+
+/** How long a message lives, by `--timeout` or `--expiry`. */
+export function lifetimeOf(flags: Flags): Pick<MessageTerms, 'timeout' | 'expiresAt'> {
+  const timeout = flags.duration('timeout')
+  if (timeout !== undefined) {
+    if (timeout <= 0) throw new UsageError(`the timeout must be more than 0, got ${flags.text('timeout') ?? ''}`)
+    return { timeout }
+  }
+  const text = flags.text('expiry')
+  if (text === undefined) return {}
+  const expiry = parseExpiry(text)
+  if (!expiry.ok) throw new UsageError(expiry.error.message)
+  return { expiresAt: expiry.value }
+}
+
+/** `--dest` as a member of a message. */
+export function destinationOf(flags: Flags): { readonly destination?: string } {
+  const destination = flags.text('dest')
+  return destination === undefined ? {} : { destination }
+}
+
+function clientOf({ rest }: Config, { clock }: Io): Client {
+  return createClient({ host: reachable(rest.addr), port: rest.port, clock })
+}
+
+/** A server that listens on all addresses is reached on this machine's own. */
+function reachable(address: string): string {
+  if (address === '' || address === '0.0.0.0') return '127.0.0.1'
+  return address === '::' ? '::1' : address
+}

@@ -1,0 +1,64 @@
+import type { PublicBehavior } from './behavior.ts'
+import {
+  deploymentList,
+  deploymentLogs,
+  deploymentManifest,
+  deploymentNew,
+  deploymentShutdown,
+  deploymentStatus
+} from './deployment.ts'
+import { broadcastHello, hello, peersConnect, peersList, peersPing, peersSelf, publicStatus } from './node.ts'
+import { offboard, onboard, onboardingStatus } from './onboarding.ts'
+import {
+  allocate,
+  allocationLogs,
+  allocationShutdown,
+  allocationStart,
+  allocationStatus,
+  bidReply,
+  bidRequest,
+  commit,
+  revert,
+  taskTermination
+} from './provider.ts'
+import { hardwareSpec, resourcesAllocated, resourcesFree, resourcesOnboarded } from './resources.ts'
+
+/** Behaviours that belong together, as a section of the reference page. */
+export interface BehaviorGroup {
+  readonly title: string
+  readonly behaviors: readonly PublicBehavior<unknown, unknown>[]
+}
+
+/** Stands for the id of an ensemble in the path of a behaviour that has one. */
+const ANY_ENSEMBLE = '<ensemble id>'
+
+/** All behaviours of the public contract, in the order of the reference page. */
+export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
+  { title: 'Node and peers', behaviors: [hello, broadcastHello, publicStatus, peersSelf, peersList, peersPing, peersConnect] },
+  {
+    title: 'Lending',
+    behaviors: [onboard, offboard, onboardingStatus, hardwareSpec, resourcesOnboarded, resourcesAllocated, resourcesFree]
+  },
+  {
+    title: 'Deployments',
+    behaviors: [deploymentNew, deploymentList, deploymentStatus, deploymentManifest, deploymentLogs, deploymentShutdown]
+  },
+  {
+    title: 'Between nodes',
+    behaviors: [
+      bidRequest,
+      bidReply,
+      commit,
+      allocate,
+      revert,
+      allocationStart,
+      allocationStatus,
+      allocationLogs(ANY_ENSEMBLE),
+      allocationShutdown(ANY_ENSEMBLE),
+      taskTermination
+    ]
+  }
+]
+
+/** All behaviours of the public contract. */
+export const BEHAVIORS: readonly PublicBehavior<unknown, unknown>[] = BEHAVIOR_GROUPS.flatMap(({ behaviors }) => behaviors)

@@ -1,0 +1,135 @@
+import { isJsonObject, type JsonValue } from '../base/index.ts'
+import type { Callers, PublicBehavior } from './behavior.ts'
+import { BEHAVIOR_GROUPS } from './catalog.ts'
+import type { Shape } from './codec.ts'
+import { handle } from './common.ts'
+import { exampleOf, examplesOf } from './example.ts'
+import { resources } from './resources.ts'
+
+/** The page `docs/reference/behaviors.md`: every behaviour with its callers and the JSON of request and reply, as Markdown. */
+export function renderBehaviorReference(): string {
+  const groups = BEHAVIOR_GROUPS.map(({ title, behaviors }) => [`## ${title}`, ...behaviors.map(renderBehavior)].join('\n\n'))
+  const forms = SHARED.map(({ title, shape }) =>
+    [`### ${title}`, renderMembers(shape), renderExample(exampleOf(shape, title))].join('\n\n')
+  )
+  return `${[INTRODUCTION, renderCallers(), ...groups, '## Shared forms', ...forms].join('\n\n')}\n`
+}
+
+const INTRODUCTION = `# Behaviours
+
+A node is asked to do something by a signed message that names a *behaviour* and carries JSON. \`nunet actor cmd <behaviour>\` does so
+from the command line; \`nunet actor msg\` makes the message only. This page shows what is written. What is read is wider: members match
+without regard to case and underscores, older spellings are understood, unknown members are ignored, and a missing member counts as
+empty. Sizes are bytes, clocks are Hz, times are RFC 3339. A member with a question mark may be missing.`
+
+/** Who holds what each class asks for (B §7). */
+const CALLERS: Readonly<Record<Callers, string>> = {
+  root: 'the owner: whoever is a root anchor of the node, or was granted the path',
+  public: 'holders of `/public`',
+  broadcast: 'holders of `/broadcast` for the topic',
+  deploy: 'holders of `/dms/deployment`',
+  ensemble: 'the two ends of one ensemble, which grant each other its path while it runs',
+  allocation: 'the orchestrator of the allocation, by the grant that it got when it was created'
+}
+
+function renderCallers(): string {
+  const rows = Object.entries(CALLERS).map(([name, meaning]) => `| *${name}* | ${meaning} |`)
+  return ['| callers | who that is |', '| --- | --- |', ...rows].join('\n')
+}
+
+function renderBehavior(behavior: PublicBehavior<unknown, unknown>): string {
+  const { name, topic, callers, summary, request, reply } = behavior
+  const examples = examplesOf(behavior)
+  const where = topic === undefined ? '' : ` Topic: \`${topic}\`.`
+  return [
+    `### \`${name}\``,
+    summary,
+    `Callers: *${callers}*.${where}`,
+    renderPart('Request', request.shape, examples.request),
+    renderPart('Reply', reply.shape, examples.reply)
+  ].join('\n\n')
+}
+
+function renderPart(title: string, shape: Shape, example: JsonValue): string {
+  if (shape.type === 'nothing') return `**${title}:** nothing.`
+  return [`**${title}**`, renderMembers(shape), renderExample(example)].join('\n\n')
+}
+
+function renderExample(example: JsonValue): string {
+  return ['```json', layOut(example), '```'].join('\n')
+}
+
+/** Longest line of an example, in characters. */
+const WIDTH = 120
+
+/** JSON on as few lines as fit: an object or list that is too long for one has one line for each of its members. */
+function layOut(value: JsonValue, indent = ''): string {
+  const line = JSON.stringify(value).replaceAll(/("(?:[^"\\]|\\.)*"|[:,])/g, (token) =>
+    token.length === 1 ? `${token} ` : token
+  )
+  if (indent.length + line.length <= WIDTH || typeof value !== 'object' || value === null) return line
+  const inner = `${indent}  `
+  if (isJsonObject(value)) {
+    const members = Object.entries(value).map(([name, member]) => `${inner}${JSON.stringify(name)}: ${layOut(member, inner)}`)
+    return `{\n${members.join(',\n')}\n${indent}}`
+  }
+  const items = value.map((item: JsonValue) => `${inner}${layOut(item, inner)}`)
+  return `[\n${items.join(',\n')}\n${indent}]`
+}
+
+function renderMembers(shape: Shape): string {
+  const rows = membersOf(shape, '').map(({ path, type, optional }) => `| \`${path}\`${optional ? ' ?' : ''} | ${type} |`)
+  return ['| member | type |', '| --- | --- |', ...rows].join('\n')
+}
+
+interface MemberRow {
+  readonly path: string
+  readonly type: string
+  readonly optional: boolean
+}
+
+/** The members of an object and of the objects in it, each with its path: `Allocations.<name>.did.uri`, `peers[].peer_id`. */
+function membersOf(shape: Shape, prefix: string): readonly MemberRow[] {
+  if (shape.type !== 'object') return []
+  return shape.members.flatMap(({ name, optional, shape: inner }) => {
+    const path = `${prefix}${name}`
+    const [suffix, content] = contentOf(inner)
+    const below = sharedOf(content) === undefined ? membersOf(content, `${path}${suffix}.`) : []
+    return [{ path, type: typeOf(inner), optional }, ...below]
+  })
+}
+
+/** What is inside of lists and maps, and how the path to it goes on. */
+function contentOf(shape: Shape): readonly [suffix: string, content: Shape] {
+  if (shape.type !== 'list' && shape.type !== 'map') return ['', shape]
+  const [suffix, content] = contentOf(shape.of)
+  return [`${shape.type === 'list' ? '[]' : '.<name>'}${suffix}`, content]
+}
+
+function typeOf(shape: Shape): string {
+  switch (shape.type) {
+    case 'list':
+    case 'map':
+      return `${shape.type} of ${typeOf(shape.of)}`
+    case 'bytes':
+      return 'base64 text'
+    case 'json':
+      return 'JSON'
+    case 'object': {
+      const shared = sharedOf(shape)
+      return shared === undefined ? 'object' : `[${shared.title}](#${shared.title.toLowerCase()})`
+    }
+    default:
+      return shape.type
+  }
+}
+
+/** Objects that occur in many places and are shown once. */
+const SHARED: readonly { readonly title: string; readonly shape: Shape }[] = [
+  { title: 'Resources', shape: resources.shape },
+  { title: 'Handle', shape: handle.shape }
+]
+
+function sharedOf(shape: Shape): (typeof SHARED)[number] | undefined {
+  return SHARED.find((candidate) => candidate.shape === shape)
+}
