@@ -41,7 +41,6 @@ const packages = {
   'fastify|@fastify/.+': 'api',
   '@photostructure/sqlite': 'db',
   pino: 'telemetry',
-  'commander|@inquirer/.+': 'cmd',
   yaml: 'protocol',
   '@noble/.+': 'identity'
 }

@@ -1,25 +1,34 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto'
-import { decodeEnvelope } from '../src/actor/index.ts'
+import { systemClock } from '../src/base/index.ts'
+import { publicStatus } from '../src/protocol/index.ts'
 import type { Benchmark, Outcome } from './support/benchmark.ts'
 import { compare, computed, type Subject } from './support/compare.ts'
+import { type Dms, isBuilt, loadDms } from './support/dms.ts'
 import { createLink, type Link } from './support/link.ts'
+import { createActors } from './support/systems.ts'
 
 const ROUNDS = 15
 /** Envelopes, and raw verifications, of one measurement. */
-const BATCH = 200
+const BATCH = 150
 /** What the yardstick verifies; its length hardly matters beside the curve. */
 const RAW_MESSAGE_BYTES = 256
 
-/** How many raw Ed25519 verifications one envelope costs its receiver. */
+/** How many raw Ed25519 verifications one envelope costs its receiver, in processor time. */
 export const envelopes: Benchmark = {
   name: 'envelopes',
   title: 'Envelope verification (token chain of three links) to raw Ed25519 verifications',
   unit: 'ms',
-  available: async () => true,
+  available: isBuilt,
   async run(): Promise<Outcome> {
-    const link = await createLink()
-    const comparison = await compare(rawVerification(), [knownCaller(link), newCaller(link)], ROUNDS)
-    return { ...comparison, notes: [await describeFrame(link)] }
+    const dms = await loadDms()
+    const link = await createLink(dms)
+    const makeFrames = await createFrameMaker(dms, link)
+    const comparison = await compare(
+      rawVerification(),
+      [knownCaller(dms, link, makeFrames), newCaller(dms, link, makeFrames)],
+      ROUNDS
+    )
+    return { ...comparison, notes: [await describeFrame(dms, makeFrames)] }
   }
 }
 
@@ -40,12 +49,12 @@ function rawVerification(): Subject {
 }
 
 /** The ordinary case: nonce, leaf tokens and signature are new, the ancestors of the tokens are not. */
-function knownCaller(link: Link): Subject {
-  const accepts = link.receiver()
+function knownCaller(dms: Dms, link: Link, makeFrames: FrameMaker): Subject {
+  const accepts = createReceiver(dms, link)
   return {
     name: 'envelope of a caller whose chain is known',
     async measure() {
-      const frames = await link.frames(BATCH)
+      const frames = await makeFrames(BATCH)
       return computed(BATCH, () => {
         for (const frame of frames) insist(accepts(frame))
       })
@@ -54,11 +63,11 @@ function knownCaller(link: Link): Subject {
 }
 
 /** The worst case: neither the chain nor any key in it was met before. */
-function newCaller(link: Link): Subject {
+function newCaller(dms: Dms, link: Link, makeFrames: FrameMaker): Subject {
   return {
     name: 'first envelope of a caller, nothing known',
     async measure() {
-      const meetings = (await link.frames(BATCH)).map((frame) => ({ frame, accepts: link.receiver() }))
+      const meetings = (await makeFrames(BATCH)).map((frame) => ({ frame, accepts: createReceiver(dms, link) }))
       return computed(BATCH, () => {
         for (const { frame, accepts } of meetings) insist(accepts(frame))
       })
@@ -66,14 +75,51 @@ function newCaller(link: Link): Subject {
   }
 }
 
-async function describeFrame(link: Link): Promise<string> {
-  const [frame] = await link.frames(1)
-  const envelope = frame === undefined ? undefined : decodeEnvelope(frame)
-  if (frame === undefined || envelope?.ok !== true) throw new Error('the frame of a request cannot be read')
-  return `a frame has ${frame.length} bytes; its tokens, before base64, ${envelope.value.capabilities.length}`
+/** A receiver that has met nobody yet: says whether a frame is accepted. */
+function createReceiver({ actor, replay, identity }: Dms, { caller, receiver }: Link): (frame: Uint8Array) => boolean {
+  const { key } = receiver
+  const environment = {
+    own: actor.handleOf(key, key.did, key.peerId, actor.ROOT_INBOX),
+    ownId: key.actorId,
+    context: receiver.context(),
+    replays: replay.createReplayWindow(),
+    verifier: identity.createVerifier(),
+    capabilitiesOf: (behavior: string) => [behavior]
+  }
+  return (frame) => actor.verifyFrame(frame, caller.key.peerId, systemClock.now(), environment).ok
 }
 
-/** Refusals are cheap, so one that went unnoticed would flatter. */
+/** Makes frames as the caller sends them; no two share nonce, leaf tokens or signature. */
+type FrameMaker = (count: number) => Promise<readonly Uint8Array[]>
+
+async function createFrameMaker(dms: Dms, { caller, receiver }: Link): Promise<FrameMaker> {
+  let frames: Uint8Array[] = []
+  const { root } = createActors(dms, caller, {
+    peerId: caller.key.peerId,
+    send: async (_host, _inbox, frame) => void frames.push(frame),
+    listen: () => () => undefined,
+    publish: async () => undefined,
+    subscribe: async () => async () => undefined
+  })
+  const { did, peerId } = receiver.key
+  const to = dms.actor.handleOf(receiver.key, did, peerId, dms.actor.ROOT_INBOX)
+  return async (count) => {
+    frames = []
+    for (let index = 0; index < count; index += 1) {
+      await root.send(to, publicStatus, null, { replyTo: `/dms/actor/replyto/${index}` })
+    }
+    return frames
+  }
+}
+
+async function describeFrame({ actor }: Dms, makeFrames: FrameMaker): Promise<string> {
+  const [frame = new Uint8Array()] = await makeFrames(1)
+  const envelope = actor.decodeEnvelope(frame)
+  if (!envelope.ok) throw new Error(`the frame of a request cannot be read: ${envelope.error.message}`)
+  return `processor time; a frame has ${frame.length} bytes, its list of three tokens ${envelope.value.capabilities.length} before base64`
+}
+
+/** Refusals are cheap: one that went unnoticed would flatter. */
 function insist(isAccepted: boolean): void {
   if (!isAccepted) throw new Error('what should be accepted was refused')
 }

@@ -1,8 +1,9 @@
 import { envelopes } from './envelopes.ts'
+import { roundTrips } from './round-trips.ts'
 import type { Benchmark } from './support/benchmark.ts'
 import { describeMachine, describeOutcome } from './support/report.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [envelopes]
+const BENCHMARKS: readonly Benchmark[] = [envelopes, roundTrips]
 
 /** Runs the benchmarks that the command line names, or all: `npm run bench -- envelopes`. */
 async function main(wanted: readonly string[]): Promise<void> {

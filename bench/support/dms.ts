@@ -1,23 +1,19 @@
 import { access } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
-/** The compiled program, as it is run in production: a TypeScript runner in between would cost up to a fifth. */
+/** The compiled program: what is measured is what runs in production; a TypeScript runner in between costs up to a fifth. */
 const DIST = new URL('../../dist/', import.meta.url)
 
 /** The compiled program of the command line. */
 export const PROGRAM = fileURLToPath(new URL('bin.js', DIST))
 
-/** What {@link loadDms} loads. */
+/** The compiled modules that are measured inside of this process. */
 export interface Dms {
   readonly actor: typeof import('../../src/actor/index.ts')
   readonly replay: typeof import('../../src/actor/replay.ts')
-  readonly base: typeof import('../../src/base/index.ts')
   readonly identity: typeof import('../../src/identity/index.ts')
   readonly network: typeof import('../../src/network/index.ts')
   readonly libp2pNode: typeof import('../../src/network/libp2p-node.ts')
-  readonly protocol: typeof import('../../src/protocol/index.ts')
-  readonly telemetry: typeof import('../../src/telemetry/index.ts')
-  readonly testing: typeof import('../../src/testing/index.ts')
   readonly ucan: typeof import('../../src/ucan/index.ts')
 }
 
@@ -25,7 +21,7 @@ export interface Dms {
 export async function isBuilt(): Promise<true | string> {
   return access(PROGRAM).then(
     () => true as const,
-    () => 'the program is not built; run make' // whatever keeps it from being read, building it helps
+    () => 'the program is not built; run make' // whatever keeps it from being read, a build helps
   )
 }
 
@@ -35,13 +31,9 @@ export async function loadDms(): Promise<Dms> {
   return {
     actor: (await load('actor/index.js')) as Dms['actor'],
     replay: (await load('actor/replay.js')) as Dms['replay'],
-    base: (await load('base/index.js')) as Dms['base'],
     identity: (await load('identity/index.js')) as Dms['identity'],
     network: (await load('network/index.js')) as Dms['network'],
     libp2pNode: (await load('network/libp2p-node.js')) as Dms['libp2pNode'],
-    protocol: (await load('protocol/index.js')) as Dms['protocol'],
-    telemetry: (await load('telemetry/index.js')) as Dms['telemetry'],
-    testing: (await load('testing/index.js')) as Dms['testing'],
     ucan: (await load('ucan/index.js')) as Dms['ucan']
   }
 }

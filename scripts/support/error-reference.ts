@@ -56,13 +56,14 @@ function isKind(text: string): text is ErrorKind {
   return Object.hasOwn(EXIT_CODES, text)
 }
 
-/** The first paragraph of the comment above a class. */
+/** The first paragraph of the comment above a class, without references to the specification. */
 function meaningOf(node: ts.ClassDeclaration): string {
   const [comment] = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc)
   const text = ts.getTextOfJSDocComment(comment?.comment) ?? ''
   return (text.split(/\n\s*\n/)[0] ?? '')
     .replaceAll(/\{@link (\S+?)\}/g, '`$1`')
     .replaceAll(/\s+/g, ' ')
+    .replaceAll(/ \([A-E],? [^()]*\)/g, '')
     .trim()
 }
 

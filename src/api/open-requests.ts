@@ -19,6 +19,10 @@ export function createOpenRequests(clock: Clock): OpenRequests {
   return {
     open(response) {
       const controller = new AbortController()
+      if (response.closed) {
+        controller.abort()
+        return controller.signal
+      }
       open.set(response, controller)
       response.once('close', () => {
         open.delete(response)

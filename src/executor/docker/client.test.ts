@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { millis, silentLogger, systemClock, utf8 } from '../../base/index.ts'
 import { toHandle } from '../handle.ts'
 import { createDockerClient } from './client.ts'
@@ -101,7 +101,7 @@ describe('a daemon that behaves badly', () => {
 
   test('cannot make the client wait without end', async () => {
     await serve(() => undefined)
-    const client = createDockerClient(socketPath, systemClock)
+    const client = createDockerClient(() => socketPath, systemClock)
     const call = { method: 'GET', path: '/containers/json', limit: millis(50) } as const
     await expect(client.call(call)).rejects.toMatchObject({ kind: 'timeout' })
     await expect(client.stream(call, () => new Error('refused') as never)).rejects.toMatchObject({ kind: 'timeout' })
@@ -198,6 +198,19 @@ describe('a daemon that behaves badly', () => {
 })
 
 describe('the address of the daemon', () => {
+  test('that cannot be used makes the executor unavailable and nothing else', async () => {
+    vi.stubEnv('DOCKER_HOST', 'tcp://10.0.0.1:2375')
+    try {
+      const executor = createDockerExecutor({ nodeId: 'n', clock: systemClock, log: silentLogger })
+      expect(await executor.probe()).toEqual({
+        available: false,
+        reason: expect.stringContaining('only unix:///path') as unknown
+      })
+    } finally {
+      vi.unstubAllEnvs()
+    }
+  })
+
   test('is refused when it is not a socket of this machine', () => {
     expect(() => defaultDockerSocket({ DOCKER_HOST: 'tcp://10.0.0.1:2375' })).toThrow('only unix:///path')
   })

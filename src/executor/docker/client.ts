@@ -51,13 +51,17 @@ export interface DockerClient {
   version(options?: AbortOptions): Promise<string>
 }
 
-/** A client without an open connection; each call makes its own, and none outlives its call. */
-export function createDockerClient(socketPath: string, clock: Clock): DockerClient {
+/**
+ * A client without an open connection; each call makes its own, and none outlives its call.
+ *
+ * @param findSocket - Gives the path of the socket; called for each call, which fails with what it throws.
+ */
+export function createDockerClient(findSocket: () => string, clock: Clock): DockerClient {
   const agent = new Agent({ keepAlive: false })
   let negotiated: string | undefined
 
-  const open = (path: string, call: DockerCall, signal: AbortSignal): Promise<IncomingMessage> =>
-    openResponse({ socketPath, agent, signal, path: `${path}${queryText(call.query)}` }, call)
+  const open = async (path: string, call: DockerCall, signal: AbortSignal): Promise<IncomingMessage> =>
+    openResponse({ socketPath: findSocket(), agent, signal, path: `${path}${queryText(call.query)}` }, call)
 
   async function version(options: AbortOptions = {}): Promise<string> {
     negotiated ??= await negotiate(options)
@@ -72,7 +76,7 @@ export function createDockerClient(socketPath: string, clock: Clock): DockerClie
       const offered = /^1\.(\d+)$/.exec(String(response.headers['api-version']))?.[1]
       if (offered === undefined || Number(offered) < OLDEST_API) {
         throw new ExecutorUnavailableError(
-          `${socketPath} speaks version ${JSON.stringify(response.headers['api-version'] ?? 'unknown')}, at least 1.${OLDEST_API} is needed`
+          `Docker speaks version ${JSON.stringify(response.headers['api-version'] ?? 'unknown')}, at least 1.${OLDEST_API} is needed`
         )
       }
       return `1.${Math.min(Number(offered), NEWEST_API)}`
@@ -85,7 +89,7 @@ export function createDockerClient(socketPath: string, clock: Clock): DockerClie
       return bounded(clock, call, async (signal) => {
         const path = `/v${await version({ signal })}${call.path}`
         const response = await open(path, call, signal)
-        return { status: response.statusCode ?? 0, body: parseBody(await readAll(response, socketPath)) }
+        return { status: response.statusCode ?? 0, body: parseBody(await readAll(response)) }
       })
     },
     async stream(call, refuse) {
@@ -95,7 +99,7 @@ export function createDockerClient(socketPath: string, clock: Clock): DockerClie
         return await bounded(clock, call, async () => {
           const response = await open(`/v${await version({ signal })}${call.path}`, call, signal)
           if ((response.statusCode ?? 0) < 300) return response
-          throw refuse({ status: response.statusCode ?? 0, body: parseBody(await readAll(response, socketPath)) })
+          throw refuse({ status: response.statusCode ?? 0, body: parseBody(await readAll(response)) })
         })
       } catch (error) {
         stop.abort()
@@ -139,7 +143,7 @@ function bounded<T>(clock: Clock, call: DockerCall, work: (signal: AbortSignal) 
   return withTimeout(clock, limit, `${call.method} ${call.path}`, work, signal === undefined ? {} : { signal })
 }
 
-async function readAll(response: IncomingMessage, socketPath: string): Promise<Buffer> {
+async function readAll(response: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = []
   let size = 0
   try {
@@ -149,7 +153,7 @@ async function readAll(response: IncomingMessage, socketPath: string): Promise<B
       parts.push(part)
     }
   } catch (error) {
-    throw unavailable(socketPath, error)
+    throw unavailable('its socket', error)
   }
   return Buffer.concat(parts)
 }

@@ -65,7 +65,7 @@ describe.skipIf(!needs.available)(needs.title('the docker executor as any execut
 })
 
 describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
-  const client = createDockerClient(defaultDockerSocket(process.env), systemClock)
+  const client = createDockerClient(() => defaultDockerSocket(process.env), systemClock)
   let nodeId: string
   let executor: Executor
 

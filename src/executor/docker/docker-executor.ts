@@ -35,8 +35,7 @@ const CONTAINER_ID = /^[0-9a-f]{64}$/
  */
 export function createDockerExecutor(options: DockerExecutorOptions): Executor {
   const { nodeId, clock, log, pullLimit = minutes(30), onPull } = options
-  const socketPath = options.socketPath ?? defaultDockerSocket(process.env)
-  const client = createDockerClient(socketPath, clock)
+  const client = createDockerClient(() => options.socketPath ?? defaultDockerSocket(process.env), clock)
   const containers = createContainers(client, nodeId, clock)
   const disk = { isLimited: true }
 

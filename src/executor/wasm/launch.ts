@@ -5,7 +5,15 @@ import { fileURLToPath } from 'node:url'
 import { type AbortOptions, type Bytes, type Clock, millis, seconds } from '../../base/index.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
 import type { Workload } from '../executor.ts'
-import { type RunDescription, type RunFiles, readProcess, readStart, recordExit, writeWhole } from './run-files.ts'
+import {
+  type RunDescription,
+  type RunFiles,
+  ranOutOfMemory,
+  readProcess,
+  readStart,
+  recordExit,
+  writeWhole
+} from './run-files.ts'
 import type { WasmSpec } from './spec.ts'
 
 const WASM_PAGE = 65_536
@@ -57,7 +65,10 @@ export interface Launch {
  */
 export async function launchRun(files: RunFiles, memory: Bytes, clock: Clock, options: AbortOptions): Promise<Launch> {
   const child = await spawnRunner(files, memory)
-  const ended = signalOf(child).then((signal) => recordSignal(files, signal))
+  const ended = signalOf(child)
+    .then((signal) => recordSignal(files, signal))
+    .catch(() => undefined) // then the run counts as lost
+
   child.unref()
   await runnerReady(files, child, clock, options)
   await writeFile(`/proc/${child.pid}/oom_score_adj`, OOM_SCORE).catch(() => undefined) // a help, not a need
@@ -74,7 +85,7 @@ function signalOf(child: ChildProcess): Promise<NodeJS.Signals | null> {
 /** A supervisor that was killed from outside leaves no status; only its parent learns the signal. */
 async function recordSignal(files: RunFiles, signal: NodeJS.Signals | null): Promise<void> {
   if (signal === null) return
-  await recordExit(files, { type: 'killed', signal, outOfMemory: false }).catch(() => undefined) // then the run counts as lost
+  await recordExit(files, { type: 'killed', signal, outOfMemory: await ranOutOfMemory(files) })
 }
 
 async function runnerReady(files: RunFiles, child: ChildProcess, clock: Clock, options: AbortOptions): Promise<void> {

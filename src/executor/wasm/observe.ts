@@ -2,7 +2,7 @@ import { type Clock, type Millis, millis, seconds } from '../../base/index.ts'
 import { ExecutorFailedError } from '../errors.ts'
 import type { ExitStatus, WorkloadUsage } from '../executor.ts'
 import { isAlive, type ProcessIdentity, readProcessUsage, signalProcess, TICKS_PER_SECOND } from './process.ts'
-import { type RunFiles, readExit, readProcess, recordExit } from './run-files.ts'
+import { type RunFiles, ranOutOfMemory, readExit, readProcess, recordExit } from './run-files.ts'
 
 const EXIT_POLL = millis(20)
 const KILL_LIMIT = seconds(10)
@@ -19,8 +19,13 @@ export async function endOf(files: RunFiles, ending: Promise<void> | undefined):
   const identity = await readProcess(files)
   if (identity !== undefined && (await isAlive(identity))) return undefined
   await ending
-  await recordExit(files, { type: 'lost', reason: 'its process is gone and left no exit status' })
+  await recordExit(files, await deathOf(files))
   return readExit(files)
+}
+
+async function deathOf(files: RunFiles): Promise<ExitStatus> {
+  if (await ranOutOfMemory(files)) return { type: 'killed', signal: 'SIGABRT', outOfMemory: true }
+  return { type: 'lost', reason: 'its process is gone and left no exit status' }
 }
 
 /** A module cannot be asked, so the supervisor is: it ends the module at once. If it does not answer, both are killed. */

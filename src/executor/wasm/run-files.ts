@@ -123,6 +123,11 @@ export async function readAt(path: string, offset: number, length: number): Prom
   }
 }
 
+/** Whether Node's last words are that its own memory was used up: it then aborts and leaves no exit status. */
+export async function ranOutOfMemory(files: RunFiles): Promise<boolean> {
+  return (await readAt(files.runner, 0, MAX_RECORD))?.includes('out of memory') ?? false
+}
+
 /** Whether the run was prepared; false after {@link removeRun}. */
 export async function runExists(files: RunFiles): Promise<boolean> {
   try {

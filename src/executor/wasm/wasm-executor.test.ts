@@ -190,6 +190,14 @@ describe.skipIf(!needs.available)(needs.title('the wasm executor'), () => {
     expect((await runModule('grow', [], { memory: mebibytes(4) })).status).toEqual({ type: 'exited', code: 64 })
   })
 
+  test('a module cannot use much more beside its memory', async () => {
+    const { status, workload } = await runModule('tables')
+    expect(status).toEqual({ type: 'killed', signal: 'SIGABRT', outOfMemory: true })
+    await rm(join(workload.directory, 'wasm/exit.json')) // as if the daemon had died before
+    const [known] = await executor.list()
+    expect(known && (await machine.open().wait(known.handle))).toEqual(status)
+  })
+
   test('bytes after the header that are no module are exit code 126', async () => {
     const { status } = await run(await machine.workload({ module: encodeBase64(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 99)) }))
     expect(status).toEqual({ type: 'exited', code: 126 })

@@ -160,11 +160,12 @@ function hasAnchor(node: unknown): boolean {
   return isScalar(node) && node.anchor !== undefined
 }
 
-/** The name that a key becomes; nothing for lists, maps and aliases, which can grow without limit as text. */
+/** The name that a key becomes, a merge key `<<`; nothing for lists, maps and aliases, which can grow without limit as text. */
 function nameOf(key: unknown): string | undefined {
   if (!isScalar(key)) return undefined
   const { value } = key
   if (value === null) return ''
+  if (typeof value === 'symbol') return value.description
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
 }
 
