@@ -1,11 +1,15 @@
+import { commandLine } from './command-line.ts'
+import { deployment } from './deployment.ts'
 import { envelopes } from './envelopes.ts'
+import { memory } from './memory.ts'
 import { roundTrips } from './round-trips.ts'
 import type { Benchmark } from './support/benchmark.ts'
 import { describeMachine, describeOutcome } from './support/report.ts'
+import { createScratch } from './support/scratch.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [envelopes, roundTrips]
+const BENCHMARKS: readonly Benchmark[] = [envelopes, roundTrips, commandLine, deployment, memory]
 
-/** Runs the benchmarks that the command line names, or all: `npm run bench -- envelopes`. */
+/** Runs the benchmarks that the command line names, or all: `npm run bench -- envelopes memory`. */
 async function main(wanted: readonly string[]): Promise<void> {
   const names = BENCHMARKS.map(({ name }) => name)
   const unknown = wanted.find((name) => !names.includes(name))
@@ -19,7 +23,17 @@ async function main(wanted: readonly string[]): Promise<void> {
 async function runOne(benchmark: Benchmark): Promise<string> {
   const available = await benchmark.available()
   if (available !== true) return `${benchmark.title}\n  not run: ${available}`
-  return describeOutcome(benchmark, await benchmark.run())
+  const scratch = await createScratch()
+  const interrupt = (): void => {
+    void scratch.dispose().finally(() => process.exit(130))
+  }
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  try {
+    return describeOutcome(benchmark, await benchmark.run(scratch))
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    await scratch.dispose()
+  }
 }
 
 await main(process.argv.slice(2))

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { renderCommandReference } from '../src/cmd/index.ts'
 import { renderConfigReference } from '../src/config/index.ts'
-import { renderBehaviorReference } from '../src/protocol/index.ts'
+import { renderBehaviorReference, renderEnsembleReference } from '../src/protocol/index.ts'
 import { errorClasses, renderErrorReference } from './support/error-reference.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -13,6 +13,7 @@ const pages: Readonly<Record<string, string>> = {
   'behaviors.md': renderBehaviorReference(),
   'cli.md': renderCommandReference(),
   'config.md': renderConfigReference(),
+  'ensemble.md': renderEnsembleReference(),
   'errors.md': renderErrorReference(await findErrors())
 }
 

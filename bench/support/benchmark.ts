@@ -1,4 +1,5 @@
 import type { Comparison } from './compare.ts'
+import type { Scratch } from './scratch.ts'
 
 /** The units that figures are printed in. */
 export type Unit = 'ms' | 'MiB'
@@ -9,10 +10,10 @@ export interface Benchmark {
   readonly name: string
   readonly title: string
   readonly unit: Unit
-  /** `true`, or why it cannot run on this machine. */
+  /** `true`, or why it cannot run here. */
   available(): Promise<true | string>
-  /** Leaves nothing behind: no process, no container, no file. */
-  run(): Promise<Outcome>
+  /** Leaves nothing behind but what the scratch takes away. */
+  run(scratch: Scratch): Promise<Outcome>
 }
 
 /** What a benchmark found. */

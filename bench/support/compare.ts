@@ -35,10 +35,21 @@ export async function compare(yardstick: Subject, subjects: readonly Subject[], 
       if (round > 0) values.get(subject)?.push(value)
     }
   }
-  const units = values.get(yardstick) ?? []
-  const figureOf = (subject: Subject): Figure => {
-    const own = values.get(subject) ?? []
-    return { name: subject.name, value: spreadOf(own), ratio: spreadOf(own.map((value, round) => value / (units[round] ?? Number.NaN))) }
+  const measured = (subject: Subject) => ({ name: subject.name, values: values.get(subject) ?? [] })
+  return summarize({ yardstick: measured(yardstick), subjects: subjects.map(measured) })
+}
+
+/** The measurements of one thing, one for each round. */
+export interface Measured {
+  readonly name: string
+  readonly values: readonly number[]
+}
+
+/** Holds measurements against those of a yardstick, round by round. */
+export function summarize({ yardstick, subjects }: { yardstick: Measured; subjects: readonly Measured[] }): Comparison {
+  const figureOf = ({ name, values }: Measured): Figure => {
+    const ratios = values.map((value, round) => value / (yardstick.values[round] ?? Number.NaN))
+    return { name, value: spreadOf(values), ratio: spreadOf(ratios) }
   }
   return { yardstick: figureOf(yardstick), figures: subjects.map(figureOf) }
 }

@@ -28,8 +28,8 @@ function formatRatio({ ratio }: Figure): string {
 
 function formatValue(value: Spread, unit: Unit): string {
   const [factor, shown] = unit === 'ms' && value.median < 1 ? [1000, 'µs'] : [1, unit]
-  const noise = (100 * noiseOf(value)).toFixed(0)
-  return `${formatNumber(value.median * factor)} ${shown}`.padStart(10) + ` ± ${noise} %`
+  const middle = `${formatNumber(value.median * factor)} ${shown}`
+  return `${middle.padStart(10)} ± ${(100 * noiseOf(value)).toFixed(0)} %`
 }
 
 /** Three significant digits. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createVirtualClock } from '../testing/virtual-clock.ts'
+import { createVirtualClock } from '../testing/index.ts'
 import { createSerialQueue, mapConcurrently, withTimeout } from './async.ts'
 import { createServiceGroup, type Service } from './lifecycle.ts'
 import { seconds } from './units.ts'

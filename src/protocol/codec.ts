@@ -216,21 +216,3 @@ export function object<const M extends Members>(members: M): WireCodec<ObjectOf<
 function plain(name: string): string {
   return name.toLowerCase().replaceAll('_', '')
 }
-
-/** A codec with a further check and another form inside. */
-export function refine<T, U>(
-  codec: WireCodec<T>,
-  decode: (value: T) => Result<U, string>,
-  encode: (value: U) => T
-): WireCodec<U> {
-  return {
-    shape: codec.shape,
-    decode(wire) {
-      const outer = codec.decode(wire)
-      if (!outer.ok) return outer
-      const inner = decode(outer.value)
-      return inner.ok ? inner : wrong(inner.error)
-    },
-    encode: (value) => codec.encode(encode(value))
-  }
-}

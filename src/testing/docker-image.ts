@@ -6,7 +6,7 @@ export const BUSYBOX_IMAGE = 'nunet-test/busybox:latest'
 
 const BUSYBOX = '/bin/busybox'
 /** The commands that tests use; each is a link to the one program. */
-const APPLETS = [
+const APPLETS: readonly string[] = [
   'sh',
   'echo',
   'cat',
@@ -27,11 +27,12 @@ const APPLETS = [
 const BLOCK = 512
 
 /**
- * Makes an image of a static busybox (package `busybox-static`) inside the daemon, without a registry.
+ * Makes an image of a static busybox (package `busybox-static`) inside the daemon, without a registry; keeps one that is there.
  *
  * @throws Error when there is no `/bin/busybox` or the daemon refuses.
  */
 export async function loadBusyboxImage(socketPath: string): Promise<void> {
+  if ((await call(socketPath, 'GET', `/images/${BUSYBOX_IMAGE}/json`, Buffer.alloc(0))).status === 200) return
   await access(BUSYBOX)
   const archive = Buffer.concat([
     tarEntry('bin/', '5', '', Buffer.alloc(0)),
@@ -42,7 +43,7 @@ export async function loadBusyboxImage(socketPath: string): Promise<void> {
   ])
   const [repository = '', tag = ''] = BUSYBOX_IMAGE.split(':')
   const query = new URLSearchParams({ fromSrc: '-', repo: repository, tag })
-  const { status, body } = await post(socketPath, `/images/create?${query.toString()}`, archive)
+  const { status, body } = await call(socketPath, 'POST', `/images/create?${query.toString()}`, archive)
   if (status !== 200 || body.includes('"error"')) throw new Error(`Docker does not take the image: ${status} ${body}`)
 }
 
@@ -70,9 +71,14 @@ function tarEntry(name: string, type: '0' | '2' | '5', link: string, content: Bu
   return Buffer.concat([header, content, padding])
 }
 
-function post(socketPath: string, path: string, content: Buffer): Promise<{ status: number; body: string }> {
+function call(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+  content: Buffer
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, path, method: 'POST', agent: false, headers: { 'content-type': 'application/x-tar' } })
+    const outgoing = request({ socketPath, path, method, agent: false, headers: { 'content-type': 'application/x-tar' } })
     outgoing.once('error', reject)
     outgoing.once('response', (response) => {
       let body = ''

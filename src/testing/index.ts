@@ -4,7 +4,10 @@
  * Imports: everything.
  * State: none beyond what its creators hold.
  */
+
+export { CLUSTER_MACHINE, type Cluster, type ClusterNode, createCluster } from './cluster.ts'
 export * from './compliance/index.ts'
 export { BUSYBOX_IMAGE, loadBusyboxImage } from './docker-image.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory-network.ts'
 export { type FoundRequirement, type Requirement, requirement } from './requirements.ts'
+export { createVirtualClock, type VirtualClock } from './virtual-clock.ts'

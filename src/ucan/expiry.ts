@@ -5,7 +5,7 @@ const MAX_INT64 = 2n ** 63n - 1n
 const LAYOUTS =
   '2024-12-31, 2024-12-31 23:59:59, 2024-12-31T23:59:59Z, 2024-12-31T23:59:59+01:00, 31 Dec 24 23:59 UTC or 31 Dec 24 23:59 +0100'
 
-const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
+const MONTHS: readonly string[] = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 
 const CLOCK = '(?<hour>\\d{2}):(?<minute>\\d{2})'
 const SECONDS = ':(?<second>\\d{2})(?:[.,](?<fraction>\\d{1,9}))?'

@@ -172,7 +172,7 @@ function catchIssue<T>(read: () => T): Result<T, Issue> {
   }
 }
 
-const MEMBERS = ['act', 'iss', 'sub', 'aud', 'topic', 'cap', 'nonce', 'exp', 'depth', 'chain', 'sig']
+const MEMBERS: readonly string[] = ['act', 'iss', 'sub', 'aud', 'topic', 'cap', 'nonce', 'exp', 'depth', 'chain', 'sig']
 
 function readToken(value: unknown, path: string, level: number): Token {
   if (level > MAX_LINKS) refuse(path, `makes the chain longer than ${MAX_LINKS} links`)

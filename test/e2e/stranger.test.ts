@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Envelope, encodeEnvelope, handleOf, rootHandleOf, signedBytes } from '../../src/actor/index.ts'
 import { seconds, silentLogger, systemClock, toNanos, utf8 } from '../../src/base/index.ts'
-import { encodeEnvelope, type Envelope, handleOf, rootHandleOf, signedBytes } from '../../src/actor/index.ts'
 import { generateKeyPair, type KeyPair } from '../../src/identity/index.ts'
 import { createNetworkHost } from '../../src/network/index.ts'
 import { createContext, encodeTokenList } from '../../src/ucan/index.ts'
@@ -29,7 +29,17 @@ describe('a stranger at a real daemon', () => {
 
   test('gets nothing over REST, whatever it asks for', async () => {
     for (const behavior of ['/public/hello', '/public/status', '/dms/node/peers/list', '/dms/node/deployment/list']) {
-      const { code, stdout, stderr } = await stranger.nunet(['--rest-port', String(node.restPort), 'actor', 'cmd', '-c', 'user', '-t', '1s', behavior])
+      const { code, stdout, stderr } = await stranger.nunet([
+        '--rest-port',
+        String(node.restPort),
+        'actor',
+        'cmd',
+        '-c',
+        'user',
+        '-t',
+        '1s',
+        behavior
+      ])
       expect(stdout).toBe('')
       expect(stderr).toMatch(/request timeout/)
       expect(code).not.toBe(0)
@@ -39,7 +49,13 @@ describe('a stranger at a real daemon', () => {
 
   test('gets nothing over libp2p, with tokens of its own making', async () => {
     const key = generateKeyPair()
-    const host = createNetworkHost({ privateKey: key.exportPrivate(), listen: [], bootstrap: [], clock: systemClock, log: silentLogger })
+    const host = createNetworkHost({
+      privateKey: key.exportPrivate(),
+      listen: [],
+      bootstrap: [],
+      clock: systemClock,
+      log: silentLogger
+    })
     await host.start()
     try {
       const replies: Uint8Array[] = []

@@ -52,7 +52,9 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
     await writeFile(join(deployer.home, 'job.yaml'), ENSEMBLE)
     await Promise.all([deployer.start(), provider.start()])
     await connect()
-    const { Resources } = await provider.command<{ readonly Resources: { readonly ram: { readonly size: number } } }>('/dms/node/hardware/spec')
+    const { Resources } = await provider.command<{ readonly Resources: { readonly ram: { readonly size: number } } }>(
+      '/dms/node/hardware/spec'
+    )
     const ram = (Resources.ram.size / 2 ** 30 / 2).toFixed(1)
     await provider.command('/dms/node/onboarding/onboard', '--cpu', '1', '--ram', ram, '--disk', '2', '--no-gpu')
   })
@@ -67,8 +69,16 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
   }
 
   async function deploy(): Promise<string> {
-    const { EnsembleID } = await deployer.command<{ readonly EnsembleID: string }>('/dms/node/deployment/new', '-t', '90s', '-f', 'job.yaml')
-    await eventually('the start of the job', 60, async () => ((await statusOf(EnsembleID)).status === 'Running' ? true : undefined))
+    const { EnsembleID } = await deployer.command<{ readonly EnsembleID: string }>(
+      '/dms/node/deployment/new',
+      '-t',
+      '90s',
+      '-f',
+      'job.yaml'
+    )
+    await eventually('the start of the job', 60, async () =>
+      (await statusOf(EnsembleID)).status === 'Running' ? true : undefined
+    )
     return EnsembleID
   }
 
@@ -76,7 +86,12 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
 
   /** Id and start time of the job's container: both change when it is disturbed. */
   async function container(id: string): Promise<string> {
-    const { stdout } = await run('docker', ['inspect', '-f', '{{.Id}} {{.State.StartedAt}} {{.State.Running}}', `${id}_node1.job`])
+    const { stdout } = await run('docker', [
+      'inspect',
+      '-f',
+      '{{.Id}} {{.State.StartedAt}} {{.State.Running}}',
+      `${id}_node1.job`
+    ])
     return stdout.trim()
   }
 
@@ -110,7 +125,9 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
     expect(await container(id)).toBe(before)
     await connect()
     await expectDelivered(id)
-    const { Resources } = await provider.command<{ readonly Resources: { readonly cpu: { readonly cores: number } } }>('/dms/node/resources/free')
+    const { Resources } = await provider.command<{ readonly Resources: { readonly cpu: { readonly cores: number } } }>(
+      '/dms/node/resources/free'
+    )
     expect(Resources.cpu.cores).toBe(1)
   })
 

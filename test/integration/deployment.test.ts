@@ -9,8 +9,7 @@ import {
   onboard,
   resourcesFree
 } from '../../src/protocol/index.ts'
-import { type Cluster, type ClusterNode, createCluster } from '../../src/testing/cluster.ts'
-import { createVirtualClock, type VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { type Cluster, type ClusterNode, createCluster, createVirtualClock, type VirtualClock } from '../../src/testing/index.ts'
 
 interface TaskSpec {
   readonly type?: 'task' | 'service'

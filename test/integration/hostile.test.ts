@@ -11,8 +11,7 @@ import {
 import { fromUtf8, hours, type JsonValue, millis, minutes, parseJson, seconds, toNanos, utf8 } from '../../src/base/index.ts'
 import { generateKeyPair, type KeyPair } from '../../src/identity/index.ts'
 import { bidRequest, hello } from '../../src/protocol/index.ts'
-import { type Cluster, type ClusterNode, createCluster } from '../../src/testing/cluster.ts'
-import { createVirtualClock, type VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { type Cluster, type ClusterNode, createCluster, createVirtualClock, type VirtualClock } from '../../src/testing/index.ts'
 import {
   createContext,
   encodeTokenList,

@@ -28,7 +28,10 @@ export interface TestMachine {
   readonly dms: KeyPair
   readonly restPort: number
   /** Runs `nunet …`. */
-  nunet(args: readonly string[], options?: { readonly env?: Readonly<Record<string, string>>; readonly input?: string }): Promise<Outcome>
+  nunet(
+    args: readonly string[],
+    options?: { readonly env?: Readonly<Record<string, string>>; readonly input?: string }
+  ): Promise<Outcome>
   /** Runs `nunet …` and resolves with its stdout; fails the test when it fails. */
   succeed(...args: readonly string[]): Promise<string>
   /** `nunet actor cmd -c user …`, parsed. */
@@ -86,7 +89,18 @@ export async function createMachines(): Promise<TestMachines> {
       return machine
     },
     async trust(host, guest) {
-      const scope = ['--cap', '/public', '--cap', '/broadcast', '--cap', '/dms/deployment', '--topic', '/nunet', '--duration', '24h']
+      const scope = [
+        '--cap',
+        '/public',
+        '--cap',
+        '/broadcast',
+        '--cap',
+        '/dms/deployment',
+        '--topic',
+        '/nunet',
+        '--duration',
+        '24h'
+      ]
       const granted = await host.succeed('cap', 'grant', '--context', 'user', ...scope, guest.user.did)
       await host.succeed('cap', 'anchor', '--context', 'dms', '--require', granted)
       const delegated = await guest.succeed('cap', 'grant', '--context', 'user', ...scope, guest.dms.did)

@@ -2,6 +2,7 @@ import { type Did, parseDid } from '../../identity/index.ts'
 import { type Anchor, encodeToken, type Token } from '../../ucan/index.ts'
 import type { Action, Flags } from '../command.ts'
 import { openContext } from '../contexts.ts'
+import { readDid } from '../dids.ts'
 import { AnchorRefusedError, NoAnchorError, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { note, printLine } from '../output.ts'
@@ -12,6 +13,7 @@ const TOKEN_KINDS = ['require', 'provide', 'revoke'] as const
 /** `nunet cap anchor`: adds all anchors or, when one of them is refused, none. Prints nothing on stdout. */
 export const anchor: Action = async ({ flags }, io) => {
   const anchors = await readAnchors(flags, io)
+  for (const candidate of anchors) if (candidate.kind === 'root') readDid(candidate.did, '--root')
   const file = await openContext(flags, io)
   for (const warning of anchors.flatMap((candidate) => warningAbout(candidate, file.context.did))) await note(io, warning)
   const added = await file.update((context) =>

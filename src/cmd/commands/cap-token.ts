@@ -2,6 +2,7 @@ import { type Millis, toNanos } from '../../base/index.ts'
 import { encodeToken, encodeTokenList, type GrantRequest, parseExpiry, type Token } from '../../ucan/index.ts'
 import type { Action, Flags, Invocation } from '../command.ts'
 import { openContext } from '../contexts.ts'
+import { readDid } from '../dids.ts'
 import { NotDelegableError, UsageError } from '../errors.ts'
 import { note, printLine } from '../output.ts'
 import { readTokens } from '../tokens.ts'
@@ -47,8 +48,9 @@ export const revoke: Action = async ({ args: [text = ''], flags }, io) => {
 
 function requestOf({ args: [subject = ''], flags }: Invocation, expiresAt: bigint): GrantRequest {
   const audience = flags.text('audience')
+  if (audience !== undefined) readDid(audience, 'the audience')
   return {
-    subject,
+    subject: readDid(subject, 'the subject'),
     capabilities: flags.list('cap'),
     topics: flags.list('topic'),
     expiresAt,

@@ -4,14 +4,6 @@
  * Imports: nothing of dms.
  * State: one record per deployment, in the store; the output of its allocations, below the work directory.
  */
-export {
-  BadEnsembleError,
-  NotRunningError,
-  TooShortError,
-  UnknownDeploymentError
-} from './errors.ts'
-export { createDeployments, type Deployments, type DeploymentsOptions, type OutputPage } from './manager.ts'
-export { place } from './placement.ts'
-export type { Bid, Blueprint, Plan } from './plan.ts'
+export { createDeployments, type Deployments } from './manager.ts'
 export type { DeploymentRecord } from './record.ts'
-export { advance, type DeploymentEvent, type DeploymentState, planOf, statusOf } from './state.ts'
+export { planOf, statusOf } from './state.ts'

@@ -4,9 +4,9 @@
  * Imports: dms/resources, dms/onboarding, dms/bidding, dms/allocation, dms/deployment.
  * State: which executors answer, which peers greeted; in memory.
  */
-export { listDeployments, serveDeploymentBehaviors } from './deployment-behaviors.ts'
+export { serveDeploymentBehaviors } from './deployment-behaviors.ts'
 export { createExecutorWatch, type ExecutorWatch } from './executors.ts'
-export { createGreeter, type Greeter } from './hello.ts'
+export { createGreeter } from './hello.ts'
 export { serveNodeBehaviors } from './node-behaviors.ts'
-export type { PeerDirectory, PeerEvent } from './peers.ts'
+export type { PeerDirectory } from './peers.ts'
 export { serveProviderBehaviors } from './provider-behaviors.ts'

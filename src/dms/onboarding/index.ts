@@ -4,5 +4,4 @@
  * Imports: dms/resources.
  * State: none of its own; the offer is in the ledger.
  */
-export { CapacityNotMetError, NotOnboardedError, StillInUseError } from './errors.ts'
-export { checkOffer, createOnboarding, type OfferLimits, type Onboarding, offerLimits } from './onboarding.ts'
+export { createOnboarding, type Onboarding } from './onboarding.ts'

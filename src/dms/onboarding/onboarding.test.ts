@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bytes, gibibytes, millis, minutes } from '../../base/index.ts'
 import { createMemoryStore } from '../../db/index.ts'
-import { CLUSTER_MACHINE } from '../../testing/cluster.ts'
-import { createVirtualClock } from '../../testing/virtual-clock.ts'
+import { CLUSTER_MACHINE, createVirtualClock } from '../../testing/index.ts'
 import { createResourceLedger } from '../resources/index.ts'
 import { checkOffer, createOnboarding, offerLimits } from './onboarding.ts'
 

@@ -4,6 +4,5 @@
  * Imports: nothing of dms.
  * State: the offer and the commitments, in the store.
  */
-export { type Amount, add, formatBytes, NOTHING, shortages, subtract, total } from './amounts.ts'
-export { NotCommittedError, OfferTooSmallError, ResourcesExhaustedError } from './errors.ts'
-export { type Commitment, createResourceLedger, type ResourceLedger } from './ledger.ts'
+export { type Amount, add, formatBytes, NOTHING, shortages } from './amounts.ts'
+export { createResourceLedger, type ResourceLedger } from './ledger.ts'

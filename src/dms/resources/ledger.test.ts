@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { bytes, gibibytes, millis, minutes } from '../../base/index.ts'
 import { createMemoryStore } from '../../db/index.ts'
-import { createVirtualClock } from '../../testing/virtual-clock.ts'
+import { createVirtualClock } from '../../testing/index.ts'
 import { type Amount, add, NOTHING, shortages, subtract, total } from './amounts.ts'
 import { createResourceLedger, type ResourceLedger } from './ledger.ts'
 
