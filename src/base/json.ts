@@ -39,6 +39,17 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: '\t'
 }
 
+/**
+ * The members of an object that was read: nothing is inherited, so `constructor` and `__proto__` are names like all others.
+ *
+ * Instances of a class, unlike `Object.create(null)`, share the layout of their members, which halves the time of reading.
+ */
+class Members {
+  [name: string]: JsonValue
+}
+Object.setPrototypeOf(Members.prototype, null)
+Reflect.deleteProperty(Members.prototype, 'constructor')
+
 function createParser(text: string): { document(): JsonValue } {
   let at = 0
 
@@ -129,7 +140,7 @@ function createParser(text: string): { document(): JsonValue } {
 
   function object(depth: number): { [name: string]: JsonValue } {
     expect('{')
-    const members: { [name: string]: JsonValue } = Object.create(null) as { [name: string]: JsonValue }
+    const members = new Members()
     skipSpace()
     if (text.charAt(at) === '}') {
       at += 1
@@ -208,14 +219,16 @@ function encodeGoObject(value: object): string {
   if (Array.isArray(value)) {
     return `[${value.map((item: unknown) => encodeGoJson(item === undefined ? null : item)).join(',')}]`
   }
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .map(([name, member]) => `${encodeGoString(name)}:${encodeGoJson(member)}`)
-  return `{${members.join(',')}}`
+  let members = ''
+  for (const [name, member] of Object.entries(value)) {
+    if (member !== undefined) members += `${members === '' ? '' : ','}${encodeGoString(name)}:${encodeGoJson(member)}`
+  }
+  return `{${members}}`
 }
 
 /** Go writes floats in plain form below 1e21 like JavaScript, and exponents with two digits. */
 function encodeGoNumber(value: number): string {
+  if (Number.isSafeInteger(value)) return String(value)
   return String(value).replace(/e([+-])(\d)$/, 'e$10$2')
 }
 

@@ -40,6 +40,17 @@ describe('texts of bytes', () => {
       })
     )
   })
+
+  test('base32 is read only from the text that it is written as', () => {
+    const texts = fc.string({ unit: fc.constantFrom('A', 'B', 'Q', '7', '=', 'a'), maxLength: 24 })
+    fc.assert(
+      fc.property(texts, (text) => {
+        const data = decodeBase32(text)
+        expect(data.ok ? encodeBase32(data.value) : text).toBe(text)
+      }),
+      { numRuns: 2000 }
+    )
+  })
 })
 
 test('the nearest name is offered only when it is near', () => {

@@ -3,6 +3,16 @@ import { err, ok, type Result } from './result.ts'
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 
+/** The value of each character code below 128 in an alphabet; -1 for all others. */
+function digitsOf(alphabet: string): Int8Array {
+  const digits = new Int8Array(128).fill(-1)
+  for (let value = 0; value < alphabet.length; value += 1) digits[alphabet.charCodeAt(value)] = value
+  return digits
+}
+
+const BASE32_DIGITS = digitsOf(BASE32)
+const BASE58_DIGITS = digitsOf(BASE58)
+
 /** RFC 4648 base32, upper case, padded (the text form of actor ids, A §2.3). */
 export function encodeBase32(data: Uint8Array): string {
   let text = ''
@@ -23,65 +33,70 @@ export function encodeBase32(data: Uint8Array): string {
 
 /** Reads canonical padded upper-case base32; anything that would not encode to the same text is refused. */
 export function decodeBase32(text: string): Result<Uint8Array, string> {
-  const body = text.replace(/=+$/, '')
   if (text.length % 8 !== 0) return err('base32 text is not padded to a multiple of 8 characters')
-  const data: number[] = []
+  let length = text.length
+  while (length > 0 && text.charAt(length - 1) === '=') length -= 1
+  const data = new Uint8Array((length * 5) >>> 3)
+  let at = 0
   let bits = 0
   let value = 0
-  for (const character of body) {
-    const digit = BASE32.indexOf(character)
-    if (digit < 0) return err(`base32 text has the character ${JSON.stringify(character)}`)
+  for (let index = 0; index < length; index += 1) {
+    const digit = BASE32_DIGITS[text.charCodeAt(index)] ?? -1
+    if (digit < 0) return err(`base32 text has the character ${JSON.stringify(text.charAt(index))}`)
     value = (value << 5) | digit
     bits += 5
     if (bits >= 8) {
       bits -= 8
-      data.push((value >>> bits) & 255)
+      data[at] = value >>> bits
+      at += 1
     }
     value &= (1 << bits) - 1
   }
-  const decoded = Uint8Array.from(data)
-  return encodeBase32(decoded) === text ? ok(decoded) : err('base32 text is not canonical')
+  const isCanonical = value === 0 && bits < 5 && text.length - length < 8
+  return isCanonical ? ok(data) : err('base32 text is not canonical')
 }
 
 /** Base58 with Bitcoin's alphabet, as in `did:key` and peer ids. */
 export function encodeBase58(data: Uint8Array): string {
-  const digits: number[] = []
+  const digits = new Uint8Array(Math.ceil(data.length * 1.37)) // log(256) / log(58) digits for each byte
+  let length = 0
   for (const byte of data) {
     let carry = byte
-    for (let i = 0; i < digits.length; i += 1) {
-      carry += (digits[i] ?? 0) << 8
-      digits[i] = carry % 58
-      carry = Math.floor(carry / 58)
+    let at = 0
+    for (; at < length || carry > 0; at += 1) {
+      carry += (digits[at] ?? 0) << 8
+      digits[at] = carry % 58
+      carry = (carry / 58) | 0
     }
-    for (; carry > 0; carry = Math.floor(carry / 58)) digits.push(carry % 58)
+    length = at
   }
   const zeros = data.findIndex((byte) => byte !== 0)
-  const leading = '1'.repeat(zeros < 0 ? data.length : zeros)
-  return (
-    leading +
-    digits
-      .reverse()
-      .map((digit) => BASE58.charAt(digit))
-      .join('')
-  )
+  let text = '1'.repeat(zeros < 0 ? data.length : zeros)
+  for (let at = length - 1; at >= 0; at -= 1) text += BASE58.charAt(digits[at] ?? 0)
+  return text
 }
 
 /** Reads base58; the work is quadratic, so texts over 256 characters are refused. */
 export function decodeBase58(text: string): Result<Uint8Array, string> {
   if (text.length > 256) return err('base58 text is longer than 256 characters')
-  const data: number[] = []
-  for (const character of text) {
-    let carry = BASE58.indexOf(character)
-    if (carry < 0) return err(`base58 text has the character ${JSON.stringify(character)}`)
-    for (let i = 0; i < data.length; i += 1) {
-      carry += (data[i] ?? 0) * 58
-      data[i] = carry & 255
+  const data = new Uint8Array(text.length) // little-endian, and longer than needed
+  let length = 0
+  for (let index = 0; index < text.length; index += 1) {
+    let carry = BASE58_DIGITS[text.charCodeAt(index)] ?? -1
+    if (carry < 0) return err(`base58 text has the character ${JSON.stringify(text.charAt(index))}`)
+    let at = 0
+    for (; at < length || carry > 0; at += 1) {
+      carry += (data[at] ?? 0) * 58
+      data[at] = carry & 255
       carry >>= 8
     }
-    for (; carry > 0; carry >>= 8) data.push(carry & 255)
+    length = at
   }
-  const leading = text.length - text.replace(/^1+/, '').length
-  return ok(Uint8Array.from([...new Array<number>(leading).fill(0), ...data.reverse()]))
+  let zeros = 0
+  while (text.charAt(zeros) === '1') zeros += 1
+  const decoded = new Uint8Array(zeros + length)
+  decoded.set(data.subarray(0, length).reverse(), zeros)
+  return ok(decoded)
 }
 
 /** Standard base64 with padding. */

@@ -36,11 +36,17 @@ export interface ClusterNode {
   stop(): Promise<void>
 }
 
+/** How a node of a cluster is started. */
+export interface ClusterStartOptions {
+  /** Called before each write; when it throws, the write does not happen. */
+  readonly onWrite?: () => void
+}
+
 /** Nodes in one process that trust each other's users. */
 export interface Cluster {
   readonly network: MemoryNetwork
   /** Starts a node with its own user, or again with what `previous` left. */
-  start(previous?: ClusterNode): Promise<ClusterNode>
+  start(previous?: ClusterNode, options?: ClusterStartOptions): Promise<ClusterNode>
   /** Lets `guest`'s user call public and deployment behaviours of `host`. */
   trust(host: ClusterNode, guest: ClusterNode): Promise<void>
   dispose(): Promise<void>
@@ -65,12 +71,12 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
     usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0) })
   }
 
-  async function start(previous?: ClusterNode): Promise<ClusterNode> {
+  async function start(previous?: ClusterNode, { onWrite }: ClusterStartOptions = {}): Promise<ClusterNode> {
     const key = previous?.key ?? generateKeyPair()
     const user = previous?.user ?? generateKeyPair()
     const machine = machines.get(key.peerId) ?? createNullMachine()
     machines.set(key.peerId, machine)
-    const store = createMemoryStore()
+    const store = createMemoryStore(onWrite === undefined ? {} : { onWrite: () => onWrite() })
     if (previous !== undefined) store.restore(previous.store.snapshot())
     const context = previous?.context ?? createContext({ signer: key })
     if (previous === undefined) context.anchor({ kind: 'root', did: user.did }, clock.now())

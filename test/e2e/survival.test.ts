@@ -51,7 +51,8 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
     await Promise.all([machines.trust(provider, deployer), machines.trust(deployer, provider)])
     await writeFile(join(deployer.home, 'job.yaml'), ENSEMBLE)
     await Promise.all([deployer.start(), provider.start()])
-    await connect()
+    const { listen_addr } = await provider.command<{ readonly listen_addr: string }>('/dms/node/peers/self')
+    await deployer.command('/dms/node/peers/connect', '--address', listen_addr.split(', ')[0] ?? '')
     const { Resources } = await provider.command<{ readonly Resources: { readonly ram: { readonly size: number } } }>(
       '/dms/node/hardware/spec'
     )
@@ -62,11 +63,6 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
   afterAll(async () => {
     await machines.dispose()
   })
-
-  async function connect(): Promise<void> {
-    const { listen_addr } = await provider.command<{ readonly listen_addr: string }>('/dms/node/peers/self')
-    await deployer.command('/dms/node/peers/connect', '--address', listen_addr.split(', ')[0] ?? '')
-  }
 
   async function deploy(): Promise<string> {
     const { EnsembleID } = await deployer.command<{ readonly EnsembleID: string }>(
@@ -123,7 +119,6 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
     expect(await container(id)).toBe(before)
     await provider.start()
     expect(await container(id)).toBe(before)
-    await connect()
     await expectDelivered(id)
     const { Resources } = await provider.command<{ readonly Resources: { readonly cpu: { readonly cores: number } } }>(
       '/dms/node/resources/free'
@@ -136,7 +131,6 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
     const before = await container(id)
     await deployer.stop('SIGKILL')
     await deployer.start()
-    await connect()
     expect(await container(id)).toBe(before)
     await expectDelivered(id)
   })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Actor, rootHandleOf } from '../../src/actor/index.ts'
-import { gibibytes, hours, type JsonValue, millis, minutes, seconds } from '../../src/base/index.ts'
+import { gibibytes, hours, type JsonValue, minutes, seconds } from '../../src/base/index.ts'
 import {
   deploymentLogs,
   deploymentNew,
@@ -80,14 +80,14 @@ describe('a deployment between two nodes', () => {
     return ensembleId
   }
 
-  async function until(node: ClusterNode, id: string, ...wanted: string[]) {
+  async function until(node: ClusterNode, id: string, wanted: string, pause = seconds(1)) {
     for (;;) {
       const status = await actorOf(node).invoke(root(node), deploymentStatus, { id })
-      if (wanted.includes(status.status)) return status
+      if (wanted === status.status) return status
       if (status.status === 'Failed' || status.status === 'Completed') {
         throw new Error(`${status.status}: ${status.error}\n${status.events?.map(({ text }) => text).join('\n')}`)
       }
-      await clock.sleep(seconds(1))
+      await clock.sleep(pause)
     }
   }
 
@@ -181,7 +181,74 @@ describe('a deployment between two nodes', () => {
   test('keeps its grants over hours', async () => {
     const id = await clock.run(deploy(deployer, ensemble(undefined, { job: { durationMs: hours(6), stdout: 'late\n' } })))
     await clock.run(until(deployer, id, 'Running'))
-    const status = await clock.run(until(deployer, id, 'Completed'), millis(hours(8)))
+    const status = await clock.run(until(deployer, id, 'Completed', minutes(10)))
     expect(status.allocations?.['node1.job']).toMatchObject({ status: 'completed' })
+  })
+
+  describe('when a node dies at one of its writes and is started again', () => {
+    /** Lets a node die at its n-th write from now on: that write and all later ones never happen, and nobody hears it any more. */
+    async function dieAtWrite(
+      node: ClusterNode,
+      n: number
+    ): Promise<{ readonly node: ClusterNode; readonly isDead: () => boolean }> {
+      let writes = 0
+      await node.stop()
+      const onWrite = (): void => {
+        writes += 1
+        if (writes < n) return
+        for (const other of [deployer, provider]) cluster.network.unlink(node.key.peerId, other.key.peerId)
+        throw new Error('the process is dead')
+      }
+      return { node: await cluster.start(node, { onWrite }), isDead: () => writes >= n }
+    }
+
+    const wire = ensemble(undefined, { job: { durationMs: 60_000, stdout: 'done\n' } })
+
+    /** Waits for the death, which may not come, and starts the node again soon after it. */
+    async function revive({
+      node,
+      isDead
+    }: {
+      readonly node: ClusterNode
+      readonly isDead: () => boolean
+    }): Promise<ClusterNode> {
+      for (let second = 0; second < 90 && !isDead(); second += 1) await clock.run(clock.sleep(seconds(1)))
+      if (!isDead()) return node
+      await clock.run(clock.sleep(seconds(5)))
+      await clock.run(node.stop().catch(() => undefined))
+      return clock.run(cluster.start(node))
+    }
+
+    async function expectNothingLeft(): Promise<void> {
+      await clock.run(clock.sleep(hours(1)))
+      expect([...provider.node.ledger.commitments().keys()]).toEqual([])
+      expect(provider.node.allocations.list()).toEqual([])
+    }
+
+    /** Every write of one deployment, and a few more that do not come. */
+    test.each(Array.from({ length: 14 }, (_, index) => index + 1))('the deployer, at write %i', async (n) => {
+      const dying = await clock.run(dieAtWrite(deployer, n))
+      deployer = dying.node
+      const answered = await clock.run(deploy(deployer, wire).catch(() => undefined))
+      deployer = await revive(dying)
+      // When the answer was lost, the deployment may exist all the same; then it is carried out.
+      const id = answered ?? deployer.node.deployments.list()[0]?.id
+      expect(n === 1 ? id === undefined : id !== undefined).toBe(true)
+      if (id !== undefined) {
+        const status = await clock.run(until(deployer, id, 'Completed'))
+        expect(status.allocations?.['node1.job']).toMatchObject({ status: 'completed' })
+      }
+      await expectNothingLeft()
+    })
+
+    test.each(Array.from({ length: 12 }, (_, index) => index + 1))('the provider, at write %i', async (n) => {
+      const dying = await clock.run(dieAtWrite(provider, n))
+      provider = dying.node
+      const id = await clock.run(deploy(deployer, wire))
+      provider = await revive(dying)
+      const status = await clock.run(until(deployer, id, 'Completed'))
+      expect(status.allocations?.['node1.job']).toMatchObject({ status: 'completed' })
+      await expectNothingLeft()
+    })
   })
 })

@@ -2,6 +2,7 @@ import { type Handle, RemoteError } from '../../actor/index.ts'
 import {
   type Clock,
   createSerialQueue,
+  DmsError,
   errorMessage,
   type Logger,
   type Millis,
@@ -17,11 +18,15 @@ import { RefusedError } from './errors.ts'
 import type { Orchestrator } from './orchestrator.ts'
 import { type Blueprint, hasEnded, type Plan, startLevels } from './plan.ts'
 import { type DeploymentRecord, JOURNAL_LIMIT } from './record.ts'
+import { startAllocation } from './start-allocation.ts'
 import { advance, type DeploymentEffect, type DeploymentEvent, planOf } from './state.ts'
 import { watchAllocation } from './watch.ts'
 
 /** Pause before bids are asked for again. */
 const ROUND_PAUSE = seconds(2)
+
+/** How long a provider that cannot be reached is tried before another one is looked for. */
+const REACH_PATIENCE = seconds(15)
 
 /** Messages to providers at once. */
 const CONCURRENCY = 16
@@ -137,7 +142,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     return planOf(record.state)
   }
 
-  /** Runs one step at every place; the first refusal names the peer that is avoided from now on. */
+  /** Runs one step at every place; the first refusal names the peer that is left out of the next round. */
   async function everywhere(
     places: readonly string[],
     peerOf: (place: string) => string,
@@ -145,13 +150,28 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
   ): Promise<boolean> {
     let refusal: Extract<DeploymentEvent, { type: 'refused' }> | undefined
     await mapConcurrently(places, CONCURRENCY, (place) =>
-      work(place).catch((error: unknown) => {
+      patiently(() => work(place)).catch((error: unknown) => {
         if (signal.aborted) throw error
         refusal ??= { type: 'refused', peer: peerOf(place), reason: errorMessage(error) }
       })
     )
     if (refusal !== undefined) await handle(refusal)
     return refusal === undefined
+  }
+
+  /** Repeats a step while its provider cannot be reached: it may be restarting, or this node not be connected yet. */
+  async function patiently(step: () => Promise<void>): Promise<void> {
+    const giveUpAt = millis(clock.now() + REACH_PATIENCE)
+    for (;;) {
+      try {
+        await step()
+        return
+      } catch (error) {
+        const isAway = error instanceof DmsError && !(error instanceof RemoteError) && error.kind === 'unavailable'
+        if (!isAway || signal.aborted || clock.now() >= giveUpAt) throw error
+        await clock.sleep(ROUND_PAUSE, { signal })
+      }
+    }
   }
 
   async function commit(): Promise<void> {
@@ -190,7 +210,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
       const done = await everywhere(pending, peerOfKey(plan), async (key) => {
         const allocation = plan.allocations[key]
         if (allocation === undefined) return
-        await orchestrator.start(allocation, { signal })
+        await startAllocation(orchestrator, allocation, clock, log, signal)
         await handle({ type: 'started', key })
       })
       if (!done) return

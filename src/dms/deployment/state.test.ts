@@ -87,12 +87,16 @@ describe('the life of a deployment', () => {
     expect(late.next).toEqual({ phase: 'ended', outcome: 'failed', reason: 'no bid for node n' })
   })
 
-  test('a refusal is undone everywhere, and the peer that refused is avoided', () => {
+  test('a refusal is undone everywhere, and the peer that refused is avoided for one round', () => {
     const { state } = play(INITIAL, toRunning.slice(0, 2))
     const step = advance(state, { type: 'refused', peer: 'p', reason: 'full' }, facts)
     expect(step.effects.map(({ type }) => type)).toEqual(['revert', 'request-bids'])
     expect(step.next).toEqual({ phase: 'bidding', round: 2, avoid: ['p'] })
-    expect(advance(step.next, { type: 'bids', bids: [bid('n', 'p')] }, facts).next).toMatchObject({ phase: 'bidding', round: 3 })
+    expect(advance(step.next, { type: 'bids', bids: [bid('n', 'p')] }, facts).next).toMatchObject({
+      phase: 'bidding',
+      round: 3,
+      avoid: []
+    })
   })
 
   test('a task runs to its end, its output is fetched, then everything is given back', () => {

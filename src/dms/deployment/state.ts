@@ -7,7 +7,7 @@ import { type Bid, type Blueprint, hasEnded, type Plan, type PlannedAllocation }
 /** How a deployment ended. */
 export type Outcome = 'completed' | 'failed'
 
-/** What all phases before the end share: how often bids were asked for, and which peers failed. */
+/** What all phases before the end share: how often bids were asked for, and which peers failed in the round before. */
 interface Attempt {
   readonly round: number
   readonly avoid: readonly string[]
@@ -180,7 +180,8 @@ function fromBidding(
     const next = { phase: 'ended', outcome: 'failed', reason: plan.error.reasons.join(', ') } as const
     return { next, effects: [{ type: 'finish' }], note: `${why}; no time is left` }
   }
-  return { next: { ...state, round: state.round + 1 }, effects: [{ type: 'request-bids' }], note: why }
+  // Peers that failed once are left out for one round only: they may be the only ones, and back again.
+  return { next: { ...state, round: state.round + 1, avoid: [] }, effects: [{ type: 'request-bids' }], note: why }
 }
 
 function fromPreparing(state: Preparing, event: DeploymentEvent, facts: DeploymentFacts): DeploymentStep {

@@ -1,0 +1,48 @@
+import { type Clock, errorMessage, type Logger, seconds } from '../../base/index.ts'
+import { RefusedError } from './errors.ts'
+import type { Orchestrator } from './orchestrator.ts'
+import type { PlannedAllocation } from './plan.ts'
+
+/** How often an allocation is asked how its start goes, while the answer to the start itself is awaited. */
+const POLL_INTERVAL = seconds(10)
+
+/**
+ * Starts an allocation and resolves once it runs, or has run.
+ *
+ * The answer to a start may take minutes (image), and a provider that dies meanwhile never gives it although it goes on with
+ * the start when it is back. So the allocation is also asked how it is; one that answers that it still waits is told again
+ * to start, which changes nothing where it was told already. Providers of the Go program do not know the question.
+ *
+ * @throws RefusedError when it could not be started.
+ */
+export async function startAllocation(
+  orchestrator: Orchestrator,
+  allocation: PlannedAllocation,
+  clock: Clock,
+  log: Logger,
+  signal: AbortSignal
+): Promise<void> {
+  const done = new AbortController()
+  const options = { signal: AbortSignal.any([signal, done.signal]) }
+  try {
+    await Promise.race([orchestrator.start(allocation, options), becomesRunning()])
+  } finally {
+    done.abort()
+  }
+
+  async function becomesRunning(): Promise<void> {
+    for (;;) {
+      await clock.sleep(POLL_INTERVAL, options)
+      try {
+        const { status, error } = await orchestrator.status(allocation, options)
+        if (status === 'running' || status === 'completed') return
+        if (status !== 'pending') throw new RefusedError(`${allocation.id} is ${status}${error === '' ? '' : `: ${error}`}`)
+      } catch (error) {
+        if (error instanceof RefusedError || options.signal.aborted) throw error
+        log.debug('an allocation did not answer', { allocationID: allocation.id, error: errorMessage(error) })
+        continue
+      }
+      await Promise.race([orchestrator.start(allocation, options), clock.sleep(POLL_INTERVAL, options)])
+    }
+  }
+}
