@@ -16,20 +16,25 @@ export function describeOutcome({ title, unit }: Benchmark, { yardstick, figures
   const width = Math.max(...[yardstick, ...figures].map(({ name }) => name.length))
   return [
     title,
-    `  yardstick  ${yardstick.name.padEnd(width)}  ${formatValue(yardstick.value, unit)}`,
+    `  yardstick      ${yardstick.name.padEnd(width)}  ${formatValue(yardstick.value, unit)}`,
     ...figures.map((figure) => `  ${formatRatio(figure)}  ${figure.name.padEnd(width)}  ${formatValue(figure.value, unit)}`),
     ...notes.map((note) => `  ${note}`)
   ].join('\n')
 }
 
 function formatRatio({ ratio }: Figure): string {
-  return `${formatNumber(ratio.median)} ×`.padStart(9)
+  const middle = `${formatNumber(ratio.median)} ×`
+  return `${middle.padStart(8)}${formatNoise(ratio)}`
 }
 
 function formatValue(value: Spread, unit: Unit): string {
   const [factor, shown] = unit === 'ms' && value.median < 1 ? [1000, 'µs'] : [1, unit]
   const middle = `${formatNumber(value.median * factor)} ${shown}`
-  return `${middle.padStart(10)} ± ${(100 * noiseOf(value)).toFixed(0)} %`
+  return `${middle.padStart(10)}${formatNoise(value)}`
+}
+
+function formatNoise(spread: Spread): string {
+  return ` ±${(100 * noiseOf(spread)).toFixed(0).padStart(3)} %`
 }
 
 /** Three significant digits. */

@@ -153,12 +153,13 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     const request = behavior.request.decode(payload.value)
     if (!request.ok) throw new BadPayloadError(`bad request for ${envelope.behavior}: ${describeIssues(request.error)}`)
     const expiry = new AbortController()
+    const ending = { signal: anySignal(lifetime.signal, expiry.signal) }
     void clock
-      .sleep(millis(Math.max(0, verified.expiresAt - clock.now())), { signal: anySignal(lifetime.signal, expiry.signal) })
+      .sleep(millis(Math.max(0, verified.expiresAt - clock.now())), ending)
       .then(() => expiry.abort())
       .catch(() => undefined) // the handler ended first
     try {
-      const reply = await handler(request.value, verified, { signal: anySignal(lifetime.signal, expiry.signal) })
+      const reply = await handler(request.value, verified, ending)
       return reply === SILENCE ? SILENCE : behavior.reply.encode(reply)
     } finally {
       expiry.abort()

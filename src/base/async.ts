@@ -93,5 +93,7 @@ export async function withTimeout<T>(
 
 /** One signal that is aborted as soon as any of the given ones is. */
 export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
-  return AbortSignal.any(signals.filter((signal) => signal !== undefined))
+  const given = signals.filter((signal) => signal !== undefined)
+  const [only] = given
+  return only !== undefined && given.length === 1 ? only : AbortSignal.any(given)
 }

@@ -44,7 +44,15 @@ export function readFrame(stream: Stream, options: { clock: Clock; deadline: Mil
       if (stream.remoteWriteStatus === 'closed' && stream.readBufferLength === 0) finish()
     }
     const { signal } = settled
-    stream.addEventListener('message', ({ data }) => attempt(() => assembler.push(data.subarray())), { signal })
+    stream.addEventListener(
+      'message',
+      ({ data }) => {
+        attempt(() => assembler.push(data.subarray()))
+        // A sender that negotiates lazily (go-libp2p) has sent everything, its end included, before anybody listened here.
+        queueMicrotask(finishWhenEnded)
+      },
+      { signal }
+    )
     // The end may be announced together with the last bytes, before they are handed over: look again in the next microtask.
     stream.addEventListener('remoteCloseWrite', () => queueMicrotask(finishWhenEnded), { signal })
     stream.addEventListener('end', () => queueMicrotask(finishWhenEnded), { signal })
