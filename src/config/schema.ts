@@ -75,7 +75,7 @@ const general = {
   debug: key(toggle, false, 'Logs at level DEBUG whatever `observability.logging.level` says.'),
   host_city: key(text, '', 'City of this machine, for placement rules; empty for unknown.'),
   host_country: key(text, '', 'Country of this machine as two letters (`DE`); empty for unknown.'),
-  host_continent: key(text, '', 'Continent of this machine (`Europe`); empty for unknown.'),
+  host_continent: key(text, '', 'Continent of this machine, two letters as in ensembles (`EU`); empty for unknown.'),
   port_available_range_from: key(wholeNumber(1, 65_535), 16_384, 'First port that jobs may get.'),
   port_available_range_to: key(wholeNumber(1, 65_536), 65_536, 'End of the ports that jobs may get; not included itself.'),
   storage_mode: futureKey(toggle, false, 'Whether this node serves GlusterFS volumes.'),

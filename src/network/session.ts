@@ -101,12 +101,19 @@ async function startNode(node: Node, listen: readonly string[]): Promise<void> {
   try {
     await node.start()
   } catch (cause) {
-    const reason = errorMessage(cause).replaceAll(/\s+/g, ' ')
+    const reason = plainReason(cause)
     if (cause instanceof Error && cause.name === 'UnsupportedListenAddressesError') {
-      throw new ListenFailedError(`cannot listen on ${listen.join(', ')}: ${reason}`, { cause })
+      throw new ListenFailedError(`cannot listen on ${listen.join(', ')} (p2p.listen_address): ${reason}`, { cause })
     }
     throw new StartFailedError(`the network did not start: ${reason}`, { cause })
   }
+}
+
+/** What the operating system said, out of libp2p's texts, which quote whole stacks. */
+function plainReason(cause: unknown): string {
+  const message = errorMessage(cause)
+  const said = message.match(/\bE[A-Z]{3,}\b[^\n]*/g)?.map((line) => line.trim()) ?? []
+  return said.length > 0 ? [...new Set(said)].join('; ') : message.replaceAll(/\s+/g, ' ')
 }
 
 async function stopNode(node: Node, clock: Clock, log: Logger): Promise<void> {

@@ -191,9 +191,11 @@ export function object<const M extends Members>(members: M): WireCodec<ObjectOf<
     },
     decode(input) {
       if (input !== null && input !== undefined && !isJsonObject(input)) return wrong('must be an object')
-      const given = new Map(Object.entries(input ?? {}).map(([name, value]) => [plain(name), value] as const))
+      const exact = new Map(Object.entries(input ?? {}))
+      const given = new Map([...exact].map(([name, value]) => [plain(name), value] as const))
       const parts = entries.flatMap(([key, { wire, aliases, codec, optional }]) => {
-        const value = [wire, ...aliases].map((name) => given.get(plain(name))).find((found) => found !== undefined)
+        const value =
+          exact.get(wire) ?? [wire, ...aliases].map((name) => given.get(plain(name))).find((found) => found !== undefined)
         if (optional && (value === undefined || value === null)) return []
         return [{ key, wire, part: codec.decode(value) }]
       })
