@@ -9,7 +9,7 @@ import { cleanEnvironment, stopProcess } from './support/processes.ts'
 import type { Scratch } from './support/scratch.ts'
 
 /** Processes of each kind, side by side. */
-const COPIES = 3
+const COPIES = 5
 /** By then start-up garbage is collected, or it stays. */
 const IDLE_MS = 20_000
 

@@ -1,5 +1,5 @@
 import type { Actor } from '../../actor/index.ts'
-import { bytes } from '../../base/index.ts'
+import { bytes, DmsError } from '../../base/index.ts'
 import type { HardwareProbe, Machine } from '../../hardware/index.ts'
 import {
   broadcastHello,
@@ -41,8 +41,14 @@ export function serveNodeBehaviors({ actor, peers, hardware, onboarding, ledger 
   actor.on(peersSelf, async () => ({ id: peers.peerId, listenAddress: peers.addresses().join(', '), did: actor.handle.did }))
   actor.on(peersList, async () => ({ upper: peers.peers(), lower: peers.peers().map((id) => ({ id })) }))
   actor.on(peersPing, async ({ host }, _envelope, options) => {
-    const roundTrip = await peers.ping(host, options)
-    return { error: '', rtt: Math.max(1, Math.round(roundTrip)), rttMicros: Math.round(roundTrip * 1000) }
+    try {
+      const roundTrip = await peers.ping(host, options)
+      return { error: '', rtt: Math.max(1, Math.round(roundTrip)), rttMicros: Math.round(roundTrip * 1000) }
+    } catch (error) {
+      // Clients read the failure from the reply (B §7.1, E §2.1).
+      if (error instanceof DmsError) return { error: error.message, rtt: 0 }
+      throw error
+    }
   })
   actor.on(peersConnect, async ({ address }, _envelope, options) => {
     const peer = await peers.connect(address, options)
