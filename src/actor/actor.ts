@@ -1,5 +1,4 @@
 import {
-  anySignal,
   type Clock,
   DmsError,
   describeIssues,
@@ -9,6 +8,7 @@ import {
   isJsonObject,
   type JsonValue,
   type Logger,
+  linkSignals,
   millis,
   type Random,
   randomHex,
@@ -33,6 +33,7 @@ import {
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
 import { createMailbox } from './mailbox.ts'
 import { DEFAULT_TIMEOUT, type Outbox } from './outbox.ts'
+import type { Patience } from './patience.ts'
 import type { ReplayWindow } from './replay.ts'
 import type { MessageTransport, Verdict } from './transport.ts'
 import type { Actor, Counters, SendOptions } from './types.ts'
@@ -61,6 +62,8 @@ export interface ActorCellOptions {
   readonly outbox: Outbox
   readonly verifier: SignatureVerifier
   readonly replays: ReplayWindow
+  /** Shared by all actors of a node. */
+  readonly patience: Patience
 }
 
 interface Registered {
@@ -74,22 +77,31 @@ interface PendingReply {
 }
 
 /** Handlers that run at once, and messages that wait, per actor (B §3.2 has queues of 100). */
-const MAILBOX_LIMITS = { concurrency: 64, waiting: 256 }
+const MAILBOX_LIMITS = { concurrency: 64, waiting: 256, perCaller: 80 }
+
+/** Answers on their way at once, per actor; further ones are dropped, and their callers time out. */
+const MAX_ANSWERS = 512
 
 /** How long a retired actor waits for its running handlers before it aborts them. */
 const DRAIN_TIME = seconds(5)
 
 /** Creates an actor; it neither sends nor hears before `open`. */
 export function createActorCell(options: ActorCellOptions): ActorCell {
-  const { handle, key, transport, clock, random, log, counters, outbox } = options
+  const { handle, key, transport, clock, random, log, counters, outbox, patience } = options
   const behaviors = new Map<string, Registered>()
   const pending = new Map<string, PendingReply>()
   const mailbox = createMailbox(MAILBOX_LIMITS)
   const lifetime = new AbortController()
   const subscriptions = new Map<string, Promise<() => Promise<void>>>()
   let stopListening: (() => void) | undefined
+  let answers = 0
 
   function receive(frame: Uint8Array, peer: string | undefined): void {
+    const isStranger = peer !== undefined && peer !== transport.peerId
+    if (isStranger && !patience.allows(peer)) {
+      counters.increment('messages.refused.impatient')
+      return
+    }
     const outcome = verifyFrame(frame, peer, clock.now(), {
       own: handle,
       ownId: key.actorId,
@@ -99,6 +111,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       capabilitiesOf: (behavior) => [behavior]
     })
     if (!outcome.ok) {
+      if (isStranger) patience.strain(peer)
       refuse(outcome.error)
       return
     }
@@ -108,7 +121,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       acceptReply(waiting, envelope)
       return
     }
-    if (!mailbox.post(() => dispatch(envelope, verified))) {
+    if (!mailbox.post(verified.authorization?.origin ?? handle.did, () => dispatch(envelope, verified))) {
       counters.increment('messages.refused.overloaded')
       answerError(envelope, verified.tokens, new OverloadedError('too many messages wait for this actor; try again later'))
     }
@@ -137,7 +150,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     try {
       const reply = await run(envelope, verified)
       counters.increment('messages.accepted')
-      if (reply !== SILENCE && envelope.replyTo !== '') await answer(envelope, verified.tokens, reply)
+      if (reply !== SILENCE && envelope.replyTo !== '') answer(envelope, verified.tokens, reply)
     } catch (error) {
       answerError(envelope, verified.tokens, asReportable(error, envelope.behavior))
     }
@@ -152,17 +165,16 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     if (!payload.ok) throw new BadPayloadError(`the payload of ${envelope.behavior} is not JSON: ${payload.error.message}`)
     const request = behavior.request.decode(payload.value)
     if (!request.ok) throw new BadPayloadError(`bad request for ${envelope.behavior}: ${describeIssues(request.error)}`)
-    const expiry = new AbortController()
-    const ending = { signal: anySignal(lifetime.signal, expiry.signal) }
+    const expiry = linkSignals(lifetime.signal)
     void clock
-      .sleep(millis(Math.max(0, verified.expiresAt - clock.now())), ending)
-      .then(() => expiry.abort())
+      .sleep(millis(Math.max(0, verified.expiresAt - clock.now())), expiry)
+      .then(() => expiry.end())
       .catch(() => undefined) // the handler ended first
     try {
-      const reply = await handler(request.value, verified, ending)
+      const reply = await handler(request.value, verified, expiry)
       return reply === SILENCE ? SILENCE : behavior.reply.encode(reply)
     } finally {
-      expiry.abort()
+      expiry.end()
     }
   }
 
@@ -180,13 +192,26 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       return
     }
     const { code, kind, message, details } = error
-    const payload = { OK: false, error: message, code, kind, message, details: { ...details } }
-    answer(envelope, tokens, payload).catch((failure: unknown) => {
-      log.debug('error reply not delivered', { behavior: envelope.behavior, error: errorMessage(failure) })
-    })
+    answer(envelope, tokens, { OK: false, error: message, code, kind, message, details: { ...details } })
   }
 
-  async function answer(request: Envelope, received: readonly Token[], payload: unknown): Promise<void> {
+  /** Sends a reply without keeping a place of the mailbox: a caller that does not take its replies holds up nobody else. */
+  function answer(request: Envelope, received: readonly Token[], payload: unknown): void {
+    if (answers >= MAX_ANSWERS) {
+      counters.increment('replies.dropped')
+      return
+    }
+    answers += 1
+    sendReply(request, received, payload)
+      .catch((failure: unknown) => {
+        log.debug('reply not delivered', { behavior: request.behavior, error: errorMessage(failure) })
+      })
+      .finally(() => {
+        answers -= 1
+      })
+  }
+
+  async function sendReply(request: Envelope, received: readonly Token[], payload: unknown): Promise<void> {
     const sealed = await outbox.seal({
       to: request.from,
       behavior: request.replyTo,
@@ -205,20 +230,19 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
   ): Promise<Reply> {
     const replyTo = `/dms/actor/replyto/${BigInt(`0x${randomHex(random, 8)}`)}`
     const draft = { to, behavior: behavior.name, payload: toPayload(behavior.request.encode(request)), timeout, replyTo }
-    const done = new AbortController()
-    const abort = { signal: anySignal(signal, lifetime.signal, done.signal) }
-    const sealed = await outbox.seal(draft, abort)
-    const replied = new Promise<JsonValue>((accept) => pending.set(replyTo, { from: to.id, accept }))
+    const abort = linkSignals(signal, lifetime.signal)
     const expired = clock.sleep(timeout, abort).then(() => {
       throw new NoReplyError(`request timeout: no reply to ${behavior.name} from ${to.did} within ${timeout} ms`)
     })
+    expired.catch(() => undefined) // the reply came first
     try {
+      const sealed = await outbox.seal(draft, abort)
+      const replied = new Promise<JsonValue>((accept) => pending.set(replyTo, { from: to.id, accept }))
       const posted = outbox.post(sealed, abort).then(() => replied)
       return decodeReply(behavior, await Promise.race([replied, posted, expired]))
     } finally {
       pending.delete(replyTo)
-      expired.catch(() => undefined) // the reply came first
-      done.abort()
+      abort.end()
     }
   }
 

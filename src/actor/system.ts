@@ -5,6 +5,7 @@ import { type ActorCell, createActorCell } from './actor.ts'
 import { InboxTakenError } from './errors.ts'
 import { handleOf, ROOT_INBOX } from './handle.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
+import { createPatience } from './patience.ts'
 import { createRelay } from './relay.ts'
 import { createReplayWindow } from './replay.ts'
 import type { MessageTransport } from './transport.ts'
@@ -30,6 +31,7 @@ export interface ActorSystemOptions {
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   const { key, context, transport, clock, random, log, counters } = options
   const verifier = createVerifier()
+  const patience = createPatience(clock)
   const cells = new Map<string, ActorCell>()
   const nextNonce = createNonces(clock)
 
@@ -47,7 +49,8 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
       counters,
       outbox,
       verifier,
-      replays: createReplayWindow()
+      replays: createReplayWindow(),
+      patience
     })
   }
 

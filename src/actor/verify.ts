@@ -139,8 +139,10 @@ function authorizeEnvelope(
     }
     authorization = allowed.value
   }
-  if (!replays.add(envelope.from.id, envelope.nonce, envelope.expiresAt, toNanos(now))) {
-    return err({ reason: 'overloaded', message: 'too many messages are remembered' })
+  const caller = authorization?.origin ?? own.did
+  const { nonce, expiresAt } = envelope
+  if (!replays.add({ caller, senderId: envelope.from.id, nonce, expiresAt, now: toNanos(now) })) {
+    return err({ reason: 'overloaded', message: 'too many messages of this caller are remembered' })
   }
   return ok({ envelope, verified: seal(envelope, authorization, tokens) })
 }

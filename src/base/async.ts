@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { AbortOptions, Clock } from './clock.ts'
 import { CancelledError, TimeoutError } from './errors.ts'
 import type { Millis } from './units.ts'
@@ -96,4 +97,29 @@ export function anySignal(...signals: readonly (AbortSignal | undefined)[]): Abo
   const given = signals.filter((signal) => signal !== undefined)
   const [only] = given
   return only !== undefined && given.length === 1 ? only : AbortSignal.any(given)
+}
+
+/** A signal of its own that also follows others. */
+export interface LinkedSignal {
+  readonly signal: AbortSignal
+  /** Aborts it and lets go of the others. */
+  end(): void
+}
+
+/**
+ * A signal that is aborted with any of the given ones, or by its own `end`.
+ *
+ * For work of which there is much under a signal that lives long: `AbortSignal.any` leaves an entry at such a signal for good.
+ */
+export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): LinkedSignal {
+  const controller = new AbortController()
+  const followed = signals.filter((signal) => signal !== undefined)
+  function end(): void {
+    for (const signal of followed) signal.removeEventListener('abort', end)
+    controller.abort()
+  }
+  setMaxListeners(0, ...followed)
+  for (const signal of followed) signal.addEventListener('abort', end, { once: true })
+  if (followed.some(({ aborted }) => aborted)) end()
+  return { signal: controller.signal, end }
 }

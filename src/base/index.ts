@@ -4,7 +4,15 @@
  * Imports: nothing.
  * State: none.
  */
-export { anySignal, createSerialQueue, mapConcurrently, type SerialQueue, withTimeout } from './async.ts'
+export {
+  anySignal,
+  createSerialQueue,
+  type LinkedSignal,
+  linkSignals,
+  mapConcurrently,
+  type SerialQueue,
+  withTimeout
+} from './async.ts'
 export type { Brand } from './brand.ts'
 export { type AbortOptions, type Clock, systemClock } from './clock.ts'
 export { type Codec, describeIssues, type Issue } from './codec.ts'

@@ -69,6 +69,19 @@ export const number: WireCodec<number> = {
   encode: (value) => value
 }
 
+/** A finite number from 0 to `max`: what counts things of which there is never less than nothing. */
+export function quantity(max: number): WireCodec<number> {
+  return {
+    ...number,
+    decode(wire) {
+      const value = number.decode(wire)
+      return !value.ok || (value.value >= 0 && value.value <= max)
+        ? value
+        : wrong(`must be between 0 and ${max}, is ${value.value}`)
+    }
+  }
+}
+
 /** A yes or no. */
 export const flag: WireCodec<boolean> = {
   shape: { type: 'boolean' },

@@ -1,11 +1,11 @@
 import { define } from './behavior.ts'
-import { flag, integer, list, maybe, member, nothing, number, type ObjectOf, object, text, type WireCodec } from './codec.ts'
+import { flag, integer, list, maybe, member, nothing, type ObjectOf, object, quantity, text, type WireCodec } from './codec.ts'
 
 const size = integer({ min: 0 })
 
 const cpuMembers = {
-  clockHz: member('clock_speed', number, 'clockspeed'),
-  cores: member('cores', number),
+  clockHz: member('clock_speed', quantity(1e15), 'clockspeed'),
+  cores: member('cores', quantity(1_000_000)),
   model: member('model', text()),
   vendor: member('vendor', text()),
   threads: member('threads', integer()),

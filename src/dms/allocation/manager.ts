@@ -185,11 +185,16 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     for (;;) {
       await clock.sleep(SWEEP_INTERVAL, { signal: lifetime.signal })
       const now = clock.now()
-      for (const entry of live.values()) await lapse(entry, now)
+      for (const entry of live.values()) await attempt(() => lapse(entry, now))
       if (now < renewAt) continue
       renewAt = millis(now + GRANT_RENEWAL)
-      for (const entry of live.values()) await renewGrants(entry)
+      for (const entry of live.values()) await attempt(() => renewGrants(entry))
     }
+  }
+
+  /** One failure, of a full disk for example, must not end the housekeeping. */
+  async function attempt(work: () => Promise<void>): Promise<void> {
+    await work().catch((error: unknown) => log.warn('housekeeping failed; tried again later', { error: errorMessage(error) }))
   }
 
   async function lapse({ runner }: Live, now: number): Promise<void> {

@@ -25,7 +25,7 @@ export interface LiveBid {
 
 /** The bids that this provider has made and still honours; in memory, a restart forgets them. */
 export interface Bids {
-  /** Records a bid and holds its resources; false when they are gone or too many bids are out. */
+  /** Records a bid and holds its resources; false when they are gone, too many bids are out, or somebody else has this one. */
   make(ensembleId: string, bid: Omit<LiveBid, 'expiresAt'>): boolean
   find(ensembleId: string, nodeId: string): LiveBid | undefined
   /** Lets go of what a bid holds, once its commit takes over. */
@@ -35,7 +35,7 @@ export interface Bids {
 /** Creates an empty record of bids. */
 export function createBids({ clock, ledger }: { readonly clock: Clock; readonly ledger: ResourceLedger }): Bids {
   const bids = new Map<string, LiveBid>()
-  const keyOf = (ensembleId: string, nodeId: string): string => `${ensembleId}/${nodeId}`
+  const keyOf = (ensembleId: string, nodeId: string): string => JSON.stringify([ensembleId, nodeId])
 
   function sweep(): void {
     const now = clock.now()
@@ -46,7 +46,9 @@ export function createBids({ clock, ledger }: { readonly clock: Clock; readonly 
     make(ensembleId, bid) {
       sweep()
       const key = keyOf(ensembleId, bid.item.nodeId)
-      if (bids.size >= MAX_BIDS && !bids.has(key)) return false
+      const other = bids.get(key)
+      if (other !== undefined && other.asker !== bid.asker) return false
+      if (bids.size >= MAX_BIDS && other === undefined) return false
       if (!ledger.hold(key, bid.item.amount, millis(clock.now() + HOLD_TIME))) return false
       bids.set(key, { ...bid, expiresAt: millis(clock.now() + BID_LIFETIME) })
       return true

@@ -167,7 +167,11 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       await clock.sleep(GRANT_RENEWAL, { signal: lifetime.signal })
       for (const [id, { runner }] of live) {
         const plan = planOf(runner.record.state)
-        if (plan !== undefined) await admit(id, plan)
+        if (plan !== undefined) {
+          await admit(id, plan).catch((error: unknown) =>
+            log.warn('grants could not be renewed; tried again later', { deploymentID: id, error: errorMessage(error) })
+          )
+        }
       }
     }
   }

@@ -159,6 +159,8 @@ export function createOrchestrator({ ensembleId, actor, clock, log }: Orchestrat
         { timeout, ...options }
       )
       expectDone(reply)
+      const isElsewhere = Object.values(reply.allocations).some(({ host }) => host !== plan.nodes[node]?.peer)
+      if (isElsewhere) throw new RefusedError(`node ${node} named an allocation on another peer`)
       return Object.fromEntries(keys.map((key) => [key, reply.allocations[allocationOf(plan, key).id]] as const))
     },
     async start(allocation, options) {
@@ -204,6 +206,7 @@ function checkBid(wire: WireBid, envelope: VerifiedEnvelope, ensembleId: string,
   const node = nodes.find(({ name }) => name === wire.nodeId)
   if (wire.ensembleId !== ensembleId || node === undefined) return 'it is for something else'
   if (peer !== envelope.from.host || handle.host !== peer || handle.id !== envelope.from.id) return 'it comes from somebody else'
+  if (handle.did !== (envelope.authorization?.origin ?? envelope.from.did)) return 'its DID is not proven by its tokens'
   if (node.peer !== '' && node.peer !== peer) return `node ${node.name} is pinned to ${node.peer}`
   const key = publicKeyOfPeerId(peer)
   if (!key.ok || !verifyWithKey(key.value, wire.signedBytes, wire.signature)) return 'its signature is wrong'

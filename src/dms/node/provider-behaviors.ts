@@ -1,5 +1,5 @@
 import { type ActorSystem, type Counters, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
-import { isJsonObject, type JsonValue, type Logger, type Random, shuffled } from '../../base/index.ts'
+import { isJsonObject, type JsonValue, type Logger, type Random, seconds, shuffled } from '../../base/index.ts'
 import type { Executor } from '../../executor/index.ts'
 import type { KeyPair } from '../../identity/index.ts'
 import {
@@ -41,6 +41,9 @@ export interface ProviderBehaviorsOptions {
 /** Longest piece of output in one reply (B §7.1), and what is sent when no length is asked for. */
 const MAX_PIECE_BYTES = 524_288
 
+/** How long one bid may be on its way: the asker waits no longer (C §8.16). */
+const BID_SEND_LIMIT = seconds(5)
+
 /** Ids become names of directories, containers and inboxes. */
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/
 
@@ -50,10 +53,11 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
   const { root } = actors
   const ensembles = new Map<string, readonly (() => void)[]>()
 
-  root.on(bidRequest, async (request, envelope) => {
+  root.on(bidRequest, async (request, envelope, { signal }) => {
     const own = root.handle.host
     if (request.peerExclusion.includes(own)) return SILENCE
     for (const { v1 } of shuffled(options.random, request.request)) {
+      if (signal.aborted) break
       if (v1 === undefined) {
         counters.increment('bids.refused.no-body')
         continue
@@ -66,12 +70,12 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
         continue
       }
       if (!bids.make(request.id, { asker: originOf(envelope), item })) continue
-      await sendBid(request.id, item.nodeId, envelope)
+      await sendBid(request.id, item.nodeId, envelope, signal)
     }
     return SILENCE
   })
 
-  async function sendBid(ensembleId: string, nodeId: string, envelope: VerifiedEnvelope): Promise<void> {
+  async function sendBid(ensembleId: string, nodeId: string, envelope: VerifiedEnvelope, signal: AbortSignal): Promise<void> {
     if (envelope.replyTo === '') return
     const unsigned = { ensembleId, nodeId, peer: root.handle.host, location: options.place, handle: root.handle }
     const signedBytes = bidSignedBytes(unsigned)
@@ -80,7 +84,7 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
       envelope.from,
       { ...bidReply, name: envelope.replyTo },
       { ...unsigned, signature, signedBytes },
-      { inReplyTo: envelope }
+      { inReplyTo: envelope, timeout: BID_SEND_LIMIT, signal }
     )
     log.info('bid', { deploymentID: ensembleId, node: nodeId, to: envelope.from.did })
   }
@@ -154,7 +158,8 @@ function originOf(envelope: VerifiedEnvelope): string {
 }
 
 function fullId(ensembleId: string, nodeId: string, name: string): string {
-  const id = name.startsWith(`${ensembleId}_`) ? name : `${ensembleId}_${nodeId}.${name}`
+  const prefix = `${ensembleId}_${nodeId}.`
+  const id = name.startsWith(prefix) ? name : prefix + name
   if (!ID.test(id)) throw new BadRequestError(`${JSON.stringify(id)} cannot be the id of an allocation`)
   return id
 }

@@ -11,6 +11,11 @@ export interface Amount {
 /** Nothing. */
 export const NOTHING: Amount = Object.freeze({ cpuCores: 0, memory: bytes(0), disk: bytes(0) })
 
+/** Whether every part is finite and not negative: anything else would make resources out of nothing. */
+export function isAmount({ cpuCores, memory, disk }: Amount): boolean {
+  return [cpuCores, memory, disk].every((part) => Number.isFinite(part) && part >= 0)
+}
+
 /** The sum; cores are rounded to hundredths so that repeated sums do not drift (C §4.2). */
 export function add(a: Amount, b: Amount): Amount {
   return {

@@ -39,6 +39,18 @@ describe('the resource ledger', () => {
     expect(ledger.commitments().size).toBe(0)
   })
 
+  test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])(
+    'an amount of %f cores makes no resources out of nothing',
+    async (cpuCores) => {
+      const impossible = { ...amount(1), cpuCores }
+      await expect(ledger.commit('a', { amount: impossible, owner: 'did:x', expiresAt: later() })).rejects.toMatchObject({
+        code: 'RESOURCES_EXHAUSTED'
+      })
+      expect(ledger.hold('x', impossible, later())).toBe(false)
+      expect(ledger.free()).toEqual(amount(4, 8, 100))
+    }
+  )
+
   test('accepts an exact fit, and then nothing more', async () => {
     await ledger.commit('a', { amount: amount(4, 8, 100), owner: 'did:x', expiresAt: later() })
     expect(ledger.free()).toEqual(NOTHING)

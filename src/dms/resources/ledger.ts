@@ -11,7 +11,7 @@ import {
   type Service
 } from '../../base/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
-import { type Amount, add, NOTHING, shortages, subtract, total } from './amounts.ts'
+import { type Amount, add, isAmount, NOTHING, shortages, subtract, total } from './amounts.ts'
 import { NotCommittedError, OfferTooSmallError, ResourcesExhaustedError } from './errors.ts'
 
 /** A promise to keep resources for one allocation: until `expiresAt`, or for good once it is allocated. */
@@ -119,6 +119,7 @@ export function createResourceLedger({ store, clock }: { readonly store: KeyValu
     allocated: () => total([...commitments.values()].filter(({ state }) => state === 'allocated').map(({ amount }) => amount)),
     commitments: live,
     hold(id, amount, expiresAt) {
+      if (!isAmount(amount)) return false
       if (shortages(freeFor(id), amount).length > 0) return false
       holds.set(id, { amount, expiresAt })
       return true
@@ -126,6 +127,7 @@ export function createResourceLedger({ store, clock }: { readonly store: KeyValu
     unhold: (id) => void holds.delete(id),
     commit: (id, commitment) =>
       writes.run(async () => {
+        if (!isAmount(commitment.amount)) throw new ResourcesExhaustedError('an amount must be finite and not negative')
         await sweep()
         const existing = commitments.get(id)
         if (existing !== undefined && existing.owner === commitment.owner) return

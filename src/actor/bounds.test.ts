@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest'
+import { linkSignals, seconds } from '../base/index.ts'
+import { createVirtualClock } from '../testing/index.ts'
+import { createMailbox } from './mailbox.ts'
+import { createPatience } from './patience.ts'
+import { createReplayWindow } from './replay.ts'
+
+const until = (gate: Promise<void>) => () => gate
+
+describe('a mailbox', () => {
+  test('takes no more of one caller than its share, so that others still get in', () => {
+    const mailbox = createMailbox({ concurrency: 2, waiting: 10, perCaller: 3 })
+    mailbox.release()
+    const never = new Promise<void>(() => undefined)
+    expect([1, 2, 3, 4].map(() => mailbox.post('guest', until(never)))).toEqual([true, true, true, false])
+    expect(mailbox.post('owner', until(never))).toBe(true)
+  })
+
+  test('gives the share back when a task has ended, and runs nothing while it is held', async () => {
+    const mailbox = createMailbox({ concurrency: 1, waiting: 10, perCaller: 1 })
+    const done: string[] = []
+    const task = (name: string) => () => {
+      done.push(name)
+      return Promise.resolve()
+    }
+    expect(mailbox.post('guest', task('a'))).toBe(true)
+    expect(mailbox.post('guest', task('b'))).toBe(false)
+    expect(done).toEqual([])
+    mailbox.release()
+    await mailbox.idle()
+    expect(mailbox.post('guest', task('b'))).toBe(true)
+    await mailbox.idle()
+    expect(done).toEqual(['a', 'b'])
+  })
+})
+
+describe('the replay window', () => {
+  const message = (caller: string, nonce: bigint, now = 0n) => ({ caller, senderId: caller, nonce, expiresAt: 100n, now })
+
+  test('cannot be filled for everybody by one caller', () => {
+    const window = createReplayWindow(32)
+    expect([1n, 2n, 3n].map((nonce) => window.add(message('guest', nonce)))).toEqual([true, true, false])
+    expect(window.add(message('owner', 1n))).toBe(true)
+    expect(window.has('guest', 2n)).toBe(true)
+    expect(window.has('guest', 3n)).toBe(false)
+  })
+
+  test('forgets what has expired, and with it the caller’s share', () => {
+    const window = createReplayWindow(16)
+    expect(window.add(message('guest', 1n))).toBe(true)
+    expect(window.add(message('guest', 2n))).toBe(false)
+    expect(window.add(message('guest', 2n, 20_000_000_000n))).toBe(true)
+    expect(window.size).toBe(1)
+  })
+})
+
+describe('patience', () => {
+  test('ends with a peer whose frames keep being refused, and comes back with time', async () => {
+    const clock = createVirtualClock()
+    const patience = createPatience(clock)
+    for (let frame = 0; frame < 60; frame += 1) patience.strain('rude')
+    expect(patience.allows('rude')).toBe(false)
+    expect(patience.allows('polite')).toBe(true)
+    await clock.run(clock.sleep(seconds(1)))
+    expect(patience.allows('rude')).toBe(true)
+  })
+})
+
+describe('a linked signal', () => {
+  test('follows what it is linked to', () => {
+    const outer = new AbortController()
+    const linked = linkSignals(undefined, outer.signal)
+    outer.abort()
+    expect(linked.signal.aborted).toBe(true)
+    expect(linkSignals(outer.signal).signal.aborted).toBe(true)
+  })
+
+  test('lets go of it when it ends', () => {
+    const outer = new AbortController()
+    const linked = linkSignals(outer.signal)
+    linked.end()
+    expect(linked.signal.aborted).toBe(true)
+    expect(outer.signal.aborted).toBe(false)
+  })
+})
