@@ -163,11 +163,14 @@ function createRefusal(limits: ApiLimits, log: Logger) {
   }
 }
 
+/** Paths that could be routes; the router would read `:`, `*` and `(` of others as a pattern, and fail. */
+const PLAIN_PATH = /^[\w/-]+$/
+
 const METHODS = ['GET', 'HEAD', 'POST'] as const
 
 function missingRoute(app: FastifyInstance, { method, url }: FastifyRequest): Error {
   const [path = ''] = url.split('?')
-  const allowed = METHODS.filter((candidate) => app.hasRoute({ url: path, method: candidate }))
+  const allowed = METHODS.filter((candidate) => PLAIN_PATH.test(path) && app.hasRoute({ url: path, method: candidate }))
   if (allowed.length === 0) return new NoSuchRouteError(`there is nothing at ${path}`)
   return new MethodNotAllowedError(`${path} does not take ${method}, only ${allowed.join(' and ')}`)
 }

@@ -71,6 +71,20 @@ describe('encodeGoJson', () => {
     )
   })
 
+  test.each([
+    [1e-7, '1e-7'],
+    [1.5e-9, '1.5e-9'],
+    [1e-10, '1e-10'],
+    [0.000001, '0.000001'],
+    [-0, '-0'],
+    [100, '100'],
+    [1e20, '100000000000000000000'],
+    [1e21, '1e+21'],
+    [-1.25e100, '-1.25e+100']
+  ])('writes the float %d as Go does: %s', (value, text) => {
+    expect(encodeGoJson(value)).toBe(text)
+  })
+
   test('is undone by parseJson', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {

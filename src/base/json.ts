@@ -226,10 +226,9 @@ function encodeGoObject(value: object): string {
   return `{${members}}`
 }
 
-/** Go writes floats in plain form below 1e21 like JavaScript, and exponents with two digits. */
+/** Go's encoding/json writes floats as ECMAScript does, but keeps the sign of zero. */
 function encodeGoNumber(value: number): string {
-  if (Number.isSafeInteger(value)) return String(value)
-  return String(value).replace(/e([+-])(\d)$/, 'e$10$2')
+  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly the characters that Go escapes

@@ -10,7 +10,9 @@ export const ED25519_KEY_LENGTH = 32
 
 /** Makes the checker of Ed25519 signatures by the strict rules of RFC 8032 (A §4). `point` has 32 bytes. */
 export function ed25519Check(point: Uint8Array): (message: Uint8Array, signature: Uint8Array) => boolean {
-  const key = createPublicKey({ key: Buffer.concat([PUBLIC_HEADER, point]), format: 'der', type: 'spki' })
+  // As JWK, because Node 20 needs eight times as long to read the same key from DER.
+  const x = Buffer.from(point).toString('base64url')
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
   return (message, signature) => verify(null, message, key, signature)
 }
 

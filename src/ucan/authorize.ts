@@ -20,8 +20,8 @@ import type { Authorization, Claim, Denial, Token } from './types.ts'
 /** Tokens of one claim whose signatures are looked at; all others were refused for less. */
 const MAX_CHECKED_TOKENS = 16
 
-/** Signatures that are checked for one claim, so that long forged chains cost their sender more than us. */
-const MAX_CHECKED_SIGNATURES = 32
+/** Signatures that are checked for one claim (a longest chain), so that forged chains cost their sender more than us. */
+const MAX_CHECKED_SIGNATURES = 16
 
 /** What a context trusts. Expired require anchors do no harm: a token must end before the anchor that allows it. */
 export interface Trust {
@@ -51,6 +51,8 @@ export function authorizeClaim(
   if (claim.tokens.length === 0) return deny('no-tokens', 'not authorized: the request has no tokens')
   const assessments = claim.tokens.map((token) => assess(token, claim, now, trust))
   const budget: SignatureBudget = { left: MAX_CHECKED_SIGNATURES }
+  const isAnchor = (did: string): boolean =>
+    did === trust.own || trust.roots.some((root) => root === did) || trust.require.some(({ subject }) => subject === did)
   const refused: Refusal[] = []
   let checked = 0
   for (const assessment of assessments) {
@@ -58,7 +60,7 @@ export function authorizeClaim(
       refused.push(assessment)
     } else if (checked < MAX_CHECKED_TOKENS) {
       checked += 1
-      const verified = signatures.verify(assessment.token, budget)
+      const verified = signatures.verify(assessment.token, budget, isAnchor)
       if (verified.ok) return ok(assessment.authorization)
       refused.push({
         verdict: 'refused',
@@ -69,7 +71,7 @@ export function authorizeClaim(
       })
     }
   }
-  const known = refused.some(({ token, isForeign }) => isForeign && signatures.verify(token, budget).ok)
+  const known = refused.some(({ token, isForeign }) => isForeign && signatures.verify(token, budget, isAnchor).ok)
   return err({ ...mostInformative(refused), known })
 }
 

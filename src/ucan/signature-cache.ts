@@ -7,7 +7,13 @@ import type { Denial, Token } from './types.ts'
 /** Chains that are remembered, those used last; about 150 bytes each. */
 const DEFAULT_CAPACITY = 1024
 
-/** How many more signatures may be checked for one request; counts down. */
+/** What checking a signature of the slow kinds (eth, cardano) costs in units of Ed25519 and secp256k1. */
+const SLOW_COST = 4
+
+/** How every DID of an Ed25519 or a secp256k1 key begins (did:key §3.1); only those can be checked fast. */
+const FAST_KEYS = ['did:key:z6Mk', 'did:key:zQ3s']
+
+/** How many more signatures may be checked for one request, slow ones counted as four; counts down. */
 export interface SignatureBudget {
   left: number
 }
@@ -15,12 +21,15 @@ export interface SignatureBudget {
 /** Checks the signatures of whole chains and remembers the chains that were good. */
 export interface SignatureCache {
   /**
-   * Checks the signature of the token and those of its chain, the token's own first (W4).
+   * Checks the signature of the token and those of its chain (W4).
    *
    * A chain that was good once costs a hash; so a fresh token on a known chain costs one signature. Expiry, revocations
    * and every other condition are for `verifyStructure`.
+   *
+   * @param isAnchor - Whether a DID is trusted; the signatures start at its link nearest the root, so that who only claims an
+   * anchor is found out by the first of them. Default: they start at the root.
    */
-  verify(token: Token, budget: SignatureBudget): Result<void, Denial>
+  verify(token: Token, budget: SignatureBudget, isAnchor?: (did: string) => boolean): Result<void, Denial>
 }
 
 /** Creates a cache of at most `capacity` chains. */
@@ -41,26 +50,36 @@ export function createSignatureCache(options: {
   }
 
   function verifyOne(token: Token, budget: SignatureBudget): Result<void, Denial> {
-    if (budget.left <= 0) return deny('bad-token', 'bad token: the request has too many signatures to check', token)
-    budget.left -= 1
+    const cost = FAST_KEYS.some((prefix) => token.issuer.startsWith(prefix)) ? 1 : SLOW_COST
+    if (budget.left < cost) return deny('bad-token', 'bad token: the request has too many signatures to check', token)
+    budget.left -= cost
     return verifySignatureOf(token, verifier)
   }
 
   return {
-    verify(token, budget) {
-      const own = verifyOne(token, budget)
-      if (!own.ok) return own
-      const good: string[] = []
+    verify(token, budget, isAnchor = () => false) {
+      const unknown = [token]
+      const hashes: string[] = []
       for (let link = token.chain; link !== undefined; link = link.chain) {
         // The hash covers every signature below it, so a known hash vouches for the rest of the chain.
         const hash = createHash('sha256').update(encodeToken(link)).digest('base64')
-        good.push(hash)
+        hashes.push(hash)
         if (known.has(hash)) break
+        unknown.push(link)
+      }
+      for (const link of fromAnchor(unknown, isAnchor)) {
         const verified = verifyOne(link, budget)
         if (!verified.ok) return verified
       }
-      for (const hash of good) remember(hash)
+      for (const hash of hashes) remember(hash)
       return ok(undefined)
     }
   }
+}
+
+/** Links from the anchor nearest the root, else from the root, up to the token; then those that the anchor stands on. */
+function fromAnchor(links: readonly Token[], isAnchor: (did: string) => boolean): readonly Token[] {
+  const anchor = links.findLastIndex(({ issuer }) => isAnchor(issuer))
+  const start = anchor === -1 ? links.length : anchor + 1
+  return [...links.slice(0, start).toReversed(), ...links.slice(start)]
 }

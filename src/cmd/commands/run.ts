@@ -35,7 +35,9 @@ export const run: Action = async ({ flags }, io) => {
       contextName: name,
       passphrase,
       warnings,
-      onReady: (info) => void announce(info, io),
+      onReady: (info) => {
+        announce(info, io).catch(() => undefined) // stderr cannot be written to: nobody can be told, and the daemon runs all the same
+      },
       signal: stop.signal
     })
   } catch (error) {

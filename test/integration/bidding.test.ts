@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { rootHandleOf } from '../../src/actor/index.ts'
+import { gibibytes, type JsonValue, minutes, seconds } from '../../src/base/index.ts'
+import {
+  bidReply,
+  bidRequest,
+  bidSignedBytes,
+  commit,
+  deploymentNew,
+  onboard,
+  type WireBid,
+  type WireResources
+} from '../../src/protocol/index.ts'
+import { type Cluster, type ClusterNode, createCluster, createVirtualClock, type VirtualClock } from '../../src/testing/index.ts'
+
+function resources(cores: number): WireResources {
+  return {
+    cpu: { clockHz: 0, cores, model: '', vendor: '', threads: 0, architecture: '', cacheBytes: 0 },
+    gpus: [],
+    ram: { size: gibibytes(1), clockSpeed: 0, type: '' },
+    disk: { size: gibibytes(1), type: '' }
+  }
+}
+
+describe('between a provider and a deployer that does not keep to the rules', () => {
+  let clock: VirtualClock
+  let cluster: Cluster
+  let provider: ClusterNode
+  let deployer: ClusterNode
+
+  beforeEach(async () => {
+    clock = createVirtualClock()
+    cluster = await createCluster(clock)
+    provider = await cluster.start()
+    deployer = await cluster.start()
+    await cluster.trust(provider, deployer)
+    await cluster.trust(deployer, provider)
+    const offer = {
+      ...resources(4),
+      ram: { size: gibibytes(4), clockSpeed: 0, type: '' },
+      disk: { size: gibibytes(8), type: '' }
+    }
+    const lend = { noGpu: true, gpus: [], config: { resources: offer } }
+    await clock.run(provider.actors.root.invoke(rootOf(provider), onboard, lend))
+  })
+
+  afterEach(async () => {
+    await clock.run(cluster.dispose())
+  })
+
+  function rootOf(target: ClusterNode) {
+    const handle = rootHandleOf(target.key.publicKey)
+    if (!handle.ok) throw new Error('no handle')
+    return handle.value
+  }
+
+  /** Asks for a bid of one core under the given ensemble id. */
+  async function askForBid(ensembleId: string): Promise<void> {
+    const v1 = { nodeId: 'node1', executors: ['null'] as JsonValue[], resources: resources(1) }
+    const request = { id: ensembleId, nonce: 1, request: [{ v1 }], peerExclusion: [] }
+    await deployer.actors.root.send(rootOf(provider), bidRequest, request, { replyTo: bidReply.name })
+    await clock.sleep(seconds(1))
+  }
+
+  function tryCommit(ensembleId: string, nodeId: string, allocation: string, cores = 1) {
+    const request = { ensembleId, nodeId, allocation, resources: resources(cores), ports: {} }
+    return deployer.actors.root.invoke(rootOf(provider), commit, request, { timeout: seconds(5) })
+  }
+
+  test('a commit without a bid, and one for more than was bid for, are refused', async () => {
+    await expect(clock.run(tryCommit('e', 'node1', 'a'))).rejects.toMatchObject({ code: 'BIDDING_NO_BID' })
+    await clock.run(askForBid('e'))
+    await expect(clock.run(tryCommit('e', 'node1', 'a', 2))).rejects.toMatchObject({ code: 'BIDDING_MISMATCH' })
+    await expect(clock.run(tryCommit('e', 'node1', 'a', -5))).rejects.toMatchObject({ code: 'ACTOR_BAD_PAYLOAD' })
+    expect(provider.node.ledger.free().cpuCores).toBe(3)
+  })
+
+  test('one bid is spent once, whatever the allocations are called', async () => {
+    await clock.run(askForBid('e'))
+    expect((await clock.run(tryCommit('e', 'node1', 'e_node1.a'))).ok).toBe(true)
+    expect((await clock.run(tryCommit('e', 'node1', 'a'))).ok).toBe(true)
+    await expect(clock.run(tryCommit('e', 'node1', 'e_other.a'))).rejects.toMatchObject({ code: 'BIDDING_MISMATCH' })
+    await expect(clock.run(tryCommit('e', 'node1', 'b'))).rejects.toMatchObject({ code: 'BIDDING_MISMATCH' })
+    expect([...provider.node.ledger.commitments().keys()]).toEqual(['e_node1.a'])
+  })
+
+  test('a bid under somebody else’s DID is not taken', async () => {
+    const famous = await clock.run(cluster.start())
+    const wire = {
+      v1: {
+        allocations: {
+          a: {
+            type: 'task',
+            executor: 'null',
+            resources: { cpu: { cores: 8 }, ram: { size: 1024 }, disk: { size: 1024 } },
+            execution: { type: 'null', params: {} }
+          }
+        },
+        nodes: { node1: { allocations: ['a'] } }
+      }
+    }
+    const { ensembleId = '' } = await clock.run(
+      deployer.actors.root.invoke(rootOf(deployer), deploymentNew, { ensemble: wire }, { timeout: minutes(2) })
+    )
+    const honest = rootOf(provider)
+    const unsigned = {
+      ensembleId,
+      nodeId: 'node1',
+      peer: honest.host,
+      location: { continent: '', country: '', city: '' },
+      handle: { ...honest, did: famous.key.did }
+    }
+    const signedBytes = bidSignedBytes(unsigned)
+    const bid: WireBid = { ...unsigned, signature: await provider.key.sign(signedBytes), signedBytes }
+    const journal = () => deployer.node.deployments.get(ensembleId).journal.map(({ text }) => text)
+    const orchestrator = deployer.node.deployments.manifest(ensembleId) as { orchestrator?: { id: { pub: string } } }
+    const to = {
+      id: orchestrator.orchestrator?.id.pub ?? '',
+      did: deployer.key.did,
+      host: deployer.key.peerId,
+      inbox: ensembleId
+    }
+    await clock.run(provider.actors.root.send(to, bidReply, bid))
+    await clock.run(clock.sleep(seconds(6)))
+    expect(journal().join('\n')).toContain('nobody bid')
+    expect(journal().join('\n')).not.toContain('placed')
+  })
+})
