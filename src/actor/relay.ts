@@ -1,4 +1,14 @@
-import { type AbortOptions, anySignal, type Clock, fromNanos, type Millis, millis, toNanos, utf8 } from '../base/index.ts'
+import {
+  type AbortOptions,
+  anySignal,
+  type Clock,
+  fromNanos,
+  type Millis,
+  mebibytes,
+  millis,
+  toNanos,
+  utf8
+} from '../base/index.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope, isBroadcast } from './envelope.ts'
 import { BadEnvelopeError, NoReplyError } from './errors.ts'
 import type { MessageTransport } from './transport.ts'
@@ -30,6 +40,12 @@ export interface RelayOptions {
 /** Replies that one broadcast collects at most. */
 const MAX_REPLIES = 1000
 
+/** Replies of one peer to one broadcast that are looked at: several actors of a node may answer, but keys cost nothing. */
+const MAX_REPLIES_PER_PEER = 8
+
+/** Bytes of all replies that one broadcast collects. */
+const MAX_REPLY_BYTES = mebibytes(32)
+
 /** Inboxes of clients: the reference's `user-<n>`, so that no client can squat the inbox of an actor (B §11.1, 3). */
 const CLIENT_INBOX = /^user-[A-Za-z0-9]{1,64}$/
 
@@ -53,15 +69,6 @@ export function createRelay({ transport, clock, verifier, ownPeer }: RelayOption
 
   const frameOf = (envelope: Envelope): Uint8Array => utf8(encodeEnvelope(envelope))
 
-  function replyTo(request: Envelope, frame: Uint8Array, peer: string): Envelope | undefined {
-    const decoded = decodeEnvelope(frame)
-    if (!decoded.ok) return undefined
-    const reply = decoded.value
-    const fromAsked = isBroadcast(request) ? request.from.id !== reply.from.id : reply.from.id === request.to.id
-    const fits = reply.to.id === request.from.id && reply.behavior === request.replyTo && reply.from.host === peer
-    return fits && fromAsked && hasValidSignature(reply, verifier) ? reply : undefined
-  }
-
   function remaining(envelope: Envelope): Millis {
     return millis(Math.max(0, fromNanos(envelope.expiresAt) - clock.now()))
   }
@@ -75,14 +82,16 @@ export function createRelay({ transport, clock, verifier, ownPeer }: RelayOption
       check(envelope, true)
       const done = new AbortController()
       const abort = { signal: anySignal(signal, done.signal) }
-      let stopListening: (() => void) | undefined
+      let accept: (reply: Envelope) => void = () => undefined
+      const replied = new Promise<Envelope>((resolve) => {
+        accept = resolve
+      })
+      // Outside the promise: when the inbox is taken, nothing may be sent.
+      const stopListening = transport.listen(envelope.from.inbox, (frame, peer) => {
+        const reply = replyTo(envelope, frame, peer)
+        if (reply !== undefined && hasValidSignature(reply, verifier)) accept(reply)
+      })
       try {
-        const replied = new Promise<Envelope>((resolve) => {
-          stopListening = transport.listen(envelope.from.inbox, (frame, peer) => {
-            const reply = replyTo(envelope, frame, peer)
-            if (reply !== undefined) resolve(reply)
-          })
-        })
         const expired = clock.sleep(remaining(envelope), abort).then(() => {
           throw new NoReplyError('request timeout')
         })
@@ -90,28 +99,61 @@ export function createRelay({ transport, clock, verifier, ownPeer }: RelayOption
         const posted = transport.send(envelope.to.host, envelope.to.inbox, frameOf(envelope), abort).then(() => replied)
         return await Promise.race([replied, posted, expired])
       } finally {
-        stopListening?.()
+        stopListening()
         done.abort()
       }
     },
     async relayBroadcast(envelope, { signal, wait } = {}) {
       if (!isBroadcast(envelope)) throw new BadEnvelopeError('message is not a broadcast message')
       check(envelope, false)
-      const replies = new Map<string, Envelope>()
-      const stopListening = transport.listen(envelope.from.inbox, (frame, peer) => {
-        const reply = replyTo(envelope, frame, peer)
-        if (reply !== undefined && replies.size < MAX_REPLIES) replies.set(reply.from.id, reply)
-      })
+      const replies = collectReplies(envelope, verifier)
+      const stopListening = transport.listen(envelope.from.inbox, (frame, peer) => replies.take(frame, peer))
       try {
         await transport.publish(envelope.topic, frameOf(envelope))
         const left = remaining(envelope)
         await clock
           .sleep(wait === undefined ? left : millis(Math.min(wait, left)), signal === undefined ? {} : { signal })
           .catch(() => undefined) // the client went away; what came so far is the answer
-        return [...replies.values()]
+        return replies.list()
       } finally {
         stopListening()
       }
     }
+  }
+}
+
+/** The reply to `request` that a frame claims to be; its signature is not checked yet. */
+function replyTo(request: Envelope, frame: Uint8Array, peer: string): Envelope | undefined {
+  const decoded = decodeEnvelope(frame)
+  if (!decoded.ok) return undefined
+  const reply = decoded.value
+  const fromAsked = isBroadcast(request) ? request.from.id !== reply.from.id : reply.from.id === request.to.id
+  const fits = reply.to.id === request.from.id && reply.behavior === request.replyTo && reply.from.host === peer
+  return fits && fromAsked ? reply : undefined
+}
+
+/** The replies to one broadcast: the first of each sender, within all bounds, which are checked before any signature. */
+interface ReplyCollector {
+  /** Takes a frame of a peer if it is such a reply. */
+  take(frame: Uint8Array, peer: string): void
+  list(): readonly Envelope[]
+}
+
+function collectReplies(request: Envelope, verifier: SignatureVerifier): ReplyCollector {
+  const replies = new Map<string, Envelope>()
+  const looksByPeer = new Map<string, number>()
+  let size = 0
+  return {
+    take(frame, peer) {
+      const looks = looksByPeer.get(peer) ?? 0
+      if (looks >= MAX_REPLIES_PER_PEER || replies.size >= MAX_REPLIES || size + frame.length > MAX_REPLY_BYTES) return
+      const reply = replyTo(request, frame, peer)
+      if (reply === undefined || replies.has(reply.from.id)) return
+      looksByPeer.set(peer, looks + 1)
+      if (!hasValidSignature(reply, verifier)) return
+      replies.set(reply.from.id, reply)
+      size += frame.length
+    },
+    list: () => [...replies.values()]
   }
 }

@@ -219,15 +219,18 @@ describe('a request for nothing', () => {
     })
   })
 
-  test.each(['/:a(', '/:a(.*)', '/:', '/*', '/health/:a?', '/a::b', '//'])('takes %s for a path, not for a pattern', async (path) => {
-    await gateway.stop()
-    const lines: string[] = []
-    gateway = await startGateway({ log: { ...silentLogger, error: (message) => void lines.push(message) } })
-    const answer = await rawRequest(gateway.api.address(), 'GET', path)
-    expect(answer.status).toBe(404)
-    expect(json(answer)).toMatchObject({ code: 'API_NO_SUCH_ROUTE' })
-    expect(lines).toEqual([])
-  })
+  test.each(['/:a(', '/:a(.*)', '/:', '/*', '/health/:a?', '/a::b', '//'])(
+    'takes %s for a path, not for a pattern',
+    async (path) => {
+      await gateway.stop()
+      const lines: string[] = []
+      gateway = await startGateway({ log: { ...silentLogger, error: (message) => void lines.push(message) } })
+      const answer = await rawRequest(gateway.api.address(), 'GET', path)
+      expect(answer.status).toBe(404)
+      expect(json(answer)).toMatchObject({ code: 'API_NO_SUCH_ROUTE' })
+      expect(lines).toEqual([])
+    }
+  )
 
   test('names the methods that exist', async () => {
     const answer = await get('/api/v1/actor/invoke')

@@ -31,7 +31,7 @@ export interface Outcome {
 }
 
 /** What differs from an ordinary call. */
-export interface CallOptions extends Partial<Pick<Io, 'environment' | 'cwd' | 'runProgram'>> {
+export interface CallOptions extends Partial<Pick<Io, 'environment' | 'cwd' | 'runProgram' | 'stderr'>> {
   readonly now?: string
   /** Default `secret`; empty for none. */
   readonly passphrase?: string

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { mkdir, open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DmsError, hasErrno } from '../base/index.ts'
@@ -22,7 +23,8 @@ export interface JobOutput {
   prepare(...names: readonly string[]): Promise<string>
   /** The directory of a job, whether it exists or not. Errors: `DMS_OUTPUT_BAD_NAME`. */
   directory(...names: readonly string[]): string
-  append(directory: string, stream: StreamName, data: Uint8Array): Promise<void>
+  /** Writes at the end, or at `offset`: the same piece written twice is there once. */
+  append(directory: string, stream: StreamName, data: Uint8Array, offset?: number): Promise<void>
   size(directory: string, stream: StreamName): Promise<number>
   read(directory: string, stream: StreamName, offset: number, maxBytes: number): Promise<OutputPiece>
   remove(directory: string): Promise<void>
@@ -64,12 +66,13 @@ export function createJobOutput(root: string, mode: number): JobOutput {
       await mkdir(path, { recursive: true, mode })
       return path
     },
-    async append(path, stream, data) {
-      const room = MAX_STREAM_BYTES - (await size(path, stream))
+    async append(path, stream, data, offset) {
+      const at = offset ?? (await size(path, stream))
+      const room = MAX_STREAM_BYTES - at
       if (room <= 0) return
-      const file = await open(join(path, `${stream}.log`), 'a', mode & 0o666)
+      const file = await open(join(path, `${stream}.log`), constants.O_WRONLY | constants.O_CREAT, mode & 0o666)
       try {
-        await file.write(data.subarray(0, room))
+        await file.write(data, 0, Math.min(room, data.length), at)
       } finally {
         await file.close()
       }

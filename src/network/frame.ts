@@ -24,8 +24,10 @@ const FIRST_CAPACITY = 4096
  *
  * Memory grows with the bytes that arrived, never with the length that was announced, and chunks are copied, because a chunk of
  * one byte may keep a whole socket buffer alive.
+ *
+ * @param reserve - Told how many bytes of memory are needed more, before they are taken; what it throws ends the frame.
  */
-export function createFrameAssembler(limit: number): FrameAssembler {
+export function createFrameAssembler(limit: number, reserve: (bytes: number) => void = () => undefined): FrameAssembler {
   const prefix = new Uint8Array(PREFIX_LENGTH)
   let prefixLength = 0
   let declared: number | undefined
@@ -43,7 +45,9 @@ export function createFrameAssembler(limit: number): FrameAssembler {
   function takeBody(chunk: Uint8Array, length: number): void {
     if (received + chunk.length > length) throw new FrameRefusedError(`bytes follow the frame of ${length} bytes`)
     if (received + chunk.length > body.length) {
-      const larger = new Uint8Array(Math.min(length, Math.max(FIRST_CAPACITY, 2 * body.length, received + chunk.length)))
+      const capacity = Math.min(length, Math.max(FIRST_CAPACITY, 2 * body.length, received + chunk.length))
+      reserve(capacity - body.length)
+      const larger = new Uint8Array(capacity)
       larger.set(body.subarray(0, received))
       body = larger
     }

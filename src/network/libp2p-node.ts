@@ -36,6 +36,9 @@ export interface NodeOptions {
 const INBOUND_PER_SECOND = 100
 const PENDING_INBOUND = 128
 
+/** Streams that one connection may have open at us: eight times the frames that are read from one peer. */
+const MUXED_STREAMS = 512
+
 /** Bytes waiting for one slow gossip peer before its stream is given up. */
 const GOSSIP_BUFFER = mebibytes(4)
 
@@ -54,7 +57,7 @@ export function createNode({ privateKey, listen, limits, peerScore }: NodeOption
     addresses: { listen: [...listen] },
     transports: [tcp({ dialOpts: KEEP_ALIVE, listenOpts: KEEP_ALIVE })],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ maxInboundStreams: 4096, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })],
+    streamMuxers: [yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })],
     connectionGater: { denyDialMultiaddr: () => false },
     connectionManager: {
       maxConnections: limits.connections,

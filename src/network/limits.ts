@@ -1,4 +1,4 @@
-import { bytes, type Millis, seconds } from '../base/index.ts'
+import { type Bytes, bytes, type Millis, mebibytes, seconds } from '../base/index.ts'
 import { BadInboxError, BadTopicError, FrameTooLargeError } from './errors.ts'
 
 /** The largest body of an incoming frame; a larger announced length resets the stream (B §5.3). */
@@ -27,9 +27,13 @@ export interface NetworkLimits {
   readonly readsPerPeer: number
   /** Incoming frames being read at the same time from all peers; a further stream is reset. */
   readonly reads: number
+  /** Memory for the unfinished incoming frames of one peer; the frame that would need more is reset. */
+  readonly readBytesPerPeer: Bytes
+  /** Memory for the unfinished incoming frames of all peers; the frame that would need more is reset. */
+  readonly readBytes: Bytes
   /** Sends under way at the same time, waiting ones included; a further one fails with `NETWORK_BUSY` (B §5.3: 4096). */
   readonly sends: number
-  /** Streams open at the same time to one peer; below `readsPerPeer`, so that a node never resets frames of its like. */
+  /** Streams open at the same time to one peer; below `readsPerPeer`, so that a node never resets small frames of its like. */
   readonly sendsPerPeer: number
   /** How long a send may take in all when its caller sets no shorter limit. */
   readonly sendTimeout: Millis
@@ -52,6 +56,8 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   readDeadline: seconds(30),
   readsPerPeer: 64,
   reads: 1024,
+  readBytesPerPeer: mebibytes(8),
+  readBytes: mebibytes(64),
   sends: 4096,
   sendsPerPeer: 32,
   sendTimeout: seconds(30),

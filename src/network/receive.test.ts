@@ -3,7 +3,7 @@ import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { addressOf, createLoopbackHost, eventually } from '../../test/support/network-hosts.ts'
-import { fromUtf8, millis, utf8 } from '../base/index.ts'
+import { bytes, fromUtf8, millis, utf8 } from '../base/index.ts'
 import { generateKeyPair } from '../identity/index.ts'
 import { encodeFrame } from './frame.ts'
 import type { NetworkHost, NetworkLimits } from './index.ts'
@@ -119,6 +119,29 @@ describe('a stream is reset, counted and forgotten when', () => {
     await eventually(() => received.length === 2)
     await stillReceives()
   })
+
+  for (const limit of ['readBytesPerPeer', 'readBytes'] as const) {
+    test(`unfinished frames would hold more bytes than ${limit}, which are free again once one is done`, async () => {
+      await startHost({ [limit]: bytes(10_000) })
+      const frame = encodeFrame(new Uint8Array(8000).fill(0x61))
+      const first = await openStream()
+      first.send(frame.subarray(0, 8000))
+      await eventually(() => host.stats().reading === 1)
+      const second = await openStream()
+      const reset = resetOf(second)
+      second.send(frame.subarray(0, 8000))
+      expect(await reset).toBe(true)
+      expect(host.stats()).toMatchObject({ framesRefused: 1, reading: 1 })
+      first.send(frame.subarray(8000))
+      await first.close()
+      await eventually(() => received.length === 1)
+      const third = await openStream()
+      third.send(frame)
+      await third.close()
+      await eventually(() => received.length === 2)
+      expect(host.stats().framesRefused).toBe(1)
+    })
+  }
 
   test('all peers together have too many of them open', async () => {
     await startHost({ reads: 1 })

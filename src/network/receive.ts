@@ -5,6 +5,7 @@ import { FrameRefusedError } from './errors.ts'
 import type { Inboxes } from './inboxes.ts'
 import type { Node } from './libp2p-node.ts'
 import { inboxProtocol, MAX_FRAME, type NetworkLimits } from './limits.ts'
+import { createReadBudget } from './read-budget.ts'
 import { readFrame } from './streams.ts'
 
 /** What reading frames off streams needs. */
@@ -27,30 +28,15 @@ export interface Receiver {
 
 /** Creates the {@link Receiver} of a node, which need not run yet. */
 export function createReceiver(node: Node, { inboxes, counters, limits, clock, log }: ReceiveOptions): Receiver {
-  const readingByPeer = new Map<string, number>()
+  const budget = createReadBudget(limits, counters)
   const served = new Set<string>()
 
-  function enter(peer: string): void {
-    const reading = readingByPeer.get(peer) ?? 0
-    if (reading >= limits.readsPerPeer) throw new FrameRefusedError(`${reading} frames of this peer are being read already`)
-    if (counters.reading >= limits.reads) throw new FrameRefusedError(`${counters.reading} frames are being read already`)
-    readingByPeer.set(peer, reading + 1)
-    counters.reading += 1
-  }
-
-  function leave(peer: string): void {
-    counters.reading -= 1
-    const left = (readingByPeer.get(peer) ?? 1) - 1
-    if (left > 0) readingByPeer.set(peer, left)
-    else readingByPeer.delete(peer)
-  }
-
   async function read(stream: Stream, peer: string): Promise<Uint8Array> {
-    enter(peer)
+    const { reserve, release } = budget.enter(peer)
     try {
-      return await readFrame(stream, { clock, deadline: limits.readDeadline, limit: MAX_FRAME })
+      return await readFrame(stream, { clock, deadline: limits.readDeadline, limit: MAX_FRAME, reserve })
     } finally {
-      leave(peer)
+      release()
     }
   }
 

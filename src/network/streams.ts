@@ -11,6 +11,16 @@ export function streamEnd(stream: Stream): AbortSignal {
   return end.signal
 }
 
+/** How {@link readFrame} reads. */
+export interface ReadOptions {
+  readonly clock: Clock
+  readonly deadline: Millis
+  /** Bytes of the body. */
+  readonly limit: number
+  /** As for {@link createFrameAssembler}. */
+  readonly reserve?: (bytes: number) => void
+}
+
 /**
  * Reads the one frame of an incoming stream.
  *
@@ -18,8 +28,8 @@ export function streamEnd(stream: Stream): AbortSignal {
  *
  * @throws FrameRefusedError for anything else, also when it takes longer than `deadline`. The caller resets the stream.
  */
-export function readFrame(stream: Stream, options: { clock: Clock; deadline: Millis; limit: number }): Promise<Uint8Array> {
-  const assembler = createFrameAssembler(options.limit)
+export function readFrame(stream: Stream, options: ReadOptions): Promise<Uint8Array> {
+  const assembler = createFrameAssembler(options.limit, options.reserve)
   const settled = new AbortController()
   return new Promise<Uint8Array>((resolve, reject) => {
     const attempt = (work: () => void): void => {

@@ -18,6 +18,7 @@ import {
   bidReply,
   bidRequest,
   commit,
+  orchestratorPresence,
   revert,
   taskTermination
 } from './provider.ts'
@@ -55,7 +56,8 @@ export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
       allocationStatus,
       allocationLogs(ANY_ENSEMBLE),
       allocationShutdown(ANY_ENSEMBLE),
-      taskTermination
+      taskTermination,
+      orchestratorPresence
     ]
   }
 ]

@@ -34,6 +34,7 @@ export {
   bidSignedBytes,
   commit,
   DEPLOYMENT_TOPIC,
+  orchestratorPresence,
   revert,
   taskTermination,
   type UnsignedBid,

@@ -241,6 +241,15 @@ export function allocationShutdown(ensemble: string): PublicBehavior<ValueOf<typ
   })
 }
 
+/** An allocation asks whether its orchestrator still exists: ours; any answer, even that it is unknown, says yes. */
+export const orchestratorPresence = define({
+  name: '/dms/orchestrator/presence',
+  callers: 'ensemble',
+  summary: 'Says that the orchestrator of a deployment still exists; asked by an allocation that has not heard of it for a day.',
+  request: nothing,
+  reply: done
+})
+
 /** An allocation tells its orchestrator that its task has ended (C §3.2). */
 export const taskTermination = define({
   name: '/dms/orchestrator/task-termination',

@@ -11,7 +11,7 @@ const DEFAULT_CAPACITY = 1024
 const SLOW_COST = 4
 
 /** How every DID of an Ed25519 or a secp256k1 key begins (did:key §3.1); only those can be checked fast. */
-const FAST_KEYS = ['did:key:z6Mk', 'did:key:zQ3s']
+const FAST_KEYS: readonly string[] = ['did:key:z6Mk', 'did:key:zQ3s']
 
 /** How many more signatures may be checked for one request, slow ones counted as four; counts down. */
 export interface SignatureBudget {

@@ -16,21 +16,24 @@ interface TaskSpec {
   readonly durationMs?: number
   readonly exitCode?: number
   readonly stdout?: string
+  readonly forever?: boolean
 }
 
 function ensemble(peer: string | undefined, tasks: Readonly<Record<string, TaskSpec>>, cores = 1): JsonValue {
-  const allocations = Object.entries(tasks).map(([name, { type = 'task', durationMs, exitCode = 0, stdout = '' }]) => [
-    name,
-    {
-      type,
-      executor: 'null',
-      resources: { cpu: { cores }, ram: { size: gibibytes(1) }, disk: { size: gibibytes(1) } },
-      execution: {
-        type: 'null',
-        params: { ...(durationMs === undefined ? {} : { duration_ms: durationMs }), exit_code: exitCode, stdout }
+  const allocations = Object.entries(tasks).map(
+    ([name, { type = 'task', durationMs, exitCode = 0, stdout = '', forever = false }]) => [
+      name,
+      {
+        type,
+        executor: 'null',
+        resources: { cpu: { cores }, ram: { size: gibibytes(1) }, disk: { size: gibibytes(1) } },
+        execution: {
+          type: 'null',
+          params: { ...(durationMs === undefined ? {} : { duration_ms: durationMs }), exit_code: exitCode, stdout, forever }
+        }
       }
-    }
-  ])
+    ]
+  )
   const node = { allocations: Object.keys(tasks), ...(peer === undefined ? {} : { peer }) }
   return { v1: { allocations: Object.fromEntries(allocations) as JsonValue, nodes: { node1: node } } }
 }
@@ -144,7 +147,7 @@ describe('a deployment between two nodes', () => {
   })
 
   test('is shut down on request and gives everything back', async () => {
-    const id = await clock.run(deploy(deployer, ensemble(undefined, { web: { type: 'service' } })))
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { web: { type: 'service', forever: true } })))
     await clock.run(until(deployer, id, 'Running'))
     expect(provider.node.ledger.allocated().cpuCores).toBe(1)
     await clock.run(actorOf(deployer).invoke(root(deployer), deploymentShutdown, { id }))
@@ -176,6 +179,43 @@ describe('a deployment between two nodes', () => {
     deployer = await clock.run(cluster.start(deployer))
     const status = await clock.run(until(deployer, id, 'Completed'))
     expect(status.allocations?.['node1.job']).toMatchObject({ status: 'completed' })
+  })
+
+  test('delivers the output of a job that ended while its deployer was away for hours', async () => {
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { job: { durationMs: 600_000, stdout: 'done\n' } })))
+    await clock.run(until(deployer, id, 'Running'))
+    await clock.run(deployer.stop())
+    await clock.run(clock.sleep(hours(5)))
+    deployer = await clock.run(cluster.start(deployer))
+    await clock.run(until(deployer, id, 'Completed'))
+    const logs = await clock.run(actorOf(deployer).invoke(root(deployer), deploymentLogs, { id, allocation: 'job' }))
+    expect(logs.stdout).toBe('done\n')
+  })
+
+  test('of a deployer that is gone for good does not keep the machine busy for ever', async () => {
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { web: { type: 'service', forever: true } })))
+    await clock.run(until(deployer, id, 'Running'))
+    await clock.run(deployer.stop())
+    await clock.run(clock.sleep(hours(20)))
+    expect(provider.node.ledger.allocated().cpuCores).toBe(1)
+    await clock.run(clock.sleep(hours(10)))
+    expect(provider.node.ledger.allocated().cpuCores).toBe(0)
+  })
+
+  test('gives its output once, however many ask for it at the same time', async () => {
+    const stdout = 'é'.repeat(3000)
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { job: { durationMs: 600_000, stdout } })))
+    await clock.run(until(deployer, id, 'Running'))
+    const ask = (stdoutOffset = 0) =>
+      actorOf(deployer).invoke(root(deployer), deploymentLogs, { id, allocation: 'job', stdoutOffset, maxBytes: 1001 })
+    await clock.run(Promise.all([ask(), ask(), ask()]))
+    let text = ''
+    for (let offset = 0; text.length < stdout.length; ) {
+      const page = await clock.run(ask(offset))
+      text += page.stdout ?? ''
+      offset = page.stdoutNext ?? 0
+    }
+    expect(text).toBe(stdout)
   })
 
   test('keeps its grants over hours', async () => {

@@ -29,3 +29,9 @@ export class StartFailedError extends DmsError {
   readonly code = 'ALLOCATION_START_FAILED'
   readonly kind = 'unavailable'
 }
+
+/** An earlier allocation with this id has not gone yet. */
+export class StillEndingError extends DmsError {
+  readonly code = 'ALLOCATION_STILL_ENDING'
+  readonly kind = 'conflict'
+}

@@ -1,4 +1,4 @@
-import { type Actor, type ActorSystem, didOfHandle, type Handle } from '../../actor/index.ts'
+import { type Actor, type ActorSystem, didOfHandle, type Handle, NoReplyError, RemoteError } from '../../actor/index.ts'
 import {
   type Clock,
   decodeBase64,
@@ -7,6 +7,7 @@ import {
   hours,
   type JsonValue,
   type Logger,
+  type Millis,
   millis,
   minutes,
   type Random,
@@ -17,11 +18,11 @@ import {
 import type { KeyValueStore } from '../../db/index.ts'
 import type { Executor } from '../../executor/index.ts'
 import { generateKeyPair, importKeyPair, type KeyPair } from '../../identity/index.ts'
-import { allocationStart, allocationStatus, DONE, taskTermination } from '../../protocol/index.ts'
+import { allocationStart, allocationStatus, DONE, orchestratorPresence, taskTermination } from '../../protocol/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
 import type { Amount, ResourceLedger } from '../resources/index.ts'
-import { BrokenRecordError, NotYoursError, StartFailedError, UnknownAllocationError } from './errors.ts'
+import { BrokenRecordError, NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
 import { type AllocationRecord, allocationRecordCodec } from './record.ts'
 import { type AllocationRunner, createAllocationRunner } from './runner.ts'
 import { eraseTime, START_PATIENCE, statusText } from './state.ts'
@@ -76,6 +77,14 @@ export interface AllocationsOptions {
 const GRANT_LIFE = hours(1)
 const GRANT_RENEWAL = minutes(30)
 
+/**
+ * How long a running job may go without a word from its owner before the owner is asked for, and how often then.
+ *
+ * A deployer may be away for a night; one that is gone for good must not keep the machine busy (C §9.7 gives up after 3 h).
+ */
+const LEASE = hours(24)
+const LEASE_RETRY = hours(1)
+
 /** How often lapsed allocations are looked for. */
 const SWEEP_INTERVAL = seconds(30)
 
@@ -86,6 +95,8 @@ interface Live {
   readonly actor: Actor
   readonly runner: AllocationRunner
   revokeGrants: readonly (() => void)[]
+  /** When the owner was heard last. */
+  heardAt: Millis
 }
 
 /** Creates the provider's allocations over the collection `allocations`. */
@@ -111,22 +122,27 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       report: (changed) => report(actor, changed),
       erase
     })
-    const entry: Live = { actor, runner, revokeGrants: [] }
+    const entry: Live = { actor, runner, revokeGrants: [], heardAt: clock.now() }
     live.set(record.id, entry)
     serve(entry)
     await renewGrants(entry)
     return entry
   }
 
-  function serve({ actor, runner }: Live): void {
+  function serve(entry: Live): void {
+    const { actor, runner } = entry
     actor.on(allocationStart, async () => {
+      entry.heardAt = clock.now()
       await runner.handle({ type: 'start' })
       const state = await runner.started()
       const neverRan = state.phase === 'ended' && state.startedAt === undefined
       if (neverRan) throw new StartFailedError(`${runner.record.id} did not start: ${state.error}`)
       return DONE
     })
-    actor.on(allocationStatus, async () => describe(runner.record))
+    actor.on(allocationStatus, async () => {
+      entry.heardAt = clock.now()
+      return describe(runner.record)
+    })
   }
 
   async function report(actor: Actor, record: AllocationRecord): Promise<void> {
@@ -197,19 +213,38 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     await work().catch((error: unknown) => log.warn('housekeeping failed; tried again later', { error: errorMessage(error) }))
   }
 
-  async function lapse({ runner }: Live, now: number): Promise<void> {
+  async function lapse(entry: Live, now: number): Promise<void> {
+    const { runner } = entry
     const { state, createdAt } = runner.record
+    if (state.phase === 'running' && now - entry.heardAt >= LEASE && (await isForsaken(entry))) {
+      log.warn('stopping a job whose orchestrator is gone', { allocationID: runner.record.id })
+      await runner.handle({ type: 'stop' })
+    }
     const eraseAt = eraseTime(state)
     if (eraseAt !== undefined && now >= eraseAt) await runner.handle({ type: 'discard' })
     if (state.phase === 'pending' && now >= createdAt + START_PATIENCE) await runner.handle({ type: 'abandoned' })
   }
 
+  /** Whether the orchestrator's actor cannot be reached any more; an answer of any kind, or none, shows that it can. */
+  async function isForsaken(entry: Live): Promise<boolean> {
+    entry.heardAt = millis(clock.now() - LEASE + LEASE_RETRY)
+    const { orchestrator } = entry.runner.record
+    try {
+      await entry.actor.invoke(orchestrator, orchestratorPresence, null, { timeout: seconds(20), signal: lifetime.signal })
+      return false
+    } catch (error) {
+      const isThere = error instanceof RemoteError || error instanceof NoReplyError || lifetime.signal.aborted
+      if (isThere) entry.heardAt = clock.now()
+      return !isThere
+    }
+  }
+
   /** Removes workloads of this node that no record knows: left by a crash between start and write, or by a lost database. */
-  async function sweepOrphans(): Promise<void> {
+  async function sweepOrphans(spared: ReadonlySet<string>): Promise<void> {
     for (const executor of executors.values()) {
       try {
         for (const { id, handle } of await executor.list()) {
-          if (live.has(id)) continue
+          if (live.has(id) || spared.has(id)) continue
           log.warn('removing a workload that belongs to nobody', { allocationID: id })
           await executor.remove(handle)
         }
@@ -228,7 +263,12 @@ export function createAllocations(options: AllocationsOptions): Allocations {
 
   async function create(request: AllocationRequest): Promise<Live> {
     const existing = live.get(request.id)
-    if (existing !== undefined) return owned(request.id, request.owner)
+    if (existing !== undefined) {
+      const entry = owned(request.id, request.owner)
+      const { phase } = entry.runner.record.state
+      if (phase === 'pending' || phase === 'starting' || phase === 'running') return entry
+      throw new StillEndingError(`${request.id} is still being ended here; ask again in a few seconds`)
+    }
     await ledger.allocate(request.id, request.owner)
     const key = generateKeyPair(random)
     const record: AllocationRecord = {
@@ -246,8 +286,17 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     async start() {
       const stored: AllocationRecord[] = []
       for await (const [, record] of records.list()) stored.push(record)
-      for (const record of stored) await revive(record)
-      await sweepOrphans()
+      const unusable = new Set<string>()
+      for (const record of stored) {
+        await revive(record).catch((error: unknown) => {
+          unusable.add(record.id)
+          log.error('a stored allocation cannot be used', { allocationID: record.id, error: errorMessage(error) })
+        })
+      }
+      await sweepOrphans(unusable)
+      for (const [id, { state }] of ledger.commitments()) {
+        if (state === 'allocated' && !live.has(id) && !unusable.has(id)) await ledger.release(id) // a crash between promise and record
+      }
       for (const { runner } of live.values()) await runner.handle({ type: 'restarted' })
       keepHouse().catch((error: unknown) => {
         if (!lifetime.signal.aborted) log.error('housekeeping ended', { error: errorMessage(error) })

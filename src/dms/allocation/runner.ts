@@ -14,7 +14,7 @@ import type { JobOutput } from '../output.ts'
 import { captureOutput } from './capture.ts'
 import { MissingExecutorError } from './errors.ts'
 import type { AllocationRecord } from './record.ts'
-import { type AllocationEffect, type AllocationEvent, type AllocationState, advance, RETENTION } from './state.ts'
+import { type AllocationEffect, type AllocationEvent, type AllocationState, advance, UNREPORTED_RETENTION } from './state.ts'
 
 /** How long a workload may take to end by itself when asked (C §8.16). */
 const STOP_GRACE = seconds(10)
@@ -65,6 +65,8 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
   let record = options.record
   let starting: { readonly done: Promise<void>; readonly abort: AbortController } | undefined
   let capturing: Promise<void> = Promise.resolve()
+  let watching: Promise<void> | undefined
+  let activeCapture: Promise<void> | undefined
   const watchers: (() => void)[] = []
 
   function handle(event: AllocationEvent): Promise<void> {
@@ -93,7 +95,11 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       case 'run':
         return run()
       case 'watch':
-        return watch()
+        // A start that arrives while the daemon restores may have begun to watch already; twice would double the output.
+        watching ??= watch().finally(() => {
+          watching = undefined
+        })
+        return watching
       case 'halt':
         return halt()
       case 'free':
@@ -101,7 +107,7 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       case 'report':
         return report()
       case 'erase':
-        return options.erase(record)
+        return persistently(() => options.erase(record))
     }
   }
 
@@ -152,7 +158,11 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
         await handle({ type: 'exited', exit: { type: 'lost', reason: 'the workload is no longer on this machine' } })
         return
       }
-      capturing = capture(driver, state.run)
+      // An earlier try may still be reading: two at once would double the output.
+      activeCapture ??= capture(driver, state.run).finally(() => {
+        activeCapture = undefined
+      })
+      capturing = activeCapture
       const exit = await driver.wait(state.run, { signal: lifetime })
       await drained()
       await handle({ type: 'exited', exit })
@@ -201,7 +211,7 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
   }
 
   async function report(): Promise<void> {
-    const giveUpAt = millis(clock.now() + RETENTION)
+    const giveUpAt = millis(clock.now() + UNREPORTED_RETENTION)
     for (let pause = RETRY_FIRST; clock.now() < giveUpAt; pause = millis(Math.min(pause * 2, RETRY_LAST))) {
       try {
         await options.report(record)
@@ -221,8 +231,8 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
         await work()
         return
       } catch (error) {
-        if (lifetime.aborted || !(error instanceof DmsError) || error.kind !== 'unavailable') throw error
-        log.warn('executor is away; trying again', { error: error.message, pauseMs: pause })
+        if (lifetime.aborted || error instanceof MissingExecutorError) throw error
+        log.warn('a step failed; trying again', { error: errorMessage(error), pauseMs: pause })
         await clock.sleep(pause, { signal: lifetime })
       }
     }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { millis } from '../../base/index.ts'
 import type { RunHandle } from '../../executor/index.ts'
-import { type AllocationEvent, type AllocationState, advance, statusText } from './state.ts'
+import { type AllocationEvent, type AllocationState, advance, eraseTime, statusText } from './state.ts'
 
 const now = millis(1000)
 const run = 'run' as RunHandle
@@ -48,7 +48,7 @@ describe('the life of an allocation', () => {
       'killed: it used more memory than its limit',
       137
     ],
-    [{ type: 'killed', signal: 'SIGTERM', outOfMemory: false } as const, 'failed', 'killed by SIGTERM', 137],
+    [{ type: 'killed', signal: 'SIGTERM', outOfMemory: false } as const, 'failed', 'killed by SIGTERM', 143],
     [{ type: 'lost', reason: 'gone' } as const, 'failed', 'lost: gone', undefined],
     [{ type: 'exited', code: 0 } as const, 'completed', '', 0]
   ])('the end %o is told as %s %s', (exit, status, error, exitCode) => {
@@ -68,6 +68,19 @@ describe('the life of an allocation', () => {
     expect(next).toMatchObject({ status: 'failed', error: 'no image', isReported: true })
   })
 
+  test('a discarded allocation is gone as soon as it has stopped, so that its id is free again', () => {
+    const { state, effects } = play(running, { type: 'discard' }, { type: 'stopped' })
+    expect(state).toEqual({ phase: 'gone' })
+    expect(effects).toEqual(['halt', 'erase'])
+    expect(advance({ phase: 'pending' }, { type: 'discard' }, now)).toEqual({ next: { phase: 'gone' }, effects: ['erase'] })
+  })
+
+  test('an end that its orchestrator does not know yet is kept for a day, any other for half an hour', () => {
+    expect(eraseTime(ended)).toBe(now + 24 * 3_600_000)
+    expect(eraseTime({ ...ended, isReported: true })).toBe(now + 1_800_000)
+    expect(eraseTime(running)).toBeUndefined()
+  })
+
   test('an allocation that is never started is given up', () => {
     expect(advance({ phase: 'pending' }, { type: 'abandoned' }, now).effects).toEqual(['free'])
     expect(advance(running, { type: 'abandoned' }, now).effects).toEqual([])
@@ -75,7 +88,7 @@ describe('the life of an allocation', () => {
 
   test('a stop that meets the start half-way still halts the workload', () => {
     const { state, effects } = play({ phase: 'pending' }, { type: 'start' }, { type: 'stop' }, { type: 'started', run })
-    expect(state).toEqual({ phase: 'stopping', run })
+    expect(state).toMatchObject({ phase: 'stopping', run })
     expect(effects).toEqual(['run', 'halt', 'halt'])
   })
 

@@ -1,4 +1,5 @@
-import { type Millis, millis, minutes, unreachable } from '../../base/index.ts'
+import { constants } from 'node:os'
+import { hours, type Millis, millis, minutes, unreachable } from '../../base/index.ts'
 import type { ExitStatus, RunHandle } from '../../executor/index.ts'
 
 /** How an allocation ended (C §8.1). */
@@ -9,7 +10,7 @@ export type AllocationState =
   | { readonly phase: 'pending' }
   | { readonly phase: 'starting' }
   | { readonly phase: 'running'; readonly run: RunHandle; readonly startedAt: Millis }
-  | { readonly phase: 'stopping'; readonly run?: RunHandle; readonly startedAt?: Millis }
+  | { readonly phase: 'stopping'; readonly run?: RunHandle; readonly startedAt?: Millis; readonly isDiscarded?: boolean }
   | {
       readonly phase: 'ended'
       readonly status: EndStatus
@@ -49,6 +50,9 @@ export interface AllocationStep {
 /** How long output and record of an ended allocation are kept for its orchestrator (C §8.16). */
 export const RETENTION = minutes(30)
 
+/** The same while its orchestrator does not know yet: it may be away for a night. */
+export const UNREPORTED_RETENTION = hours(24)
+
 /** How long an allocation may wait for its start. */
 export const START_PATIENCE = minutes(15)
 
@@ -80,7 +84,8 @@ function stay(next: AllocationState, ...effects: AllocationEffect[]): Allocation
 
 function fromPending(state: Of<'pending'>, event: AllocationEvent, now: Millis): AllocationStep {
   if (event.type === 'start') return stay({ phase: 'starting' }, 'run')
-  if (event.type === 'stop' || event.type === 'abandoned' || event.type === 'discard') {
+  if (event.type === 'discard') return stay({ phase: 'gone' }, 'erase')
+  if (event.type === 'stop' || event.type === 'abandoned') {
     const error = event.type === 'abandoned' ? 'the orchestrator never started it' : ''
     return stay({ phase: 'ended', status: 'terminated', error, killed: false, endedAt: now, isReported: true }, 'free')
   }
@@ -96,7 +101,7 @@ function fromStarting(state: Of<'starting'>, event: AllocationEvent, now: Millis
       return stay({ phase: 'ended', status: 'failed', error: event.error, killed: false, endedAt: now, isReported: true }, 'free')
     case 'stop':
     case 'discard':
-      return stay({ phase: 'stopping' }, 'halt')
+      return stay({ phase: 'stopping', isDiscarded: event.type === 'discard' }, 'halt')
     case 'restarted':
       return stay(state, 'run')
     default:
@@ -114,7 +119,10 @@ function fromRunning(state: Of<'running'>, event: AllocationEvent, now: Millis):
       )
     case 'stop':
     case 'discard':
-      return stay({ phase: 'stopping', run: state.run, startedAt: state.startedAt }, 'halt')
+      return stay(
+        { phase: 'stopping', run: state.run, startedAt: state.startedAt, isDiscarded: event.type === 'discard' },
+        'halt'
+      )
     case 'restarted':
       return stay(state, 'watch')
     default:
@@ -125,6 +133,7 @@ function fromRunning(state: Of<'running'>, event: AllocationEvent, now: Millis):
 function fromStopping(state: Of<'stopping'>, event: AllocationEvent, now: Millis): AllocationStep {
   switch (event.type) {
     case 'stopped': {
+      if (state.isDiscarded === true) return stay({ phase: 'gone' }, 'erase')
       const { run, startedAt } = state
       const times = { ...(startedAt === undefined ? {} : { startedAt }), ...(run === undefined ? {} : { run }) }
       return stay(
@@ -162,13 +171,17 @@ function ending(exit: ExitStatus): Pick<Of<'ended'>, 'status' | 'error' | 'kille
         : { status: 'failed', error: `exited with code ${exit.code}`, killed: false, exitCode: exit.code }
     case 'killed': {
       const error = exit.outOfMemory ? 'killed: it used more memory than its limit' : `killed by ${exit.signal}`
-      return { status: 'failed', error, killed: true, exitCode: 137 }
+      return { status: 'failed', error, killed: true, exitCode: 128 + signalNumber(exit.signal) }
     }
     case 'lost':
       return { status: 'failed', error: `lost: ${exit.reason}`, killed: false }
     default:
       return unreachable(exit)
   }
+}
+
+function signalNumber(name: string): number {
+  return Object.entries(constants.signals).find(([known]) => known === name)?.[1] ?? constants.signals.SIGKILL
 }
 
 /** The status word of the wire (C §8.1). */
@@ -192,5 +205,5 @@ export function statusText(state: AllocationState): string {
 
 /** When an ended allocation may be erased; undefined while it lives. */
 export function eraseTime(state: AllocationState): Millis | undefined {
-  return state.phase === 'ended' ? millis(state.endedAt + RETENTION) : undefined
+  return state.phase === 'ended' ? millis(state.endedAt + (state.isReported ? RETENTION : UNREPORTED_RETENTION)) : undefined
 }

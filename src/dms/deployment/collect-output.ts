@@ -24,7 +24,7 @@ export async function saveOutput(
     for (;;) {
       const offset = await output.size(directory, stream)
       const { data, eof } = await orchestrator.readOutput(plan, key, stream, offset, options)
-      await output.append(directory, stream, data)
+      await output.append(directory, stream, data, offset)
       if (eof) break
       if (data.length === 0 || (await output.size(directory, stream)) === offset) {
         isComplete = false

@@ -21,7 +21,14 @@ import {
 } from '../../base/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
 import { generateKeyPair, importKeyPair, type KeyPair } from '../../identity/index.ts'
-import { checkSupported, DONE, decodeEnsemble, type EnsembleConfig, taskTermination } from '../../protocol/index.ts'
+import {
+  checkSupported,
+  DONE,
+  decodeEnsemble,
+  type EnsembleConfig,
+  orchestratorPresence,
+  taskTermination
+} from '../../protocol/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, StreamName } from '../output.ts'
 import { toBlueprint } from './blueprint.ts'
@@ -125,10 +132,11 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     })
     const entry: Live = { runner, orchestrator, actor, revokeGrants: [] }
     live.set(record.id, entry)
+    actor.on(orchestratorPresence, async () => DONE)
     actor.on(taskTermination, async (note, envelope) => {
       const plan = planOf(runner.record.state)
       const [key, allocation] = Object.entries(plan?.allocations ?? {}).find(([, { id }]) => id === note.allocationId) ?? []
-      const isHome = allocation !== undefined && plan?.nodes[allocation.node]?.peer === envelope.from.host
+      const isHome = allocation?.handle !== undefined && plan?.nodes[allocation.node]?.peer === envelope.from.host
       if (key === undefined || !isHome) return DONE
       const status = note.status === 'completed' ? 'completed' : 'failed'
       const { message: error, exitCode } = note.error
@@ -190,7 +198,14 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
         if (record.state.phase === 'ended') ended.set(id, record)
         else unfinished.push(record)
       }
-      for (const record of unfinished) revive(record)
+      for (const record of unfinished) {
+        try {
+          revive(record)
+        } catch (error) {
+          ended.set(record.id, record)
+          log.error('a stored deployment cannot be resumed', { deploymentID: record.id, error: errorMessage(error) })
+        }
+      }
       for (const [id, { runner }] of live) {
         const plan = planOf(runner.record.state)
         if (plan !== undefined) await admit(id, plan)
@@ -258,7 +273,9 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       }
       const directory = output.directory(id, manifestKey)
       const page = async (stream: StreamName) => {
-        const { data, total } = await output.read(directory, stream, from[stream], maxBytes)
+        const { data: read, total } = await output.read(directory, stream, from[stream], maxBytes)
+        const mayGrow = !isComplete || !hasEnded(found) || from[stream] + read.length < total
+        const data = mayGrow ? wholeCharacters(read) : read
         return { data, next: from[stream] + data.length, total }
       }
       const [stdout, stderr] = [await page('stdout'), await page('stderr')]
@@ -267,6 +284,18 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     },
     manifest: (id) => manifestOf(find(id), live.get(id)?.actor)
   }
+}
+
+/** Without the beginning of a UTF-8 character at its end: pages travel as text, so the rest belongs to the next page. */
+function wholeCharacters(data: Uint8Array): Uint8Array {
+  for (let back = 1; back <= Math.min(3, data.length - 1); back += 1) {
+    const byte = data[data.length - back] ?? 0
+    if (byte < 0x80) return data
+    if (byte < 0xc0) continue
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
+    return length > back ? data.subarray(0, data.length - back) : data
+  }
+  return data
 }
 
 /** Ensemble id: lower-case hex SHA-256 of the host's peer id and a random text (C §8.1). */

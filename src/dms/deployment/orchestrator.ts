@@ -46,7 +46,12 @@ export interface Orchestrator {
   status(
     allocation: PlannedAllocation,
     options: AbortOptions
-  ): Promise<{ readonly status: string; readonly error: string; readonly exitCode?: number | undefined }>
+  ): Promise<{
+    readonly status: string
+    readonly error: string
+    readonly exitCode?: number | undefined
+    readonly startedAt?: string | undefined
+  }>
   readOutput(
     plan: Plan,
     key: string,

@@ -28,6 +28,9 @@ const ROUND_PAUSE = seconds(2)
 /** How long a provider that cannot be reached is tried before another one is looked for. */
 const REACH_PATIENCE = seconds(15)
 
+/** Longest line of a journal. */
+const MAX_NOTE = 600
+
 /** Messages to providers at once. */
 const CONCURRENCY = 16
 
@@ -85,7 +88,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
       state,
       updatedAt: now,
       ...(state.phase === 'ended' && record.completedAt === undefined ? { completedAt: now } : {}),
-      journal: note === undefined ? record.journal : [...record.journal, { at: now, text: note }].slice(-JOURNAL_LIMIT)
+      journal: note === undefined ? record.journal : [...record.journal, { at: now, text: clip(note) }].slice(-JOURNAL_LIMIT)
     }
     await options.save(changed)
     if (state.phase === 'stopping' || state.phase === 'ended') ending.abort()
@@ -93,12 +96,18 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     if (note !== undefined) log.info('deployment', { phase: state.phase, note })
   }
 
-  /** The one place where a failed effect stops travelling: preparing starts over elsewhere, the rest is logged. */
-  function supervise(effect: DeploymentEffect): void {
-    act(effect).catch(async (error: unknown) => {
-      if (options.lifetime.aborted) return
-      log.warn('deployment effect failed', { effect: effect.type, error: errorMessage(error) })
-    })
+  /** The one place where a failed effect stops travelling: it is repeated as long as its phase lasts. */
+  function supervise(effect: DeploymentEffect, pause: Millis = seconds(1)): void {
+    const { phase } = record.state
+    const retry = async (error: unknown): Promise<void> => {
+      if (options.lifetime.aborted || (record.state.phase !== phase && !('key' in effect))) return
+      log.warn('deployment effect failed; trying again', { effect: effect.type, error: errorMessage(error), pauseMs: pause })
+      await clock.sleep(pause, { signal: 'key' in effect ? signal : options.lifetime })
+      supervise(effect, millis(Math.min(pause * 2, 60_000)))
+    }
+    act(effect)
+      .catch(retry)
+      .catch(() => undefined) // the process or the deployment ended during the pause
   }
 
   function act(effect: DeploymentEffect): Promise<void> {
@@ -178,6 +187,8 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     const plan = currentPlan()
     if (plan === undefined) return
     await options.admit(plan)
+    // Output of a round before belongs to other allocations.
+    for (const key of Object.keys(plan.allocations)) await output.remove(output.directory(record.id, key))
     const done = await everywhere(Object.keys(plan.allocations), peerOfKey(plan), (key) =>
       orchestrator.commit(blueprint, plan, key, { signal })
     )
@@ -222,7 +233,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     if (allocation === undefined) return
     const end = await watchAllocation(orchestrator, allocation, clock, log, signal, () => {
       const current = currentPlan()?.allocations[key]
-      return current === undefined || hasEnded(current)
+      return current === undefined || hasEnded(current) || current.handle?.id !== allocation.handle?.id
     })
     if (end !== undefined) await handle({ type: 'allocation-ended', key, ...end })
   }
@@ -243,15 +254,27 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
         await clock.sleep(pause, { signal })
       }
     }
-    await handle({ type: 'output-saved', key })
+    if (currentPlan()?.allocations[key]?.handle?.id === plan.allocations[key]?.handle?.id)
+      await handle({ type: 'output-saved', key })
   }
 
   async function revert(plan: Plan): Promise<void> {
-    await mapConcurrently(Object.keys(plan.nodes), CONCURRENCY, (node) =>
-      orchestrator.revert(plan, node, { signal: options.lifetime }).catch((error: unknown) => {
-        log.info('a provider did not answer the revert; its commit lapses by itself', { node, error: errorMessage(error) })
-      })
-    )
+    await mapConcurrently(Object.keys(plan.nodes), CONCURRENCY, (node) => revertOne(plan, node))
+  }
+
+  async function revertOne(plan: Plan, node: string): Promise<void> {
+    const giveUpAt = millis(clock.now() + STOP_PATIENCE)
+    for (;;) {
+      try {
+        await orchestrator.revert(plan, node, { signal: options.lifetime })
+        return
+      } catch (error) {
+        if (options.lifetime.aborted) throw error
+        log.info('a provider did not answer the revert', { node, error: errorMessage(error) })
+        if (clock.now() >= giveUpAt) return
+        await clock.sleep(seconds(2), { signal: options.lifetime })
+      }
+    }
   }
 
   async function stop(plan: Plan): Promise<void> {
@@ -262,7 +285,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
   async function stopOne(plan: Plan, key: string): Promise<void> {
     const allocation = plan.allocations[key]
     if (allocation?.handle === undefined) {
-      await orchestrator.revert(plan, allocation?.node ?? '', { signal: options.lifetime }).catch(() => undefined) // lapses by itself
+      await revertOne(plan, allocation?.node ?? '')
       return
     }
     const giveUpAt = millis(clock.now() + STOP_PATIENCE)
@@ -289,6 +312,11 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     },
     handle
   }
+}
+
+/** Texts of providers go into notes: a page of the journal has to fit a message. */
+function clip(note: string): string {
+  return note.length <= MAX_NOTE ? note : `${note.slice(0, MAX_NOTE)}…`
 }
 
 function peerOfKey(plan: Plan): (key: string) => string {

@@ -34,8 +34,8 @@ export async function startAllocation(
     for (;;) {
       await clock.sleep(POLL_INTERVAL, options)
       try {
-        const { status, error } = await orchestrator.status(allocation, options)
-        if (status === 'running' || status === 'completed') return
+        const { status, error, startedAt } = await orchestrator.status(allocation, options)
+        if (status === 'running' || status === 'completed' || startedAt !== undefined) return
         if (status !== 'pending') throw new RefusedError(`${allocation.id} is ${status}${error === '' ? '' : `: ${error}`}`)
       } catch (error) {
         if (error instanceof RefusedError || options.signal.aborted) throw error

@@ -91,7 +91,8 @@ describe('the life of a deployment', () => {
     const { state } = play(INITIAL, toRunning.slice(0, 2))
     const step = advance(state, { type: 'refused', peer: 'p', reason: 'full' }, facts)
     expect(step.effects.map(({ type }) => type)).toEqual(['revert', 'request-bids'])
-    expect(step.next).toEqual({ phase: 'bidding', round: 2, avoid: ['p'] })
+    expect(step.next).toMatchObject({ phase: 'bidding', round: 2, avoid: ['p'] })
+    expect(advance(step.next, { type: 'restarted' }, facts).effects.map(({ type }) => type)).toEqual(['revert', 'request-bids'])
     expect(advance(step.next, { type: 'bids', bids: [bid('n', 'p')] }, facts).next).toMatchObject({
       phase: 'bidding',
       round: 3,

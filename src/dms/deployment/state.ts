@@ -15,7 +15,8 @@ interface Attempt {
 
 /** Where a deployment stands. Durable: every change is written before its effects run. */
 export type DeploymentState =
-  | (Attempt & { readonly phase: 'bidding' })
+  /** `undo`: what the round before has left at providers; given back again after a restart. */
+  | (Attempt & { readonly phase: 'bidding'; readonly undo?: Plan })
   | (Attempt & { readonly phase: 'committing' | 'allocating' | 'starting'; readonly plan: Plan })
   | { readonly phase: 'running'; readonly plan: Plan }
   | { readonly phase: 'stopping'; readonly plan: Plan; readonly outcome: Outcome; readonly reason: string }
@@ -105,7 +106,7 @@ function resume(state: DeploymentState): DeploymentStep {
   const note = 'resumed after a restart of this node'
   switch (state.phase) {
     case 'bidding':
-      return { next: state, effects: [{ type: 'request-bids' }], note }
+      return { next: state, effects: [...undoing(state), { type: 'request-bids' }], note }
     case 'committing':
       return { next: state, effects: [{ type: 'commit' }], note }
     case 'allocating':
@@ -121,6 +122,10 @@ function resume(state: DeploymentState): DeploymentStep {
     default:
       return unreachable(state)
   }
+}
+
+function undoing({ undo }: Of<'bidding'>): DeploymentEffect[] {
+  return undo === undefined ? [] : [{ type: 'revert', plan: undo }]
 }
 
 /** Watches what runs, fetches what has ended and is not here yet. */
@@ -217,10 +222,15 @@ function tryElsewhere(
   const note = `${peer} refused: ${reason}`
   const revert = { type: 'revert', plan: state.plan } as const
   if (now >= deadline) {
-    const next = { phase: 'ended', plan: state.plan, outcome: 'failed', reason: note } as const
-    return { next, effects: [revert, { type: 'finish' }], note }
+    const next = { phase: 'stopping', plan: state.plan, outcome: 'failed', reason: note } as const
+    return { next, effects: [{ type: 'stop', plan: state.plan }], note }
   }
-  const next = { phase: 'bidding', round: state.round + 1, avoid: [...new Set([...state.avoid, peer])] } as const
+  const next = {
+    phase: 'bidding',
+    round: state.round + 1,
+    avoid: [...new Set([...state.avoid, peer])],
+    undo: state.plan
+  } as const
   return { next, effects: [revert, { type: 'request-bids' }], note }
 }
 

@@ -1,3 +1,4 @@
+import { NoReplyError, RemoteError } from '../../actor/index.ts'
 import { type Clock, errorMessage, type Logger, type Millis, minutes, seconds } from '../../base/index.ts'
 import type { Orchestrator } from './orchestrator.ts'
 import type { PlannedAllocation } from './plan.ts'
@@ -29,19 +30,25 @@ export async function watchAllocation(
   signal: AbortSignal,
   isOver: () => boolean
 ): Promise<AllocationEnd | undefined> {
-  let answeredAt: Millis | undefined
+  let hasAnswered = false
+  let silentSince: Millis | undefined
   for (;;) {
     if (isOver()) return undefined
     try {
       const { status, error, exitCode } = await orchestrator.status(allocation, { signal })
-      answeredAt = clock.now()
+      hasAnswered = true
+      silentSince = undefined
+      if (isOver()) return undefined // the deployment moved on while the answer was under way
       if (status === 'completed' || status === 'failed' || status === 'terminated') {
         return { status, error, ...(exitCode === undefined ? {} : { exitCode }) }
       }
     } catch (error) {
       if (signal.aborted) throw error
       log.debug('an allocation did not answer', { allocationID: allocation.id, error: errorMessage(error) })
-      if (answeredAt !== undefined && clock.now() - answeredAt > LOST_AFTER) {
+      // A Go provider takes the question and never answers: only where it cannot even be handed over does silence count.
+      const isTaken = error instanceof NoReplyError || error instanceof RemoteError
+      silentSince = isTaken && !hasAnswered ? undefined : (silentSince ?? clock.now())
+      if (silentSince !== undefined && clock.now() - silentSince > LOST_AFTER) {
         return { status: 'failed', error: 'lost: its provider has not answered for 30 minutes' }
       }
     }

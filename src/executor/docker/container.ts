@@ -5,8 +5,11 @@ import type { DockerSpec } from './spec.ts'
 export const NODE_LABEL = 'nunet.node'
 export const ALLOCATION_LABEL = 'nunet.allocation'
 
-/** How much of its output is kept of a container: two files of 10 MB. */
-const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } }
+/**
+ * How much of its output is kept of a container: two files of 64 MB. What a job may have captured of a
+ * stream (16 MiB) fits even as short lines, so that a restarted daemon finds all that it has not read yet.
+ */
+const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '64m', 'max-file': '2' } }
 /** Above the daemon's, so that the kernel ends a container first when the machine runs out of memory. */
 const OOM_SCORE = 500
 

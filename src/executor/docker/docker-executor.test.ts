@@ -175,7 +175,7 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
         AutoRemove: false,
         Init: true,
         RestartPolicy: { Name: '' },
-        LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } }
+        LogConfig: { Type: 'json-file', Config: { 'max-size': '64m', 'max-file': '2' } }
       }
     })
   })

@@ -63,10 +63,10 @@ export async function* readLogs(
   const { containers, clock } = context
   const read = { stdout: 0, stderr: 0 }
   for (let isFirst = true; ; isFirst = false) {
-    const state = await containers.inspect(id, options)
-    if (state === undefined && isFirst) throw new ExecutorUnknownHandleError(`there is no container ${id}`)
-    if (state === undefined) return
     try {
+      const state = await containers.inspect(id, options)
+      if (state === undefined && isFirst) throw new ExecutorUnknownHandleError(`there is no container ${id}`)
+      if (state === undefined) return
       yield* readOnce(context, id, follow, read, options)
       if (!follow || (await containers.inspect(id, options))?.status !== 'active') return
     } catch (error) {

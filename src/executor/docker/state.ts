@@ -67,7 +67,7 @@ export function parseContainerList(body: unknown): readonly { readonly id: strin
  * Docker keeps only the exit code; its init process turns the signal n of the program into the code 128 + n, as shells do.
  */
 export function exitStatusOf({ exitCode, outOfMemory }: ContainerState): ExitStatus {
-  if (outOfMemory) return { type: 'killed', signal: 'SIGKILL', outOfMemory: true }
+  if (outOfMemory && exitCode !== 0) return { type: 'killed', signal: 'SIGKILL', outOfMemory: true }
   const signal = Object.entries(constants.signals).find(([, value]) => value === exitCode - 128)?.[0]
   if (signal !== undefined) return { type: 'killed', signal, outOfMemory: false }
   return { type: 'exited', code: exitCode }
