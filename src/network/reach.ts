@@ -1,6 +1,6 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { CancelledError, type Clock, errorMessage, withTimeout } from '../base/index.ts'
+import { CancelledError, type Clock, errorMessage, TimeoutError, withTimeout } from '../base/index.ts'
 import { UnreachableError } from './errors.ts'
 import type { Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
@@ -81,8 +81,13 @@ export function createReach(node: Node, clock: Clock, limits: NetworkLimits): Re
     async dial(peer, addresses, signal) {
       const open = openConnection(node, peer)
       if (open !== undefined) return open
+      const attempt = (): Promise<Connection> => dialKnown(peer, addresses, signal)
       try {
-        return await dialKnown(peer, addresses, signal)
+        // libp2p joins a dial that is under way already, which may have begun before the peer was there: one more is our own.
+        return await attempt().catch((error: unknown) => {
+          if (signal.aborted || error instanceof TimeoutError) throw error
+          return attempt()
+        })
       } catch (cause) {
         if (signal.aborted) throw new CancelledError(`connecting to ${peer} was cancelled`)
         throw new UnreachableError(`cannot reach ${addresses.join(', ')}: ${describe(cause)}`, { cause })

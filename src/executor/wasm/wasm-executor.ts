@@ -84,7 +84,9 @@ export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WAS
     },
     async stop(handle, grace) {
       const files = await findRun(records, handle)
-      if (files !== undefined) await stopRun(files, grace, clock)
+      if (files === undefined) return
+      await stopRun(files, grace, clock)
+      await ending.get(files.directory)
     },
     async remove(handle) {
       const record = await findRecord(records, handle)
