@@ -18,12 +18,6 @@ export class MissingExecutorError extends DmsError {
   readonly kind = 'conflict'
 }
 
-/** A stored allocation cannot be used. */
-export class BrokenRecordError extends DmsError {
-  readonly code = 'ALLOCATION_BROKEN_RECORD'
-  readonly kind = 'internal'
-}
-
 /** The workload of an allocation could not be started here. */
 export class StartFailedError extends DmsError {
   readonly code = 'ALLOCATION_START_FAILED'

@@ -1,8 +1,6 @@
 import { type Actor, type ActorSystem, didOfHandle, type Handle, NoReplyError, RemoteError } from '../../actor/index.ts'
 import {
   type Clock,
-  decodeBase64,
-  encodeBase64,
   errorMessage,
   hours,
   type JsonValue,
@@ -17,12 +15,13 @@ import {
 } from '../../base/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
 import type { Executor } from '../../executor/index.ts'
-import { generateKeyPair, importKeyPair, type KeyPair } from '../../identity/index.ts'
+import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import { allocationStart, allocationStatus, DONE, orchestratorPresence, taskTermination } from '../../protocol/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
 import type { Amount, ResourceLedger } from '../resources/index.ts'
-import { BrokenRecordError, NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
+import { sealKey, unsealKey } from '../sealed-key.ts'
+import { NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
 import { type AllocationRecord, allocationRecordCodec } from './record.ts'
 import { type AllocationRunner, createAllocationRunner } from './runner.ts'
 import { eraseTime, START_PATIENCE, statusText } from './state.ts'
@@ -273,7 +272,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     const key = generateKeyPair(random)
     const record: AllocationRecord = {
       ...request,
-      sealedKey: encodeBase64(nodeKey.seal(key.exportPrivate())),
+      sealedKey: sealKey(nodeKey, key),
       createdAt: clock.now(),
       state: { phase: 'pending' }
     }
@@ -337,11 +336,4 @@ function describe({ state }: AllocationRecord) {
   if (state.phase !== 'ended') return { status: statusText(state), error: '', ...startedAt }
   const exitCode = state.exitCode === undefined ? {} : { exitCode: state.exitCode }
   return { status: state.status, error: state.error, ...exitCode, ...startedAt, endedAt: iso(state.endedAt) }
-}
-
-function unsealKey(nodeKey: KeyPair, sealed: string): KeyPair {
-  const data = decodeBase64(sealed)
-  const key = data.ok ? importKeyPair(nodeKey.unseal(data.value)) : data
-  if (!key.ok) throw new BrokenRecordError('the key of a stored allocation cannot be read')
-  return key.value
 }

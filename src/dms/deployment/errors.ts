@@ -29,9 +29,3 @@ export class RefusedError extends DmsError {
   readonly code = 'DEPLOYMENT_REFUSED'
   readonly kind = 'conflict'
 }
-
-/** A stored deployment cannot be used. */
-export class BrokenDeploymentError extends DmsError {
-  readonly code = 'DEPLOYMENT_BROKEN_RECORD'
-  readonly kind = 'internal'
-}

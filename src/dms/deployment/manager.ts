@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Actor, type ActorSystem, didOfHandle, handleToJson } from '../../actor/index.ts'
 import {
   type Clock,
-  decodeBase64,
   describeIssues,
-  encodeBase64,
   errorMessage,
   hours,
   isJsonObject,
@@ -20,7 +18,7 @@ import {
   toNanos
 } from '../../base/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
-import { generateKeyPair, importKeyPair, type KeyPair } from '../../identity/index.ts'
+import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import {
   checkSupported,
   DONE,
@@ -31,9 +29,10 @@ import {
 } from '../../protocol/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, StreamName } from '../output.ts'
+import { sealKey, unsealKey } from '../sealed-key.ts'
 import { toBlueprint } from './blueprint.ts'
 import { saveOutput } from './collect-output.ts'
-import { BadEnsembleError, BrokenDeploymentError, NotRunningError, TooShortError, UnknownDeploymentError } from './errors.ts'
+import { BadEnsembleError, NotRunningError, TooShortError, UnknownDeploymentError } from './errors.ts'
 import { createOrchestrator, type Orchestrator } from './orchestrator.ts'
 import { hasEnded, type Plan } from './plan.ts'
 import { type DeploymentRecord, deploymentRecordCodec } from './record.ts'
@@ -238,7 +237,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
         deadline: millis(expiresAt - MARGIN),
         ensemble,
         metadata: Object.fromEntries(config.metadata),
-        sealedKey: encodeBase64(nodeKey.seal(key.exportPrivate())),
+        sealedKey: sealKey(nodeKey, key),
         state: INITIAL,
         journal: []
       }
@@ -353,11 +352,4 @@ function manifestOf({ id, state, ensemble }: DeploymentRecord, actor: Actor | un
 function toPlainJson(value: object): JsonValue {
   const plain: unknown = JSON.parse(JSON.stringify(value))
   return isJsonObject(plain) ? plain : {}
-}
-
-function unsealKey(nodeKey: KeyPair, sealed: string): KeyPair {
-  const data = decodeBase64(sealed)
-  const key = data.ok ? importKeyPair(nodeKey.unseal(data.value)) : data
-  if (!key.ok) throw new BrokenDeploymentError('the key of a stored deployment cannot be read')
-  return key.value
 }
