@@ -42,7 +42,8 @@ const packages = {
   '@photostructure/sqlite': 'db',
   pino: 'telemetry',
   yaml: 'protocol',
-  '@noble/.+': 'identity'
+  '@noble/.+': 'identity',
+  'node-hid': 'wallet'
 }
 
 module.exports = { modules, dms, drivers, packages }

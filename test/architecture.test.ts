@@ -70,7 +70,7 @@ describe('the dependencies', () => {
 
   test('are pinned exactly', () => {
     const loose = Object.entries({ ...dependencies, ...devDependencies }).filter(
-      ([, version]) => !/^\d+\.\d+\.\d+$/.test(version)
+      ([, version]) => !/^\d+\.\d+\.\d+(-[a-z]+\.\d+)?$/.test(version)
     )
     expect(loose).toEqual([])
   })

@@ -3,9 +3,10 @@ import type { Config } from '../config/index.ts'
 import { type ContextFile, ContextNotFoundError, type ContextStore, createContextStore } from '../ucan/index.ts'
 import type { Flags } from './command.ts'
 import type { Io } from './io.ts'
-import { keystoreOf, refuseWallet, unlockKey } from './keys.ts'
+import { refuseWallet } from './keys.ts'
 import { note } from './output.ts'
 import { loadSettings } from './settings.ts'
+import { openSigner } from './signers.ts'
 
 /** The capability contexts of the user directory. */
 export function contextsOf(config: Config, { clock, random }: Io): ContextStore {
@@ -25,7 +26,7 @@ export async function openContext(flags: Flags, io: Io): Promise<ContextFile> {
   if (!(await contexts.exists(name))) {
     throw new ContextNotFoundError(`there is no capability context ${name}; create it with: nunet cap new ${name}`)
   }
-  const file = await contexts.open(name, await unlockKey(keystoreOf(config, io), name, io))
+  const file = await contexts.open(name, await openSigner(name, config, io))
   for (const { message } of file.notices) await note(io, `Warning: ${file.path}: ${message}`)
   return file
 }

@@ -1,8 +1,9 @@
 import type { Action } from '../command.ts'
 import { confirmReplacement } from '../confirm.ts'
-import { createKey, keystoreOf, refuseWallet, unlockKey } from '../keys.ts'
+import { createKey, keystoreOf, refuseWallet } from '../keys.ts'
 import { printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
+import { openSigner } from '../signers.ts'
 
 /** `nunet key new <name>`: stdout has the DID and nothing else (A §12.1). */
 export const newKey: Action = async ({ args: [name = ''], flags }, io) => {
@@ -23,8 +24,8 @@ export const newKey: Action = async ({ args: [name = ''], flags }, io) => {
 /** `nunet key did <name>`. */
 export const showDid: Action = async ({ args: [name = ''], flags }, io) => {
   const { config } = await loadSettings(flags, io)
-  const key = await unlockKey(keystoreOf(config, io), name, io)
-  await printLine(io, key.did)
+  const { did } = await openSigner(name, config, io)
+  await printLine(io, did)
 }
 
 /** `nunet key list`: one name per line. */

@@ -1,0 +1,104 @@
+import type { CommandSpec, FlagSpec } from '../command.ts'
+import { contextFlag, force, userContext } from './flags.ts'
+
+const requiredContext = contextFlag({ required: true })
+
+const anchorFlags: readonly FlagSpec[] = [
+  requiredContext,
+  { name: 'root', type: 'text', value: 'did', doc: 'Whoever has this DID may do everything.' },
+  { name: 'require', type: 'text', value: 'token', doc: 'What holders of tokens on this one may do here; - reads stdin.' },
+  { name: 'provide', type: 'text', value: 'token', doc: 'What this context may do elsewhere; - reads stdin.' },
+  { name: 'revoke', type: 'text', value: 'token', doc: 'A revocation, from cap revoke; - reads stdin.' }
+]
+
+const anchorRules = {
+  oneRequired: [['root', 'require', 'provide', 'revoke']],
+  exclusive: [['root', 'require', 'provide', 'revoke']]
+}
+
+const tokenFlags: readonly FlagSpec[] = [
+  requiredContext,
+  { name: 'cap', type: 'list', value: 'path', doc: 'A capability such as /public.', required: true },
+  { name: 'topic', short: 't', type: 'list', value: 'topic', doc: 'A topic for broadcasts.' },
+  { name: 'audience', short: 'a', type: 'text', value: 'did', doc: 'Only towards this DID.' },
+  { name: 'expiry', short: 'e', type: 'text', value: 'time', doc: 'Until when, as 2030-12-31 or 2030-12-31T23:59:59Z.' },
+  { name: 'duration', type: 'duration', doc: 'For how long, as 720h.' },
+  {
+    name: 'depth',
+    short: 'd',
+    type: 'integer',
+    value: 'number',
+    doc: 'How often it may be passed on; 0 is no limit.',
+    default: '0'
+  }
+]
+
+/** `nunet cap …`. */
+export const cap: CommandSpec = {
+  name: 'cap',
+  summary: 'Says who may do what: capability contexts and tokens.',
+  commands: [
+    {
+      name: 'new',
+      summary: 'Makes an empty capability context for a key, which is made too when there is none.',
+      args: ['name'],
+      flags: [force],
+      load: async () => (await import('../commands/cap-new.ts')).newContext
+    },
+    {
+      name: 'anchor',
+      summary: 'Adds an anchor to a context.',
+      flags: anchorFlags,
+      rules: anchorRules,
+      examples: ['nunet cap anchor --context dms --root <user-did>', 'nunet cap anchor --context dms --provide <token>'],
+      load: async () => (await import('../commands/cap-anchor.ts')).anchor
+    },
+    {
+      name: 'grant',
+      summary: 'Prints a token by which a DID may do something here.',
+      args: ['did'],
+      flags: tokenFlags,
+      rules: { oneRequired: [['expiry', 'duration']] },
+      examples: ['nunet cap grant --context user --cap /public --cap /broadcast --topic /nunet --expiry 2030-12-31 <did>'],
+      load: async () => (await import('../commands/cap-token.ts')).grant
+    },
+    {
+      name: 'delegate',
+      summary: 'Prints a token that passes on what a provide anchor allows.',
+      args: ['did'],
+      flags: [
+        ...tokenFlags,
+        { name: 'auto-expire', type: 'switch', doc: 'Takes the expiry of the provide anchor.' },
+        {
+          name: 'self-sign',
+          type: 'text',
+          value: 'mode',
+          doc: 'Whether a token of our own is added (also) or nothing else (only).',
+          default: 'no'
+        }
+      ],
+      rules: { oneRequired: [['expiry', 'duration', 'auto-expire']], exclusive: [['expiry', 'duration', 'auto-expire']] },
+      load: async () => (await import('../commands/cap-token.ts')).delegate
+    },
+    {
+      name: 'list',
+      summary: 'Lists the anchors of a context.',
+      flags: [userContext],
+      load: async () => (await import('../commands/cap-anchor.ts')).list
+    },
+    {
+      name: 'remove',
+      summary: 'Removes an anchor from a context.',
+      flags: anchorFlags,
+      rules: anchorRules,
+      load: async () => (await import('../commands/cap-anchor.ts')).remove
+    },
+    {
+      name: 'revoke',
+      summary: 'Prints the revocation of tokens that this context granted.',
+      args: ['token'],
+      flags: [requiredContext],
+      load: async () => (await import('../commands/cap-token.ts')).revoke
+    }
+  ]
+}
