@@ -19,6 +19,8 @@ describe('parseJson', () => {
     ['"\\u12g4"', 'four hexadecimal digits'],
     ['', 'a value'],
     ['nul', 'a value'],
+    ['[1e400]', 'a number that a double can hold'],
+    ['-1E309', 'a number that a double can hold'],
     ['['.repeat(100), 'nesting']
   ])('refuses %s and says what it expected', (text, expected) => {
     const result = parseJson(text)

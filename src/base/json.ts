@@ -12,8 +12,8 @@ class JsonSyntaxError extends Error {}
 /**
  * Parses JSON without losing 64-bit integers (A §1.10) and without JavaScript's tolerance for repeated names.
  *
- * Stricter than `JSON.parse`: repeated member names and nesting over 64 levels are errors; `__proto__` is an ordinary
- * member. The issue's message names the offset.
+ * Stricter than `JSON.parse`: repeated member names, nesting over 64 levels and numbers like `1e400`, which no encoder could write
+ * again, are errors; `__proto__` is an ordinary member. The issue's message names the offset.
  */
 export function parseJson(text: string): Result<JsonValue, Issue> {
   const parser = createParser(text)
@@ -108,9 +108,10 @@ function createParser(text: string): { document(): JsonValue } {
     const literal = NUMBER.exec(text)?.[0]
     if (literal === undefined) fail('a value')
     if (literal.length > 400) fail('a number of at most 400 digits')
-    at += literal.length
     const value = Number(literal)
     const isInteger = /^-?\d+$/.test(literal)
+    if (!isInteger && !Number.isFinite(value)) fail('a number that a double can hold')
+    at += literal.length
     return isInteger && !Number.isSafeInteger(value) ? BigInt(literal) : value
   }
 
