@@ -49,6 +49,32 @@ describe('setConfigValue', () => {
     expect(await readFile(path, 'utf8')).toBe(content)
   })
 
+  test.each([
+    ['{}', 'general.port_available_range_to', '6', 'general.port_available_range_from (16384) must be below'],
+    ['{"general":{"port_available_range_to":100}}', 'general.port_available_range_from', '100', 'must be below'],
+    [
+      '{"general":{"port_available_range_from":7,"port_available_range_to":7}}',
+      'general.port_available_range_to',
+      '5',
+      'must be below'
+    ]
+  ])('refuses, in the file %s, %s = %s: no command could read the file after it', async (content, key, text, message) => {
+    await writeFile(path, content)
+    await expect(setConfigValue({ path, key, text })).rejects.toThrow(message)
+    expect(await readFile(path, 'utf8')).toBe(content)
+  })
+
+  test('moves the range of ports one end after the other, and sets other keys of a file whose range is empty', async () => {
+    await writeFile(path, '{"general":{"port_available_range_from":7,"port_available_range_to":7}}')
+    await setConfigValue({ path, key: 'general.debug', text: 'true' })
+    await setConfigValue({ path, key: 'general.port_available_range_from', text: '1' })
+    expect((await loadConfig({ environment: {}, cwd: directory, home: directory })).config.general).toMatchObject({
+      debug: true,
+      port_available_range_from: 1,
+      port_available_range_to: 7
+    })
+  })
+
   test('creates a private file that holds only what was set', async () => {
     const change = await setConfigValue({ path, key: 'Rest.Port', text: '8080' })
     expect(change).toEqual({ created: true, key: 'rest.port', value: 8080 })

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonValue } from '../base/index.ts'
 import { readPrivateFile, rewriteFile, withFileLock } from '../db/index.ts'
 import { type JsonObject, parseConfigText } from './config-file.ts'
 import { ConfigError } from './errors.ts'
-import { describeRefused, findKey, KEYS, type NamedKey, suggestKey } from './keys.ts'
+import { describeContradiction, describeRefused, findKey, KEYS, type NamedKey, PORT_RANGE, suggestKey } from './keys.ts'
 import type { Config } from './schema.ts'
 
 /** What {@link setConfigValue} did. */
@@ -39,6 +39,7 @@ export async function setConfigValue({ path, key, text }: ConfigEdit): Promise<C
     const before = await readPrivateFile(path)
     const members = before === undefined ? {} : parseConfigText(path, before)
     const after = setMember(members, named.name.split('.'), value, path)
+    refuseContradiction(after, named, path)
     await rewriteFile(path, `${render(path, after)}\n`)
     return { created: before === undefined, key: named.name, value }
   })
@@ -51,7 +52,7 @@ export async function setConfigValue({ path, key, text }: ConfigEdit): Promise<C
  */
 export function getConfigValue(config: Config, key: string): unknown {
   const name = key.toLowerCase()
-  return (findKey(name)?.name ?? name).split('.').reduce<unknown>((value, member) => memberOf(value, member), config)
+  return valueIn(config, findKey(name)?.name ?? name)
 }
 
 /** The key that an unknown name probably means. */
@@ -87,6 +88,19 @@ function setMember(members: JsonObject, [first = '', ...rest]: readonly string[]
   if (!isJsonObject(inner))
     throw new ConfigError(`${path}: ${first} must be an object, { … }, before ${rest.join('.')} can be set`)
   return { ...members, [first]: setMember(inner, rest, value, path) }
+}
+
+/** A file that says what the key contradicts could not be loaded any more, by no command. */
+function refuseContradiction(members: JsonObject, { name }: NamedKey, path: string): void {
+  const names: readonly string[] = Object.values(PORT_RANGE)
+  if (!names.includes(name)) return
+  const values = names.map((other): readonly [string, unknown] => [other, valueIn(members, other) ?? findKey(other)?.key.default])
+  const contradiction = describeContradiction(Object.fromEntries<unknown>(values))
+  if (contradiction !== undefined) throw new ConfigError(`${path}: ${contradiction}`)
+}
+
+function valueIn(members: object, name: string): unknown {
+  return name.split('.').reduce<unknown>((value, member) => memberOf(value, member), members)
 }
 
 function render(path: string, members: JsonObject): string {

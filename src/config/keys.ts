@@ -51,6 +51,16 @@ export function describeRefused({ isSecret }: Key<unknown>, value: JsonValue | u
   return `, not ${shown.length > 80 ? `${shown.slice(0, 80)}…` : shown}`
 }
 
+/** Keys whose values must fit together. */
+export const PORT_RANGE = { from: 'general.port_available_range_from', to: 'general.port_available_range_to' } as const
+
+/** What is wrong with values, by dotted name, that are each right alone. */
+export function describeContradiction(values: Readonly<Record<string, unknown>>): string | undefined {
+  const { [PORT_RANGE.from]: from, [PORT_RANGE.to]: to } = values
+  if (typeof from !== 'number' || typeof to !== 'number' || from < to) return undefined
+  return `${PORT_RANGE.from} (${from}) must be below ${PORT_RANGE.to} (${to})`
+}
+
 function flatten(section: Section, prefix: string): readonly NamedKey[] {
   return Object.entries(section).flatMap(([name, node]) =>
     isKey(node) ? [{ name: prefix + name, key: node }] : flatten(node, `${prefix}${name}.`)

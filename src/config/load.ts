@@ -1,7 +1,17 @@
 import { isJsonObject, type JsonValue, type Result } from '../base/index.ts'
 import { type ConfigPlaces, type JsonObject, readConfigFile, resolvePath } from './config-file.ts'
 import { ConfigError } from './errors.ts'
-import { currentName, describeRefused, findKey, isKey, KEYS, type NamedKey, suggestKey, variableOf } from './keys.ts'
+import {
+  currentName,
+  describeContradiction,
+  describeRefused,
+  findKey,
+  isKey,
+  KEYS,
+  type NamedKey,
+  suggestKey,
+  variableOf
+} from './keys.ts'
 import { CONFIG_SCHEMA, type Config, DEPRECATED_KEYS, type Key, type Section } from './schema.ts'
 import { optionalPath, path as pathType, splitList } from './value-types.ts'
 
@@ -56,7 +66,8 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   const fromFile = file === undefined ? {} : fileCandidates(file.path, file.members, { problems, warnings })
   const candidates = { ...fromFile, ...environmentCandidates(input.environment), ...flagCandidates(input.flags ?? {}, problems) }
   const values = readValues(candidates, input, problems)
-  checkTogether(values, problems)
+  const contradiction = describeContradiction(values)
+  if (contradiction !== undefined) problems.push(contradiction)
   if (problems.length > 0) throw problemsError(problems, file?.path)
   return {
     config: toConfig(values),
@@ -169,14 +180,6 @@ function readValue({ key }: NamedKey, candidate: Candidate | undefined, problems
 
 function isPath({ type }: Key<unknown>): boolean {
   return type === pathType || type === optionalPath
-}
-
-function checkTogether(values: Values, problems: string[]): void {
-  const from = values['general.port_available_range_from']
-  const to = values['general.port_available_range_to']
-  if (typeof from === 'number' && typeof to === 'number' && from >= to) {
-    problems.push(`general.port_available_range_from (${from}) must be below general.port_available_range_to (${to})`)
-  }
 }
 
 function problemsError(problems: readonly string[], path: string | undefined): ConfigError {
