@@ -94,7 +94,7 @@ async function once(session: FuzzSession, input: string): Promise<Trial> {
   const started = performance.now()
   try {
     const outcome = await session.check(input)
-    return { millis: performance.now() - started, outcome }
+    return { millis: outcome.millis ?? performance.now() - started, outcome }
   } catch (error) {
     return { millis: performance.now() - started, property: propertyOf(error) }
   }

@@ -1,7 +1,10 @@
 import type { Chance } from './chance.ts'
 
-/** What became of one input. */
-export type Outcome = { readonly accepted: true } | { readonly accepted: false; readonly reason: string }
+/** What became of one input; `millis` is what the program took for it, where the checks themselves take much longer. */
+export type Outcome = { readonly millis?: number } & (
+  | { readonly accepted: true }
+  | { readonly accepted: false; readonly reason: string }
+)
 
 /** The input was taken. */
 export const ACCEPTED: Outcome = { accepted: true }

@@ -85,7 +85,8 @@ interface ChainPlan extends Pick<World, 'members' | 'actor' | 'sign'> {
 async function signChain({ root, depth, members, actor, chance, sign }: ChainPlan): Promise<Token> {
   let issuer = root
   let chain: Token | undefined
-  const isBroadcast = chance.oneIn(3)
+  const use = depth === 1 ? 'delegate' : chance.pick(['delegate', 'invoke', 'invoke', 'broadcast'])
+  const isBroadcast = use === 'broadcast'
   const hasTopics = chance.oneIn(3)
   for (let link = 1; link <= depth; link += 1) {
     const isLast = link === depth
@@ -93,7 +94,7 @@ async function signChain({ root, depth, members, actor, chance, sign }: ChainPla
     const left = depth - link
     chain = await sign(
       {
-        action: !isLast || depth === 1 ? 'delegate' : isBroadcast ? 'broadcast' : 'invoke',
+        action: isLast ? use : 'delegate',
         issuer: issuer.did,
         subject: holder.did,
         audience: !isBroadcast && isLast && chance.oneIn(3) ? actor.did : '',

@@ -22,6 +22,7 @@ import { isAttenuated } from '../attenuation.ts'
 import type { Chance } from '../chance.ts'
 import { mutateJson } from '../mutate-json.ts'
 import { mutateText } from '../mutate-text.ts'
+import { createRememberingVerifier } from '../remembering-verifier.ts'
 import { ACCEPTED, type FuzzTarget, must, type Outcome, rejected } from '../target.ts'
 import { createWorld, GRANTED, NOW, type World } from '../world.ts'
 
@@ -40,7 +41,7 @@ export function createTokenTarget(subject: TokenSubject = { verifier: createVeri
     about: 'tokens and token lists: no altered token is accepted, none allows more than its chain',
     async open(chance) {
       const world = await createWorld(chance)
-      const { verifier } = subject
+      const verifier = createRememberingVerifier(subject.verifier)
       const { organizations, actor } = world
       const context = createContext({
         signer: actor,
