@@ -11,6 +11,8 @@ export interface FuzzOptions {
   /** Inputs to try; without it, `seconds` decides. */
   readonly runs?: number
   readonly seconds?: number
+  /** Tries to make the input of a finding shorter; default {@link DEFAULT_TRIES}. */
+  readonly minimiseTries?: number
   /** Ends the run early, with the counts so far. */
   readonly signal?: AbortSignal
   /** Told the number of each input before it is tried. */
@@ -47,7 +49,15 @@ const BATCH = 32
 
 /** Tries inputs one after another until the time is over, the inputs are used up, or too much is wrong. */
 export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
-  const { seed, from = 0, runs = Number.POSITIVE_INFINITY, seconds = Number.POSITIVE_INFINITY, signal, onInput } = options
+  const {
+    seed,
+    from = 0,
+    runs = Number.POSITIVE_INFINITY,
+    seconds = Number.POSITIVE_INFINITY,
+    signal,
+    onInput,
+    minimiseTries
+  } = options
   const session = await target.open(createChance(seed, -1))
   const started = performance.now()
   const tally = createTally()
@@ -62,7 +72,9 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
       const trial = await attempt(session, input)
       if (tally.add(index, trial)) {
         const shortest =
-          trial.isHang === true ? input : await minimise(input, (shorter) => breaks(session, shorter, trial.property))
+          trial.isHang === true
+            ? input
+            : await minimise(input, (shorter) => breaks(session, shorter, trial.property), minimiseTries)
         tally.findings.set(trial.property ?? '', { index, property: trial.property ?? '', input: shortest })
       }
     }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import identity from '../../test/vectors/identity.json' with { type: 'json' }
 import { encodeGoJson, parseJson } from './json.ts'
 
 function parsed(text: string): unknown {
@@ -85,6 +86,21 @@ describe('encodeGoJson', () => {
     [-1.25e100, '-1.25e+100']
   ])('writes the float %d as Go does: %s', (value, text) => {
     expect(encodeGoJson(value)).toBe(text)
+  })
+
+  const written = [
+    ...identity.tokens.cases.flatMap(({ tokenJSON, tokenListJSON }) => [tokenJSON, tokenListJSON]),
+    ...identity.tokenVerify.cases.map(({ tokenJSON }) => tokenJSON),
+    ...identity.tokenDecode.cases.flatMap(({ reencoded }) => (reencoded === undefined ? [] : [reencoded])),
+    ...identity.keys.ed25519.map(({ actorIdJSON }) => actorIdJSON),
+    identity.capabilityContextFile.emptyUserCap.trimEnd(),
+    identity.capabilityContextFile.dmsCap.trimEnd(),
+    identity.envelope.json,
+    identity.envelope.nilMsgShape,
+    identity.envelope.emptyMsgBroadcastShape
+  ]
+  test.each(written)('writes what Go wrote, byte for byte: %s', (text) => {
+    expect(encodeGoJson(parsed(text))).toBe(text)
   })
 
   test('is undone by parseJson', () => {

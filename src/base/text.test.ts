@@ -53,6 +53,31 @@ describe('texts of bytes', () => {
   })
 })
 
+describe('no two texts', () => {
+  test.each([
+    ['base58', encodeBase58, decodeBase58, '12Zzab'],
+    ['base64', encodeBase64, decodeBase64, 'AQgw+/-_= '],
+    ['hexadecimal', encodeHex, decodeHex, '09afg']
+  ])('in %s are the same bytes: a text is read only as it is written', (_name, encode, decode, characters) => {
+    const texts = fc.string({ unit: fc.constantFrom(...characters), maxLength: 12 })
+    fc.assert(
+      fc.property(texts, (text) => {
+        const data = decode(text)
+        expect(data.ok ? encode(data.value) : text).toBe(text)
+      }),
+      { numRuns: 2000 }
+    )
+  })
+
+  test('but those of hexadecimal in upper case, which the reference reads', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 20 }), (data) => {
+        expect(decodeHex(encodeHex(data).toUpperCase())).toEqual({ ok: true, value: data })
+      })
+    )
+  })
+})
+
 test('the nearest name is offered only when it is near', () => {
   expect(nearest('dnsname', ['dns_name', 'type'])).toBe('dns_name')
   expect(nearest('entirely', ['dns_name', 'type'])).toBeUndefined()
