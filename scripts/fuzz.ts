@@ -68,14 +68,14 @@ function integer(name: string, text: string | undefined): number | undefined {
 }
 
 /** @returns Whether nothing was found. */
-async function runAll({ targets, replay, ...options }: Order): Promise<boolean> {
+async function runAll({ targets, ...options }: Order): Promise<boolean> {
   const interrupt = new AbortController()
   process.on('SIGINT', () => interrupt.abort()).on('SIGTERM', () => interrupt.abort())
   let isGood = true
   for (const target of targets) {
     if (interrupt.signal.aborted) break
     console.log(`${target.name}: ${target.about} (seed ${options.seed})`)
-    const watchdog = startWatchdog((index) => `${target.name}: input ${index} of seed ${options.seed} does not end`)
+    const watchdog = await startWatchdog((index) => `${target.name}: input ${index} of seed ${options.seed} does not end`)
     try {
       const report = await fuzz(target, { ...options, signal: interrupt.signal, onInput: watchdog.onInput })
       console.log(describeReport(report))
@@ -95,29 +95,33 @@ async function tell(target: string, seed: number, { index, input }: Finding): Pr
   if (input.length <= MAX_PRINTED) console.log(`  ${JSON.stringify(input)}\n  base64 ${Buffer.from(input).toString('base64')}`)
 }
 
-async function replayFile({ targets, seed, replay = '' }: Order): Promise<void> {
-  const text = await readFile(replay, 'utf8')
+/** @returns Whether every property holds for the text of a file. */
+async function replayFile({ targets, seed }: Order, path: string): Promise<boolean> {
+  const text = await readFile(path, 'utf8')
+  let isGood = true
   for (const target of targets) {
     const session = await target.open(createChance(seed, -1))
     try {
       console.log(`${target.name}:`, await session.check(text))
+    } catch (error) {
+      isGood = false
+      console.log(`${target.name}: FINDING: not true: ${errorMessage(error)}`)
     } finally {
       await session.dispose()
     }
   }
+  return isGood
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  let order: Order
   try {
-    order = parseOrder(argv)
+    const order = parseOrder(argv)
+    const isGood = order.replay === undefined ? await runAll(order) : await replayFile(order, order.replay)
+    return isGood ? 0 : 1
   } catch (error) {
     console.error(`Error: ${errorMessage(error)}\n\n${USAGE}`)
     return 2
   }
-  if (order.replay === undefined) return (await runAll(order)) ? 0 : 1
-  await replayFile(order)
-  return 0
 }
 
 process.exitCode = await main(process.argv.slice(2))

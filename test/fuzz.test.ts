@@ -18,7 +18,7 @@ import { TARGETS } from '../scripts/fuzz/targets/index.ts'
 import { createKeyFileTarget } from '../scripts/fuzz/targets/keyfile.ts'
 import { createTokenTarget } from '../scripts/fuzz/targets/token.ts'
 import { createWorld, NOW } from '../scripts/fuzz/world.ts'
-import { toNanos } from '../src/base/index.ts'
+import { err, ok, toNanos } from '../src/base/index.ts'
 import { loadConfig, setConfigValue } from '../src/config/index.ts'
 import {
   createKeystore,
@@ -28,7 +28,7 @@ import {
   publicKeyOf,
   publicKeyOfPeerId
 } from '../src/identity/index.ts'
-import { verifyToken } from '../src/ucan/index.ts'
+import { linksOf, signedBytes, verifyToken } from '../src/ucan/index.ts'
 
 /** A target around one check. */
 function targetOf(check: FuzzSession['check'], limit?: number): FuzzTarget {
@@ -175,6 +175,17 @@ const FAULTS: readonly PlantedFault[] = [
     property: 'no altered token is accepted'
   },
   {
+    fault: 'a verifier of chains that only looks at signatures',
+    create: () =>
+      createTokenTarget({
+        verifyToken: (token, _, { verifier }) =>
+          linksOf(token).every((link) => verifier.verify(link.issuer, signedBytes(link), link.signature))
+            ? ok(undefined)
+            : err({ reason: 'bad-signature', message: 'bad', known: false })
+      }),
+    property: 'no link of a chain that verifies claims more than it was given'
+  },
+  {
     fault: 'a verifier that takes every anchor',
     create: () => createContextTarget({ verifier: { verify: () => true } }),
     property: 'no altered token is a'
@@ -233,7 +244,7 @@ const FAULTS: readonly PlantedFault[] = [
 ]
 
 describe('a planted fault is found', () => {
-  test.each(FAULTS)('in $fault', async ({ create, property, runs = 100 }) => {
+  test.each(FAULTS.map((planted) => [planted.fault, planted] as const))('in %s', async (_, { create, property, runs = 100 }) => {
     const report = await fuzz(create(), { seed: 1, runs, minimiseTries: 10 })
     expect(properties(report)).toEqual(expect.arrayContaining([expect.stringContaining(property)]))
   })
@@ -251,9 +262,18 @@ describe('the real program', () => {
 })
 
 describe('the command', () => {
-  async function run(...argv: string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  interface Ended {
+    readonly code: number | null
+    readonly signal: string | null
+    readonly out: string
+    readonly err: string
+  }
+
+  const run = (...argv: string[]): Promise<Ended> => runNode('scripts/fuzz.ts', ...argv)
+
+  async function runNode(...argv: string[]): Promise<Ended> {
     const root = join(import.meta.dirname, '..')
-    const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/fuzz.ts', ...argv], { cwd: root })
+    const child = spawn(process.execPath, ['--import', 'tsx', ...argv], { cwd: root, timeout: 20_000, killSignal: 'SIGTERM' })
     let [out, err] = ['', '']
     child.stdout.on('data', (data: Buffer) => {
       out += data.toString()
@@ -261,14 +281,24 @@ describe('the command', () => {
     child.stderr.on('data', (data: Buffer) => {
       err += data.toString()
     })
-    const [code] = (await once(child, 'close')) as [number]
-    return { code, out, err }
+    const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+    return { code, signal, out, err }
   }
 
   test('says which targets there are when it is asked for another', async () => {
     const { code, err } = await run('--target', 'tokens')
     expect(code).toBe(2)
     expect(err).toContain('--target must be one of token, context, keyfile, did, config, envelope or all, not "tokens"')
+  })
+
+  test('ends itself when an input never ends, and says which', async () => {
+    const program = `import { startWatchdog } from './scripts/fuzz/watchdog.ts'
+      const { onInput } = await startWatchdog((index) => 'input ' + index + ' does not end', 200)
+      onInput(17)
+      for (;;);`
+    const { signal, err } = await runNode('--input-type=module', '--eval', program)
+    expect(err).toContain('FINDING: input 17 does not end')
+    expect(signal).toBe('SIGKILL')
   })
 
   test('prints the seed and the counts', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 /** An input that runs longer than this can only be ended from outside. */
@@ -11,7 +12,7 @@ export interface Watchdog {
 
 /** In a thread of its own, because an endless loop lets no timer of this one run. JavaScript, because threads read no TypeScript. */
 const PROGRAM = `
-const { workerData: { shared, patience, message }, parentPort } = require('node:worker_threads')
+const { parentPort, workerData: { shared, patience, message } } = require('node:worker_threads')
 const { writeSync } = require('node:fs')
 const cell = new Int32Array(shared)
 let [seen, since] = [-1, Date.now()]
@@ -22,15 +23,18 @@ setInterval(() => {
     writeSync(2, 'FINDING: ' + message.replace('#', String(index)) + '\\n')
     process.kill(process.pid, 'SIGKILL')
   }
-}, 500)
+}, Math.min(500, patience / 2))
+parentPort.postMessage('watching')
 `
 
-/** Starts the watchdog; `describe` makes the last words from the number of the input. */
-export function startWatchdog(describe: (index: string) => string, patience: number = PATIENCE): Watchdog {
+/** Starts the watchdog and waits until it watches; `describe` makes the last words from the number of the input. */
+export async function startWatchdog(describe: (index: string) => string, patience: number = PATIENCE): Promise<Watchdog> {
   const shared = new SharedArrayBuffer(4)
   const cell = new Int32Array(shared)
   Atomics.store(cell, 0, -1)
-  const worker = new Worker(PROGRAM, { eval: true, workerData: { shared, patience, message: describe('#') } })
+  // Without the flags of this process: a loader of modules would need this thread.
+  const worker = new Worker(PROGRAM, { eval: true, execArgv: [], workerData: { shared, patience, message: describe('#') } })
+  await once(worker, 'message')
   worker.unref()
   return {
     onInput: (index) => void Atomics.store(cell, 0, index),

@@ -34,23 +34,21 @@ export interface World {
   readonly vectorTexts: readonly string[]
   /** Whether the issuer of this link has really signed it. */
   isSigned(link: Token): boolean
-  /** Signs, and remembers that for {@link World.isSigned}; with `isTemporary`, until {@link World.forget}. */
-  sign(token: Omit<Token, 'signature'>, signer: Signer, isTemporary?: boolean): Promise<Token>
-  /** Forgets the temporary statements. */
-  forget(): void
+  /** Signs, and remembers that for {@link World.isSigned}. */
+  sign(token: Omit<Token, 'signature'>, signer: Signer): Promise<Token>
 }
 
 /** Makes the world of a seed. */
 export async function createWorld(chance: Chance): Promise<World> {
-  const [signed, temporary] = [new Set<string>(), new Set<string>()]
+  const signed = new Set<string>()
   const organizations = TYPES.map((type) => createSigner(type, chance))
   const members = [...TYPES, ...TYPES].map((type) => createSigner(type, chance))
   const actor = createSigner('ed25519', chance)
   const stranger = createSigner('ed25519', chance)
 
-  const sign: World['sign'] = async (token, signer, isTemporary = false) => {
+  const sign: World['sign'] = async (token, signer) => {
     const bytes = signedBytes(token)
-    ;(isTemporary ? temporary : signed).add(fromUtf8(bytes))
+    signed.add(fromUtf8(bytes))
     return { ...token, signature: await signer.sign(bytes) }
   }
 
@@ -66,12 +64,8 @@ export async function createWorld(chance: Chance): Promise<World> {
     stranger,
     tokens,
     vectorTexts: vectorTexts(),
-    isSigned(link) {
-      const text = fromUtf8(signedBytes(link))
-      return signed.has(text) || temporary.has(text)
-    },
-    sign,
-    forget: () => temporary.clear()
+    isSigned: (link) => signed.has(fromUtf8(signedBytes(link))),
+    sign
   }
 }
 

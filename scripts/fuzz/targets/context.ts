@@ -28,6 +28,9 @@ export interface ContextSubject {
 const MEMBERS = ['require', 'provide', 'revoke'] as const
 type Member = (typeof MEMBERS)[number]
 
+/** Bytes that are read from a disk. */
+const MAX_FILE = 2 ** 20
+
 /** Entries of a file up to which each is also read alone. */
 const MAX_COMPARED = 16
 
@@ -113,10 +116,15 @@ function withEntries(text: string, chance: Chance, entry: () => JsonNode, count:
   const list: JsonNode = node.members[0]?.value ?? { kind: 'list', items: [] }
   if (node.members.length === 0) node.members.push({ name: 'tok', value: list })
   if (list.kind !== 'list') return text
-  const made = entry()
-  for (let added = 0; added < count; added += 1)
-    list.items.splice(chance.int(list.items.length + 1), 0, count > 3 ? copyTree(made) : entry())
-  return writeTree(tree).slice(0, 2 ** 20)
+  if (count <= 3) for (let added = 0; added < count; added += 1) list.items.splice(chance.int(list.items.length + 1), 0, entry())
+  else list.items.push(...copiesOf(entry(), count, MAX_FILE - text.length))
+  return writeTree(tree)
+}
+
+/** As many copies as there is room for. */
+function copiesOf(node: JsonNode, count: number, room: number): readonly JsonNode[] {
+  const fitting = Math.floor(room / (writeTree(node).length + ','.length))
+  return Array.from({ length: Math.max(0, Math.min(count, fitting)) }, () => copyTree(node))
 }
 
 function checkFile(text: string, world: World, verifier: SignatureVerifier, remembering: SignatureVerifier): Outcome {
@@ -155,7 +163,7 @@ function checkAnchors(anchors: Anchors, world: World, verifier: SignatureVerifie
 
 function checkWriting(content: Parameters<typeof encodeContextFile>[0], verifier: SignatureVerifier): void {
   const written = encodeContextFile(content)
-  if (written.length > 2 ** 20) return
+  if (written.length > MAX_FILE) return
   const again = parseContextFile(written, NOW, verifier)
   must(again.ok, 'a file that was written is read again')
   must(isSubset(content.anchors, again.value.anchors), 'writing a file and reading it again loses no anchor')

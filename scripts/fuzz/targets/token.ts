@@ -1,9 +1,10 @@
-import { fromUtf8, type Millis, millis, toNanos } from '../../../src/base/index.ts'
+import { fromUtf8, type Millis, millis, type Result, toNanos } from '../../../src/base/index.ts'
 import { createVerifier, type Did, type Signer } from '../../../src/identity/index.ts'
 import {
   type CapabilityContext,
   type Claim,
   createContext,
+  type Denial,
   encodeToken,
   encodeTokenList,
   linksOf,
@@ -26,22 +27,25 @@ import { createRememberingVerifier } from '../remembering-verifier.ts'
 import { ACCEPTED, type FuzzTarget, must, type Outcome, rejected } from '../target.ts'
 import { createWorld, GRANTED, NOW, type World } from '../world.ts'
 
-/** What is fuzzed; a test puts a broken verifier in its place. */
+/** What is fuzzed; a test puts broken parts in their places. */
 export interface TokenSubject {
   readonly verifier: SignatureVerifier
+  readonly verifyToken: typeof verifyToken
 }
 
 /**
  * Token texts: parsing never throws and what it takes re-encodes to the same signed bytes; what verifies was signed by the keys it
  * names, link by link, and claims no more than each link was given; nothing that no organization gave is ever allowed.
  */
-export function createTokenTarget(subject: TokenSubject = { verifier: createVerifier() }): FuzzTarget {
+export function createTokenTarget(subject: Partial<TokenSubject> = {}): FuzzTarget {
   return {
     name: 'token',
     about: 'tokens and token lists: no altered token is accepted, none allows more than its chain',
     async open(chance) {
       const world = await createWorld(chance)
-      const verifier = createRememberingVerifier(subject.verifier)
+      const verifier = createRememberingVerifier(subject.verifier ?? createVerifier())
+      const verify = (token: Token): Result<void, Denial> =>
+        (subject.verifyToken ?? verifyToken)(token, toNanos(NOW), { verifier })
       const { organizations, actor } = world
       const context = createContext({
         signer: actor,
@@ -57,7 +61,7 @@ export function createTokenTarget(subject: TokenSubject = { verifier: createVeri
       ]
       return {
         make: (choice) => makeText(choice, texts, attacks),
-        check: (text) => checkText(text, world, context, verifier),
+        check: (text) => checkText(text, world, context, verify),
         dispose: async () => undefined
       }
     }
@@ -127,7 +131,9 @@ function greedyToken(holder: Signer, stolen: Token, subject: Did, chance: Chance
   }
 }
 
-function checkText(text: string, world: World, context: CapabilityContext, verifier: SignatureVerifier): Outcome {
+type Verify = (token: Token) => Result<void, Denial>
+
+function checkText(text: string, world: World, context: CapabilityContext, verify: Verify): Outcome {
   const parsed = parseTokens(text)
   const [alone, list] = [parseToken(text), parseTokenList(text)]
   must(parsed.ok === (alone.ok || list.ok), 'a text is a token or a list when parseTokens reads it, and the other way round')
@@ -136,7 +142,7 @@ function checkText(text: string, world: World, context: CapabilityContext, verif
   const tokens = parsed.value
   checkLimits(text, tokens)
   checkStability(tokens)
-  const refusals = tokens.flatMap((token) => checkVerification(token, world, verifier))
+  const refusals = tokens.flatMap((token) => checkVerification(token, world, verify))
   checkDecisions(tokens, world, context)
   return refusals.length === 0 ? ACCEPTED : rejected(refusals[0] ?? '')
 }
@@ -165,8 +171,8 @@ function checkStability(tokens: readonly Token[]): void {
   must(bytesOf(again.value) === bytesOf(tokens), 'encoding and reading again keeps the signed bytes of every link')
 }
 
-function checkVerification(token: Token, world: World, verifier: SignatureVerifier): readonly string[] {
-  const verified = verifyToken(token, toNanos(NOW), { verifier })
+function checkVerification(token: Token, world: World, verify: Verify): readonly string[] {
+  const verified = verify(token)
   if (!verified.ok) return [verified.error.message]
   // A revocation counts without what is chained to it (A §7.6).
   const links = token.action === 'revoke' ? [token] : linksOf(token)
