@@ -9,7 +9,7 @@ export type Outcome = { readonly millis?: number } & (
 /** The input was taken. */
 export const ACCEPTED: Outcome = { accepted: true }
 
-/** The input was refused; numbers and quoted parts are cut out of the reason, so that like refusals are counted together. */
+/** The input was refused; numbers, paths and quoted parts are cut out of the reason, so that like refusals are counted together. */
 export function rejected(reason: string): Outcome {
   return { accepted: false, reason: classOf(reason) }
 }
@@ -18,6 +18,7 @@ function classOf(reason: string): string {
   const shape = reason
     .slice(0, 400)
     .replace(/"(?:[^"\\]|\\.)*("|$)/g, '"…"')
+    .replace(/\/[\w./-]+\.json\b/g, '…')
     .replace(/did:[a-zA-Z0-9:._%-]+/g, 'did:…')
     .replace(/\d[\d.:TZ-]*/g, 'N')
   return shape.length > 72 ? `${shape.slice(0, 72)}…` : shape

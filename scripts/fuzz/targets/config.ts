@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DmsError, encodeGoJson, isJsonObject, type JsonValue, parseJson } from '../../../src/base/index.ts'
 import { parseConfigText } from '../../../src/config/config-file.ts'
 import { ConfigError, getConfigValue, type LoadedConfig, loadConfig, setConfigValue } from '../../../src/config/index.ts'
-import { KEYS } from '../../../src/config/keys.ts'
+import { KEYS, variableOf } from '../../../src/config/keys.ts'
 import { DEPRECATED_KEYS } from '../../../src/config/schema.ts'
 import type { Chance } from '../chance.ts'
 import { mutateJson } from '../mutate-json.ts'
@@ -21,7 +21,7 @@ export interface ConfigSubject {
  * Configuration: files, keys and values are taken as the schema says or refused with a ConfigError, a refusal leaves the file alone,
  * a change leaves everything else alone and a file that can be loaded, and no prototype is ever changed.
  *
- * An input is the file alone, or a line `set <key as JSON> <value as JSON>` before it.
+ * An input is the file alone, or a line `set <key> <value>` before it, or `env <variable> <value>`, both as JSON.
  */
 export function createConfigTarget(subject: ConfigSubject = { loadConfig, setConfigValue }): FuzzTarget {
   return {
@@ -114,6 +114,7 @@ function makeInput(chance: Chance): string {
   const key = chance.oneIn(4) ? mutateText(name, chance, NAMES) : name
   const given = chance.pick(VALUES)
   const value = chance.oneIn(3) ? mutateText(given, chance, VALUES) : given
+  if (chance.oneIn(4)) return `env ${JSON.stringify(variableOf(key))} ${JSON.stringify(value)}\n${file}`
   return `set ${JSON.stringify(key)} ${JSON.stringify(value)}\n${file}`
 }
 
@@ -123,8 +124,9 @@ async function checkInput(input: string, directory: string, subject: ConfigSubje
   await writeFile(path, change?.file ?? input)
   const prototypes = describePrototypes()
   try {
-    const loaded = await load(path, subject)
-    if (change === undefined) return loaded instanceof Error ? rejected(loaded.message) : ACCEPTED
+    const environment = change?.verb === 'env' ? { [change.key]: change.value } : {}
+    const loaded = await load(path, subject, environment)
+    if (change?.verb !== 'set') return loaded instanceof Error ? rejected(loaded.message) : ACCEPTED
     return await checkChange({ path, directory, subject, loaded, ...change })
   } finally {
     must(describePrototypes() === prototypes && Object.keys(Object.prototype).length === 0, 'no prototype is changed')
@@ -132,16 +134,18 @@ async function checkInput(input: string, directory: string, subject: ConfigSubje
 }
 
 interface Change {
+  readonly verb: 'set' | 'env'
+  /** The key, or the name of the variable. */
   readonly key: string
   readonly value: string
   readonly file: string
 }
 
 function readChange(input: string): Change | undefined {
-  const [, key = '', value = '', file = ''] = /^set ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*")\n(.*)$/s.exec(input) ?? []
+  const [, verb, key = '', value = '', file = ''] = /^(set|env) ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*")\n(.*)$/s.exec(input) ?? []
   const [keyText, valueText] = [parseJson(key), parseJson(value)]
   if (!keyText.ok || !valueText.ok || typeof keyText.value !== 'string' || typeof valueText.value !== 'string') return undefined
-  return { key: keyText.value, value: valueText.value, file }
+  return { verb: verb === 'env' ? 'env' : 'set', key: keyText.value, value: valueText.value, file }
 }
 
 function describePrototypes(): string {
@@ -150,9 +154,13 @@ function describePrototypes(): string {
     .join()
 }
 
-async function load(path: string, { loadConfig: read }: ConfigSubject): Promise<LoadedConfig | Error> {
+async function load(
+  path: string,
+  { loadConfig: read }: ConfigSubject,
+  environment: Readonly<Record<string, string>> = {}
+): Promise<LoadedConfig | Error> {
   try {
-    const loaded = await read({ environment: {}, cwd: '/', home: homedir(), configPath: path })
+    const loaded = await read({ environment, cwd: '/', home: homedir(), configPath: path })
     checkValues(loaded)
     return loaded
   } catch (error) {
@@ -177,7 +185,7 @@ function checkValues({ config }: LoadedConfig): void {
   must(from < to, 'the range of ports is not empty')
 }
 
-interface ChangeCheck extends Change {
+interface ChangeCheck extends Omit<Change, 'verb'> {
   readonly path: string
   readonly directory: string
   readonly subject: ConfigSubject
@@ -203,7 +211,7 @@ async function checkChange({ path, directory, subject, loaded, key, value, file 
 }
 
 async function set(
-  { path, key, value }: Omit<Change, 'file'> & { readonly path: string },
+  { path, key, value }: Pick<ChangeCheck, 'path' | 'key' | 'value'>,
   { setConfigValue: write }: ConfigSubject
 ): Promise<{ readonly key: string } | Error> {
   try {
