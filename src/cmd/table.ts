@@ -2,6 +2,7 @@ import type { CommandSpec } from './command.ts'
 import { actor } from './groups/actor.ts'
 import { cap } from './groups/cap.ts'
 import { config } from './groups/config.ts'
+import { deploy, get } from './groups/deployments.ts'
 import { contextFlag } from './groups/flags.ts'
 import { key } from './groups/key.ts'
 import { GLOBAL_FLAGS } from './settings.ts'
@@ -22,6 +23,8 @@ export const ROOT: CommandSpec = {
     key,
     cap,
     actor,
+    deploy,
+    get,
     config,
     {
       name: 'validate',
