@@ -3,7 +3,7 @@ import { actor } from './groups/actor.ts'
 import { cap } from './groups/cap.ts'
 import { config } from './groups/config.ts'
 import { deploy, get } from './groups/deployments.ts'
-import { contextFlag } from './groups/flags.ts'
+import { contextFlag, json } from './groups/flags.ts'
 import { key } from './groups/key.ts'
 import { GLOBAL_FLAGS } from './settings.ts'
 
@@ -26,6 +26,20 @@ export const ROOT: CommandSpec = {
     deploy,
     get,
     config,
+    {
+      name: 'doctor',
+      summary: 'Examines this machine and its configuration, and says what to do about what it finds.',
+      description:
+        'Changes nothing and needs no passphrase. Ends with 0 when there is no problem; otherwise with the exit code of the first one.',
+      flags: [
+        contextFlag({ default: 'dms' }),
+        json,
+        { name: 'gpu', type: 'switch', doc: 'Measures against the requirements for graphics cards, also when none is found.' },
+        { name: 'strict', type: 'switch', doc: 'Takes warnings for problems.' }
+      ],
+      examples: ['nunet doctor', 'nunet doctor --json --strict'],
+      load: async () => (await import('./commands/doctor.ts')).doctor
+    },
     {
       name: 'validate',
       summary: 'Checks an ensemble file.',
