@@ -1,4 +1,5 @@
 import type { ErrorKind } from '../base/index.ts'
+import type { Config } from '../config/index.ts'
 import type { ConfigTrouble, Finding, Subject } from './types.ts'
 
 /** As it should be. */
@@ -28,7 +29,7 @@ export function problem(subject: string, found: string, remedy: Remedy & { reado
 }
 
 /** The values of the configuration in force; nothing when it cannot be read. */
-export function valuesOf({ config }: Subject) {
+export function valuesOf({ config }: Subject): Config | undefined {
   return isTrouble(config) ? undefined : config.config
 }
 
