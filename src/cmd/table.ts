@@ -5,6 +5,7 @@ import { config } from './groups/config.ts'
 import { deploy, get } from './groups/deployments.ts'
 import { contextFlag, json } from './groups/flags.ts'
 import { key } from './groups/key.ts'
+import { setup } from './groups/setup.ts'
 import { GLOBAL_FLAGS } from './settings.ts'
 
 /** The whole command line. Only texts and names are here: the code of a command is loaded when it is called. */
@@ -13,6 +14,7 @@ export const ROOT: CommandSpec = {
   summary: 'NuNet Device Management Service: lends this machine to others, and runs jobs on theirs.',
   persistentFlags: GLOBAL_FLAGS,
   commands: [
+    setup,
     {
       name: 'run',
       summary: 'Runs the service in the foreground.',
