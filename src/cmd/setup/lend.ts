@@ -70,7 +70,7 @@ async function lendThrough(run: SetupRun, session: Session, proposal: Offer): Pr
   const reply = await withProgress(io, lending, () => session.invoke({ behavior: ONBOARD, payload, timeout: PATIENCE }))
   const failure = failureIn(reply)
   if (failure !== undefined) throw new RefusedReplyError(failure)
-  const text = `${offer.cores} cores, ${offer.memory} GiB of memory and ${offer.disk} GiB of disk`
+  const text = `${offer.cores === 1 ? '1 core' : `${offer.cores} cores`}, ${offer.memory} GiB of memory and ${offer.disk} GiB of disk`
   await run.report({ step: 'lending', state: 'done', text, command: commandOf(user, offer) })
 }
 

@@ -1,4 +1,5 @@
 import { isJsonObject, parseJson } from '../../base/index.ts'
+import { summarizeContext } from '../context-summary.ts'
 import { valuesOf } from '../findings.ts'
 import type { Subject } from '../types.ts'
 
@@ -19,6 +20,23 @@ export async function askDaemon(subject: Subject): Promise<DaemonAnswer | undefi
   const handle = await subject.system.get(host, rest.port, '/api/v1/actor/handle')
   const did = handle === undefined ? undefined : didOf(handle.text)
   return did === undefined ? {} : { did }
+}
+
+/** Whether the daemon that answers is that of this configuration. */
+export type DaemonOwner = 'ours' | 'another' | 'none'
+
+/** Compares the daemon that answers with the context that ours would run as; one that is still starting counts as ours. */
+export async function ownerOfDaemon(subject: Subject, userDirectory: string): Promise<DaemonOwner> {
+  const answer = await askDaemon(subject)
+  if (answer === undefined) return 'none'
+  const expected = await contextDid(subject, userDirectory)
+  return expected !== undefined && (answer.did ?? expected) === expected ? 'ours' : 'another'
+}
+
+/** The DID of the context that the daemon of this configuration runs as. */
+export async function contextDid({ system, contextName }: Subject, userDirectory: string): Promise<string | undefined> {
+  const summary = summarizeContext((await system.text(`${userDirectory}/cap/${contextName}.cap`)) ?? '')
+  return summary.ok ? summary.value.did : undefined
 }
 
 /** The `did.uri` of a handle. */

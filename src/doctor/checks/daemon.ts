@@ -1,8 +1,7 @@
 import { isJsonObject, parseJson } from '../../base/index.ts'
-import { summarizeContext } from '../context-summary.ts'
 import { ok, skipped, valuesOf, warning, withoutConfig } from '../findings.ts'
 import type { Check, Finding, Subject } from '../types.ts'
-import { askDaemon, type DaemonAnswer } from './ask-daemon.ts'
+import { askDaemon, contextDid, type DaemonAnswer } from './ask-daemon.ts'
 
 /** What is known about the daemon without a passphrase. */
 export interface DaemonFacts {
@@ -32,13 +31,13 @@ export const daemon: Check = {
 async function readDaemon(subject: Subject, { rest, general }: NonNullable<ReturnType<typeof valuesOf>>): Promise<DaemonFacts> {
   const { system, contextName } = subject
   const answer = await askDaemon(subject)
-  const summary = summarizeContext((await system.text(`${general.user_dir}/cap/${contextName}.cap`)) ?? '')
+  const expectedDid = await contextDid(subject, general.user_dir)
   const holder = await readHolder(subject, `${general.data_dir}/daemon.lock`)
   return {
     ...(answer === undefined ? {} : { answer }),
     place: `${rest.addr}:${rest.port}`,
     contextName,
-    ...(summary.ok ? { expectedDid: summary.value.did } : {}),
+    ...(expectedDid === undefined ? {} : { expectedDid }),
     ...(holder === undefined ? {} : { holder }),
     uid: system.process.uid
   }
@@ -73,8 +72,10 @@ export function judgeDaemon({ answer, place, contextName, expectedDid, holder, u
 }
 
 function judgeDid(did: string, place: string, contextName: string, expected: string | undefined): Finding {
-  if (expected === undefined || did === expected) return ok('daemon', `runs at ${place} as ${did}`)
-  return warning('daemon', `at ${place} runs ${did}, but the context ${contextName} here is ${expected}`, {
+  if (did === expected) return ok('daemon', `runs at ${place} as ${did}`)
+  const here =
+    expected === undefined ? `there is no context ${contextName} here` : `the context ${contextName} here is ${expected}`
+  return warning('daemon', `at ${place} runs ${did}, but ${here}`, {
     advice: 'It belongs to another configuration or user; commands that speak to it may be refused. Pass the same --config.'
   })
 }

@@ -45,6 +45,7 @@ describe('the requirements', () => {
       { gpus: [gpu(2e9)] },
       ['problem graphics card 0: 1.9 GiB on NVIDIA T4, below the least of 4 GB']
     ],
+    ['graphics inside of the processor, which do not count', { gpus: [{ ...gpu(5e8), vendor: 'AMD/ATI' }], memory: 8e9 }, []],
     ['a card of unknown memory', { gpus: [gpu(0)] }, ['warning graphics card 0: NVIDIA T4; its memory cannot be told']],
     [
       'a card, and so higher figures',
@@ -78,4 +79,16 @@ test('links of real cards are shown, virtual and unplugged ones are not', async 
   expect(brief(findings).at(-1)).toBe(
     'skipped internet speed: not measured; link: eth0 1000 Mbit/s; NuNet asks for 4 Mbit/s, better 10'
   )
+})
+
+test('the memory of cards that the kernel does not tell is asked of the tool of their driver', async () => {
+  const stdout = '00000000:3B:00.0, 81559\n[garbage], x\n'
+  const card = { ...gpu(0), pciAddress: '0000:3b:00.0' }
+  const subject = await subjectOf({ programs: { 'nvidia-smi': { code: 0, stdout } } })
+  const machine = async () => ({ ...GOOD_MACHINE, gpus: [card] })
+  expect(brief(await hardware.run({ ...subject, machine }))).toContain('ok graphics card 0: 79.6 GiB on NVIDIA T4')
+  const withoutTool = await subjectOf({})
+  expect(bad(await hardware.run({ ...withoutTool, machine }))).toEqual([
+    'warning graphics card 0: NVIDIA T4; its memory cannot be told'
+  ])
 })

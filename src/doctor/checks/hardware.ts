@@ -1,4 +1,5 @@
-import type { Machine } from '../../hardware/index.ts'
+import { mebibytes } from '../../base/index.ts'
+import type { Gpu, Machine } from '../../hardware/index.ts'
 import { ok, problem, showBytes, skipped, valuesOf, warning } from '../findings.ts'
 import type { Check, Finding, Subject, System } from '../types.ts'
 import { nearestExisting } from './paths.ts'
@@ -31,6 +32,9 @@ export const REQUIREMENTS = {
 /** A machine sold as "4 GB" shows less: firmware, kernel and rounding take their part. */
 const TOLERANCE = 0.93
 
+/** Less is what processors with graphics inside take of the memory of the machine. */
+const LEAST_CARD = 2 * GB
+
 /** What was measured. */
 export interface HardwareFacts {
   readonly machine: Machine
@@ -57,11 +61,27 @@ async function readHardware(subject: Subject): Promise<HardwareFacts> {
   const diskPath = await nearestExisting(system, wanted)
   const space = await system.space(diskPath)
   return {
-    machine: await subject.machine(diskPath),
+    machine: await withMemoryOfCards(system, await subject.machine(diskPath)),
     ...(space === undefined ? {} : { freeDisk: space.free }),
     diskPath: wanted,
     links: await readLinks(system),
     needsGpu
+  }
+}
+
+/** The kernel does not tell the memory of NVIDIA's cards; the tool of their driver does, in MiB by PCI address. */
+async function withMemoryOfCards(system: System, machine: Machine): Promise<Machine> {
+  if (!machine.gpus.some(({ vendor, vram }) => vendor === 'NVIDIA' && vram === 0)) return machine
+  const tool = await system.run('nvidia-smi', ['--query-gpu=pci.bus_id,memory.total', '--format=csv,noheader,nounits'])
+  const sizes = new Map(
+    (tool?.stdout ?? '').split('\n').flatMap((line) => {
+      const [, address, size] = /^\s*[0-9A-Fa-f]{4}([0-9A-Fa-f:.]+),\s*(\d{1,9})\s*$/.exec(line) ?? []
+      return address === undefined ? [] : [[address.toLowerCase(), mebibytes(Number(size))] as const]
+    })
+  )
+  return {
+    ...machine,
+    gpus: machine.gpus.map((gpu) => ({ ...gpu, vram: gpu.vram === 0 ? (sizes.get(gpu.pciAddress) ?? gpu.vram) : gpu.vram }))
   }
 }
 
@@ -79,14 +99,14 @@ async function readLinks(system: System): Promise<Readonly<Record<string, number
 /** Pure: the same facts give the same findings. */
 export function judgeHardware(facts: HardwareFacts): readonly Finding[] {
   const { machine, needsGpu } = facts
-  const isGpu = needsGpu || machine.gpus.length > 0
+  const isGpu = needsGpu || machine.gpus.some(isForJobs)
   const { least, recommended } = isGpu ? REQUIREMENTS.gpu : REQUIREMENTS.cpu
   return [
     ok('requirements', `measured against those for machines ${isGpu ? 'with graphics cards' : 'without graphics cards'}`),
     judgeClock(machine.cpu, least.clockHz, recommended.clockHz),
     judgeSize('memory', machine.memory, least.memory, recommended.memory, 'Jobs get what is left after the system: add memory.'),
     judgeDisk(facts, least.disk, recommended.disk),
-    ...(isGpu ? judgeGpus(machine, least.vram, recommended.vram) : []),
+    ...judgeGpus(machine, isGpu, least.vram, recommended.vram),
     judgeNetwork(facts.links, least.megabitsPerSecond, recommended.megabitsPerSecond)
   ]
 }
@@ -122,24 +142,36 @@ function judgeSize(subject: string, size: number, least: number, recommended: nu
   return problem(subject, `${found}, below the least of ${least / GB} GB`, { advice, kind: 'exhausted' })
 }
 
-function judgeGpus({ gpus }: Machine, least: number, recommended: number): readonly Finding[] {
-  if (gpus.length === 0) {
-    return [
-      problem('graphics card', 'none found', {
-        advice: 'Install the driver of the card; in a virtual machine, pass the card through.',
-        command: 'lspci -nn | grep -Ei "vga|3d|display"',
-        kind: 'unavailable'
-      })
-    ]
-  }
-  return gpus.map(({ index, vendor, model, vram }) => {
-    const subject = `graphics card ${index}`
-    if (vram === 0) {
-      return warning(subject, `${vendor} ${model}; its memory cannot be told`, {
-        advice: 'Install the driver of the vendor; a card whose memory is unknown is not lent.'
-      })
-    }
+function judgeGpus({ gpus }: Machine, isGpu: boolean, least: number, recommended: number): readonly Finding[] {
+  const builtIn = gpus.filter((gpu) => !isForJobs(gpu)).map(({ vendor, model }) => `${vendor} ${model}`)
+  const found = gpus.filter(isForJobs).map((gpu) => judgeGpu(gpu, least, recommended))
+  return [
+    ...found,
+    ...(builtIn.length === 0 ? [] : [skipped('built-in graphics', `${builtIn.join(', ')}; too little memory for jobs`)]),
+    ...(isGpu && found.length === 0 ? [noGpu()] : [])
+  ]
+}
+
+/** Cards of NVIDIA count also when their memory cannot be told; graphics that share the memory of the machine do not. */
+function isForJobs({ vendor, vram }: Gpu): boolean {
+  return vendor === 'NVIDIA' || vram >= LEAST_CARD
+}
+
+function judgeGpu({ index, vendor, model, vram }: Gpu, least: number, recommended: number): Finding {
+  const subject = `graphics card ${index}`
+  if (vram > 0)
     return judgeSize(subject, vram, least, recommended, 'Jobs that need more will not come here.', ` on ${vendor} ${model}`)
+  return warning(subject, `${vendor} ${model}; its memory cannot be told`, {
+    advice: 'Install the driver of the vendor with its tool nvidia-smi; a card whose memory is unknown is not lent.',
+    command: 'nvidia-smi'
+  })
+}
+
+function noGpu(): Finding {
+  return problem('graphics card', 'none found', {
+    advice: 'Install the driver of the card; in a virtual machine, pass the card through.',
+    command: 'lspci -nn | grep -Ei "vga|3d|display"',
+    kind: 'unavailable'
   })
 }
 

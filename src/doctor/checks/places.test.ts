@@ -75,12 +75,12 @@ describe('a directory', () => {
 })
 
 describe('a port', () => {
-  const place = { purpose: 'REST', key: 'rest.port', host: '127.0.0.1', port: 9999, isDaemonRunning: false } as const
+  const place = { purpose: 'REST', key: 'rest.port', host: '127.0.0.1', port: 9999, daemon: 'none' } as const
 
   test.each([
     [{ ...place, state: 'free' }, 'ok port for REST: 127.0.0.1:9999 is free'],
     [{ ...place, state: 'in use' }, 'problem port for REST: 127.0.0.1:9999 is used by another program'],
-    [{ ...place, state: 'in use', isDaemonRunning: true }, 'ok port for REST: 127.0.0.1:9999 is used by the running daemon'],
+    [{ ...place, state: 'in use', daemon: 'ours' }, 'ok port for REST: 127.0.0.1:9999 is used by the running daemon'],
     [{ ...place, state: 'forbidden', port: 80 }, 'problem port for REST: 127.0.0.1:80 may not be used by this user'],
     [{ ...place, state: 'no such address', host: '::5' }, 'problem port for REST: [::5]:9999 is no address of this machine']
   ] as const)('is judged: %#', (facts, expected) => {
@@ -120,9 +120,14 @@ describe('a port', () => {
       status: 200,
       text: path === '/health' ? '{"status":"ok"}' : '{"did":{"uri":"did:key:z6Mk"}}'
     })
-    const recording = { system: { get, tryListen: async () => 'in use' as const } }
+    const texts = { '/home/owner/.nunet/cap/dms.cap': '{"did":{"uri":"did:key:z6Mk"}}' }
+    const system = { get, tryListen: async () => 'in use' as const }
+    const recording = { texts, system }
     expect(bad(await ports.run(await subjectOf(recording)))).toEqual([])
     expect(brief(await daemon.run(await subjectOf(recording)))[0]).toBe('ok daemon: runs at 127.0.0.1:9999 as did:key:z6Mk')
+    expect(bad(await ports.run(await subjectOf({ system })))).toContain(
+      'problem port for REST: 127.0.0.1:9999 is used by another program or DMS'
+    )
     const web = { system: { get: async () => ({ status: 200, text: '<html>' }), tryListen: async () => 'in use' as const } }
     expect(bad(await ports.run(await subjectOf(web)))).toHaveLength(2)
   })
@@ -139,6 +144,7 @@ describe('the daemon', () => {
     ],
     [{ ...facts, answer: {} }, []],
     [{ ...facts, answer: { did: 'did:a' }, expectedDid: 'did:a' }, []],
+    [{ ...facts, answer: { did: 'did:a' } }, ['warning daemon: at 127.0.0.1:9999 runs did:a, but there is no context dms here']],
     [
       { ...facts, answer: { did: 'did:a' }, expectedDid: 'did:b' },
       ['warning daemon: at 127.0.0.1:9999 runs did:a, but the context dms here is did:b']

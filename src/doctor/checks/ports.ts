@@ -1,6 +1,6 @@
 import { ok, problem, skipped, valuesOf, warning, withoutConfig } from '../findings.ts'
 import type { Check, Finding, Subject, System } from '../types.ts'
-import { askDaemon, type DaemonAnswer } from './ask-daemon.ts'
+import { type DaemonOwner, ownerOfDaemon } from './ask-daemon.ts'
 
 /** Whether something can listen at one place. */
 export interface PortFacts {
@@ -11,8 +11,8 @@ export interface PortFacts {
   readonly host: string
   readonly port: number
   readonly state: 'free' | 'in use' | 'forbidden' | 'no such address'
-  /** Whether our own daemon runs, which then uses it. */
-  readonly isDaemonRunning: boolean
+  /** Whose daemon answers there. */
+  readonly daemon: DaemonOwner
 }
 
 /** The ports of jobs. */
@@ -33,7 +33,7 @@ export const ports: Check = {
   async run(subject) {
     const config = valuesOf(subject)
     if (config === undefined) return withoutConfig('ports')
-    const daemon = await askDaemon(subject)
+    const daemon = await ownerOfDaemon(subject, config.general.user_dir)
     const { rest, p2p, general } = config
     const listen = p2p.listen_address.map(parseListenAddress)
     const tcp = listen.flatMap((address) => (address.type === 'tcp' ? [address] : []))
@@ -70,11 +70,11 @@ export function parseListenAddress(text: string): ListenAddress {
 async function checkPlace(
   system: System,
   place: Pick<PortFacts, 'purpose' | 'key' | 'host' | 'port'>,
-  daemon: DaemonAnswer | undefined
+  daemon: DaemonOwner
 ): Promise<Finding> {
   // port 0 is any free one
   const state = place.port === 0 ? 'free' : await system.tryListen(place.host, place.port)
-  return judgePort({ ...place, state, isDaemonRunning: daemon !== undefined })
+  return judgePort({ ...place, state, daemon })
 }
 
 async function readLocal({ system }: Subject): Promise<Pick<RangeFacts, 'local'>> {
@@ -84,15 +84,15 @@ async function readLocal({ system }: Subject): Promise<Pick<RangeFacts, 'local'>
 }
 
 /** Pure. */
-export function judgePort({ purpose, key, host, port, state, isDaemonRunning }: PortFacts): Finding {
+export function judgePort({ purpose, key, host, port, state, daemon }: PortFacts): Finding {
   const subject = `port for ${purpose}`
   const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
   switch (state) {
     case 'free':
       return ok(subject, port === 0 ? 'any free one' : `${place} is free`)
     case 'in use':
-      if (isDaemonRunning) return ok(subject, `${place} is used by the running daemon`)
-      return problem(subject, `${place} is used by another program`, {
+      if (daemon === 'ours') return ok(subject, `${place} is used by the running daemon`)
+      return problem(subject, `${place} is used by another ${daemon === 'none' ? 'program' : 'program or DMS'}`, {
         advice: `Find it, or set ${key} to another port:`,
         command: `ss -ltnp 'sport = :${port}'`,
         kind: 'conflict'
