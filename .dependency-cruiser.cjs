@@ -39,7 +39,10 @@ module.exports = {
       name: 'through the face',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
-      to: { path: '^src/', pathNot: ['^src/$1/', '/index\\.ts$', '^src/(daemon|checkup|polyfills)\\.ts$', '^src/testing/compliance/'] }
+      to: {
+        path: '^src/',
+        pathNot: ['^src/$1/', '/index\\.ts$', '^src/(daemon|checkup|polyfills)\\.ts$', '^src/testing/compliance/']
+      }
     },
     {
       name: 'the roots use faces',

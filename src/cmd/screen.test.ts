@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { cutTo, screenOf, styled, widthOf } from './screen.ts'
+import { cutTo, screenOf, styled, widthOf, wrapTo } from './screen.ts'
 
 const terminal = { isTTY: true, columns: 100 }
 
@@ -34,6 +34,13 @@ describe('a text', () => {
 
   test('is as wide as it is shown', () => {
     expect(['abc', 'e\u0301', '漢字', '🚀', ''].map(widthOf)).toEqual([3, 1, 4, 2, 0])
+  })
+
+  test('is wrapped at blanks, and a long word stays whole', () => {
+    expect(wrapTo('to be or not to be', 8)).toEqual(['to be or', 'not to', 'be'])
+    expect(wrapTo('a verylongword b', 5)).toEqual(['a', 'verylongword', 'b'])
+    expect(wrapTo('漢字 漢字', 5)).toEqual(['漢字', '漢字'])
+    expect(wrapTo('', 5)).toEqual([''])
   })
 
   test('is cut with a sign that something is missing', () => {

@@ -81,6 +81,22 @@ export function cutTo(text: string, width: number): string {
   return width > 0 ? `${kept}…` : ''
 }
 
+/** The text in lines of at most `width` columns, broken at blanks; a word that is longer keeps a line of its own. */
+export function wrapTo(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`
+    if (line !== '' && widthOf(longer) > width) {
+      lines.push(line)
+      line = word
+    } else {
+      line = longer
+    }
+  }
+  return [...lines, line]
+}
+
 /** Hangul, CJK, full-width forms and emoji take two columns. */
 function isWide(character: string): boolean {
   return /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}]|[\u{20000}-\u{3fffd}]/u.test(

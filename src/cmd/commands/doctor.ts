@@ -5,7 +5,7 @@ import { UnhealthyError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { oneLine, printJson } from '../output.ts'
 import { withProgress } from '../progress.ts'
-import { type Screen, type Style, styled } from '../screen.ts'
+import { type Screen, type Style, styled, wrapTo } from '../screen.ts'
 import { loadSettings } from '../settings.ts'
 
 /**
@@ -75,12 +75,20 @@ export function renderReports(reports: readonly CheckReport[], screen: Screen | 
 function renderFinding({ subject, verdict, found, advice, command }: Finding, screen: Screen | undefined): readonly string[] {
   const [mark, style] = MARKS[verdict]
   const shown = screen === undefined ? verdict.padEnd(VERDICT_WIDTH) : styled(mark, style, screen)
-  const indent = ' '.repeat(screen === undefined ? VERDICT_WIDTH + 3 : 4)
+  const indent = screen === undefined ? VERDICT_WIDTH + 3 : 4
+  const [first = '', ...more] = fitted(`${oneLine(subject)}: ${oneLine(found)}`, indent, screen)
+  const advised = advice === undefined ? [] : fitted(oneLine(advice), indent, screen)
+  const blank = ' '.repeat(indent)
   return [
-    `  ${shown} ${oneLine(subject)}: ${oneLine(found)}`,
-    ...(advice === undefined ? [] : [`${indent}${oneLine(advice)}`]),
-    ...(command === undefined ? [] : [`${indent}  ${styled(oneLine(command), 'bold', screen)}`])
+    `  ${shown} ${first}`,
+    ...[...more, ...advised].map((line) => blank + line),
+    // a command stays on one line, to be copied
+    ...(command === undefined ? [] : [`${blank}  ${styled(oneLine(command), 'bold', screen)}`])
   ]
+}
+
+function fitted(text: string, indent: number, screen: Screen | undefined): readonly string[] {
+  return screen === undefined ? [text] : wrapTo(text, screen.columns - indent)
 }
 
 type Counts = Readonly<Record<Verdict, number>>

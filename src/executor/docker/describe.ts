@@ -35,7 +35,8 @@ export async function describeDocker(findSocket: () => string, clock: Clock): Pr
 
 function describe(info: { readonly [name: string]: JsonValue }): DockerDescription {
   const options = Array.isArray(info['SecurityOptions']) ? (info['SecurityOptions'] as readonly JsonValue[]) : []
-  const has = (name: string): boolean => options.some((option) => typeof option === 'string' && option.split(',').includes(`name=${name}`))
+  const has = (name: string): boolean =>
+    options.some((option) => typeof option === 'string' && option.split(',').includes(`name=${name}`))
   return {
     available: true,
     version: textOf(info['ServerVersion']),
