@@ -14,8 +14,22 @@ function setUp(screen?: Screen) {
     ...(screen === undefined ? {} : { screen }),
     write: async (text) => void written.push(text)
   }
-  const io = { clock, stderr, stdout: { write: () => Promise.reject(new Error('stdout was written to')) } } as unknown as Io
-  return { clock, written, io }
+  const stopped: { listener?: (() => void) | undefined; code?: number } = {}
+  const io = {
+    clock,
+    stderr,
+    stdout: { write: () => Promise.reject(new Error('stdout was written to')) },
+    onStopSignal(listener: () => void) {
+      stopped.listener = listener
+      return () => {
+        stopped.listener = undefined
+      }
+    },
+    exit(code: number) {
+      stopped.code = code
+    }
+  } as unknown as Io
+  return { clock, written, io, stopped }
 }
 
 const lasting = (clock: VirtualClock, duration: number) => () => clock.sleep(seconds(duration)).then(() => 'done')
@@ -41,6 +55,19 @@ describe('progress', () => {
     const failing = () => clock.sleep(seconds(2)).then(() => Promise.reject(new Error('no')))
     await expect(clock.run(withProgress(io, { text: 'waiting' }, failing))).rejects.toThrow('no')
     expect(written.at(-1)).toBe('\r\u001b[2K')
+  })
+
+  test('is erased when the command is ended by a signal, which is left alone otherwise', async () => {
+    const { clock, written, io, stopped } = setUp(SCREEN)
+    const work = async (): Promise<void> => {
+      await clock.sleep(seconds(0.5))
+      expect(stopped.listener).toBeUndefined()
+      await clock.sleep(seconds(1))
+      stopped.listener?.()
+      expect(written.at(-1)).toBe('\r\u001b[2K')
+    }
+    await clock.run(withProgress(io, { text: 'waiting' }, work))
+    expect(stopped).toEqual({ listener: undefined, code: 130 })
   })
 
   test('never wraps on a narrow screen', async () => {

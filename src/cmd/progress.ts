@@ -1,4 +1,4 @@
-import { type Millis, millis, seconds } from '../base/index.ts'
+import { EXIT_CODES, type Millis, millis, seconds } from '../base/index.ts'
 import type { Io } from './io.ts'
 import { oneLine } from './output.ts'
 import { cutTo, styled } from './screen.ts'
@@ -42,12 +42,17 @@ async function show(io: Io, task: Task, signal: AbortSignal): Promise<void> {
   const canRedraw = stderr.screen?.canRedraw === true
   if (!(await passes(io, canRedraw ? PATIENCE : PATIENCE_WITHOUT_SCREEN, signal))) return
   if (!canRedraw) return await stderr.write(`${oneLine(task.text)}…\n`)
+  // whoever ends the command gets a clean line, too
+  const forget = io.onStopSignal(() => {
+    void stderr.write(ERASE).then(() => io.exit(EXIT_CODES.cancelled))
+  })
   try {
     for (let frame = 0; ; frame += 1) {
       await stderr.write(ERASE + renderFrame(io, task, millis(clock.now() - start), frame))
       if (!(await passes(io, FRAME, signal))) return
     }
   } finally {
+    forget()
     await stderr.write(ERASE)
   }
 }
@@ -65,7 +70,8 @@ function renderFrame({ stderr }: Io, { text, limit }: Task, passed: Millis, fram
   const left = limit === undefined ? '' : `, at most ${inSeconds(millis(Math.max(0, limit - passed)))} more`
   const time = `${inSeconds(passed)}${left}`
   const width = (screen?.columns ?? 80) - 1
-  return `${FRAMES[frame % FRAMES.length] ?? ''} ${cutTo(oneLine(text), width - time.length - 4)}… ${styled(time, 'dim', screen)}`
+  const shown = cutTo(`${oneLine(text)}…`, width - time.length - 3)
+  return `${FRAMES[frame % FRAMES.length] ?? ''} ${shown} ${styled(time, 'dim', screen)}`
 }
 
 function inSeconds(duration: Millis): string {

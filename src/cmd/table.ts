@@ -14,7 +14,6 @@ export const ROOT: CommandSpec = {
   summary: 'NuNet Device Management Service: lends this machine to others, and runs jobs on theirs.',
   persistentFlags: GLOBAL_FLAGS,
   commands: [
-    setup,
     {
       name: 'run',
       summary: 'Runs the service in the foreground.',
@@ -22,6 +21,7 @@ export const ROOT: CommandSpec = {
       examples: ['nunet run', 'nunet --config /etc/nunet/dms_config.json run -c dms'],
       load: async () => (await import('./commands/run.ts')).run
     },
+    setup,
     key,
     cap,
     actor,

@@ -1,7 +1,7 @@
 import { addAnchors } from '../anchors.ts'
 import { contextsOf } from '../contexts.ts'
 import { readDid } from '../dids.ts'
-import { createKey, keystoreOf } from '../keys.ts'
+import { createKey, keystoreOf, refuseWallet } from '../keys.ts'
 import { note } from '../output.ts'
 import type { SetupRun } from './run.ts'
 
@@ -19,6 +19,7 @@ export async function ensureIdentity(run: SetupRun, name: string, who: string): 
 /** A context without a key file is that of a wallet, or its key is kept elsewhere: no key is made for it. */
 async function ensureKey(run: SetupRun, name: string, who: string): Promise<void> {
   const { io, config } = run
+  refuseWallet(name)
   const keystore = keystoreOf(config, io)
   if (await keystore.exists(name)) return await run.report({ step: `key ${name}`, state: 'already', text: `stands for ${who}` })
   if (await contextsOf(config, io).exists(name)) {

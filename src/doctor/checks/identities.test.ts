@@ -61,6 +61,11 @@ describe('keys and contexts', () => {
     expect(findings).toMatchObject([{ verdict: 'warning', subject: 'identity dms', command: 'nunet setup' }])
   })
 
+  test('that may not be seen do not count as missing', async () => {
+    const files = { [USER_DIR]: { type: 'directory', uid: 0 } } as const
+    expect(brief(await look({ files }))).toEqual([`skipped keys and contexts: ${USER_DIR} may not be read by this user`])
+  })
+
   test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
     [
       'a weak key',

@@ -38,8 +38,16 @@ export const identities: Check = {
   async run(subject) {
     const config = valuesOf(subject)
     if (config === undefined) return withoutConfig('keys and contexts')
-    return judgeIdentities(await readIdentities(subject, config.general.user_dir, config.p2p.bootstrap_peers.length > 0))
+    const { user_dir: directory } = config.general
+    if (await isHidden(subject.system, directory))
+      return [skipped('keys and contexts', `${directory} may not be read by this user`)]
+    return judgeIdentities(await readIdentities(subject, directory, config.p2p.bootstrap_peers.length > 0))
   }
+}
+
+/** Otherwise what may not be seen would count as missing. */
+async function isHidden(system: System, directory: string): Promise<boolean> {
+  return (await system.status(directory)) !== undefined && (await system.names(directory)) === undefined
 }
 
 async function readIdentities(subject: Subject, directory: string, isInNetwork: boolean): Promise<IdentityFacts> {

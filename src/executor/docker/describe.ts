@@ -1,4 +1,4 @@
-import { type Clock, DmsError, isJsonObject, type JsonValue, seconds } from '../../base/index.ts'
+import { type Clock, DmsError, isJsonObject, type JsonValue, millis } from '../../base/index.ts'
 import { createDockerClient } from './client.ts'
 
 /** What a Docker daemon says about itself. */
@@ -17,14 +17,17 @@ export type DockerDescription =
     }
   | { readonly available: false; readonly reason: string }
 
+/** A daemon that takes longer is not asked here again. */
+const LIMIT = millis(1500)
+
 /** Longest text of the daemon that is passed on. */
 const MAX_TEXT = 100
 
-/** Asks a Docker daemon about itself, for two seconds at most; what cannot be had is a reason, not an error. */
+/** Asks a Docker daemon about itself, for a second and a half at most; what cannot be had is a reason, not an error. */
 export async function describeDocker(findSocket: () => string, clock: Clock): Promise<DockerDescription> {
   try {
     const client = createDockerClient(findSocket, clock)
-    const { status, body } = await client.call({ method: 'GET', path: '/info', limit: seconds(2) })
+    const { status, body } = await client.call({ method: 'GET', path: '/info', limit: LIMIT })
     if (status !== 200 || !isJsonObject(body)) return { available: false, reason: `Docker answers with status ${status}` }
     return describe(body)
   } catch (error) {
