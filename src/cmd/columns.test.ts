@@ -23,9 +23,9 @@ test('numbers stand right', () => {
 })
 
 test('a text of a stranger cannot drive the terminal or forge a row', () => {
-  const printed = renderColumns(columns, [['a', 'x\u001b[2J\ny', '1']])
+  const printed = renderColumns(columns, [['a', 'x\u001b[2J\ny\u202e', '1']])
   expect(printed.split('\n')).toHaveLength(3)
-  expect(printed).toContain('x\\u001b[2J y')
+  expect(printed).toContain('x\\u001b[2J y\\u202e')
 })
 
 test('a narrow screen cuts what is widest, but not what people copy', () => {

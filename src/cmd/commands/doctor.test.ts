@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -53,7 +53,10 @@ describe('nunet doctor', () => {
 
   test('needs no passphrase and no terminal, and changes nothing', async () => {
     await call(home, ['cap', 'new', 'dms'])
+    const files = () => readdir(home, { recursive: true })
+    const before = await files()
     const { stdout } = await call(home, ['doctor'], { passphrase: '' })
+    expect(await files()).toEqual(before)
     expect(stdout).toContain('key dms: scrypt n=2 r=1 p=1: passphrases can be guessed fast')
   })
 })

@@ -59,7 +59,7 @@ async function finish(outcomes: readonly Outcome[], io: Io): Promise<void> {
   const left = open.map(({ step }) => step).join(', ')
   await note(
     io,
-    `${open.length === 0 ? 'All is set up.' : `Still open: ${left}.`} Next: nunet doctor, nunet run. Run nunet setup again at any time.`
+    `${open.length === 0 ? 'All is set up.' : `Still open: ${left}.`} Next: nunet doctor, nunet run (as a service: docs/guides/first-node.md, chapter 5). Run nunet setup again at any time.`
   )
 }
 
