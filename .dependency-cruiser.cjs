@@ -29,7 +29,7 @@ module.exports = {
       from: { path: '^src/', pathNot: [TEST, '^src/testing/'] },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] }
     },
-    ...only('src/', modules, { cmd: ['daemon'], network: ['polyfills'] }),
+    ...only('src/', modules, { cmd: ['daemon', 'checkup'], network: ['polyfills'] }),
     ...only('src/dms/', dms).map((rule) => ({
       ...rule,
       to: { ...rule.to, pathNot: [...rule.to.pathNot, '^src/dms/[^/]+\\.ts$'] }
@@ -39,7 +39,10 @@ module.exports = {
       name: 'through the face',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
-      to: { path: '^src/', pathNot: ['^src/$1/', '/index\\.ts$', '^src/(daemon|polyfills)\\.ts$', '^src/testing/compliance/'] }
+      to: {
+        path: '^src/',
+        pathNot: ['^src/$1/', '/index\\.ts$', '^src/(daemon|checkup|polyfills)\\.ts$', '^src/testing/compliance/']
+      }
     },
     {
       name: 'the roots use faces',
@@ -55,9 +58,9 @@ module.exports = {
     },
     { name: 'nothing imports bin', severity: 'error', from: {}, to: { path: '^src/bin\\.ts$' } },
     {
-      name: 'drivers only in daemon',
+      name: 'drivers only in the roots',
       severity: 'error',
-      from: { pathNot: ['^src/daemon\\.ts$', '^src/testing/', TEST, `^src/(${DRIVER_MODULES})/[^/]+/`] },
+      from: { pathNot: ['^src/(daemon|checkup)\\.ts$', '^src/testing/', TEST, `^src/(${DRIVER_MODULES})/[^/]+/`] },
       to: { path: `^src/(${DRIVER_MODULES})/[^/]+/` }
     },
     {
@@ -67,16 +70,22 @@ module.exports = {
       to: { path: '^src/$1/[^/]+/', pathNot: '^src/$1/$2/' }
     },
     {
-      name: 'daemon only from cmd and testing',
+      name: 'roots only from cmd and testing',
       severity: 'error',
       from: { path: '^src/', pathNot: ['^src/cmd/', '^src/testing/', TEST] },
-      to: { path: '^src/daemon\\.ts$' }
+      to: { path: '^src/(daemon|checkup)\\.ts$' }
     },
     {
-      name: 'daemon only lazily',
+      name: 'roots only lazily',
       severity: 'error',
       from: { path: '^src/(cmd/|bin\\.ts)', pathNot: TEST },
-      to: { path: '^src/daemon\\.ts$', dependencyTypesNot: ['dynamic-import'] }
+      to: { path: '^src/(daemon|checkup)\\.ts$', dependencyTypesNot: ['dynamic-import'] }
+    },
+    {
+      name: 'checkup loads no network',
+      severity: 'error',
+      from: { path: '^src/checkup\\.ts$' },
+      to: { path: '^src/(network|dms|api|db|telemetry|daemon|polyfills)(/|\\.ts$)' }
     },
     {
       name: 'polyfills only where libp2p starts',

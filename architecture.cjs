@@ -19,7 +19,8 @@ const modules = {
   dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'protocol'],
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
-  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'actor', 'protocol', 'client']
+  doctor: ['base', 'config', 'identity', 'ucan', 'hardware', 'executor'],
+  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'actor', 'protocol', 'client', 'doctor']
 }
 
 /** The same between the parts of `dms`; files directly in src/dms may be used by every part. */
@@ -32,7 +33,7 @@ const dms = {
   node: ['resources', 'onboarding', 'bidding', 'allocation', 'deployment']
 }
 
-/** Modules whose folders hold drivers: only daemon.ts (and tests) import src/<module>/<driver>/. */
+/** Modules whose folders hold drivers: only daemon.ts and checkup.ts (and tests) import src/<module>/<driver>/. */
 const drivers = ['executor']
 
 /** Every npm package has one home; the keys and values are regular expressions. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
+import type { Signer } from '../identity/index.ts'
 import { type ContextFile, ContextNotFoundError, type ContextStore, createContextStore } from '../ucan/index.ts'
 import type { Flags } from './command.ts'
 import type { Io } from './io.ts'
@@ -26,7 +27,12 @@ export async function openContext(flags: Flags, io: Io): Promise<ContextFile> {
   if (!(await contexts.exists(name))) {
     throw new ContextNotFoundError(`there is no capability context ${name}; create it with: nunet cap new ${name}`)
   }
-  const file = await contexts.open(name, await openSigner(name, config, io))
+  return await openContextFile(contexts, name, await openSigner(name, config, io), io)
+}
+
+/** Opens a context with its key; what was set aside in it is told on stderr. */
+export async function openContextFile(contexts: ContextStore, name: string, signer: Signer, io: Io): Promise<ContextFile> {
+  const file = await contexts.open(name, signer)
   for (const { message } of file.notices) await note(io, `Warning: ${file.path}: ${message}`)
   return file
 }

@@ -78,6 +78,17 @@ export class NotSetUpError extends DmsError {
   readonly kind = 'not-found'
 }
 
+/** `nunet doctor` found what has to be mended; the kind is that of the first problem. */
+export class UnhealthyError extends DmsError {
+  readonly code = 'CMD_UNHEALTHY'
+  readonly kind: ErrorKind
+
+  constructor(message: string, kind: ErrorKind) {
+    super(message)
+    this.kind = kind
+  }
+}
+
 /** The reply was delivered and is printed, and says that nothing was done. */
 export class RefusedReplyError extends DmsError {
   readonly code = 'CMD_REFUSED_REPLY'

@@ -1,10 +1,13 @@
 import type { Clock, Random, Secret } from '../base/index.ts'
 import type { ScryptCost } from '../identity/index.ts'
+import type { Screen } from './screen.ts'
 
 /** Where text goes. */
 export interface Output {
   /** Resolves once the text was handed over; a reader that is gone is no error. */
   write(text: string): Promise<void>
+  /** The terminal that it leads to; nothing for a file or a pipe, which get plain text. */
+  readonly screen?: Screen
 }
 
 /** How a person is asked; only used when there is a terminal. */

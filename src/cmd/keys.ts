@@ -4,6 +4,7 @@ import { createKeystore, generateKeyPair, KeyNotFoundError, type KeyPair, type K
 import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 import { givenPassphrase, newPassphrase } from './passphrase.ts'
+import { withProgress } from './progress.ts'
 
 /** The key store of the user directory. */
 export function keystoreOf(config: Config, { random, keyCost }: Io): Keystore {
@@ -21,7 +22,8 @@ export async function unlockKey(keystore: Keystore, name: string, io: Io): Promi
   if (!(await keystore.exists(name))) {
     throw new KeyNotFoundError(`there is no key with name ${name}; create it with: nunet key new ${name}`)
   }
-  return await keystore.open(name, await givenPassphrase(io))
+  const passphrase = await givenPassphrase(io)
+  return await withProgress(io, { text: `opening key ${name}` }, () => keystore.open(name, passphrase))
 }
 
 /** Makes a key and stores it encrypted; see `newPassphrase` for where the passphrase comes from. */
@@ -29,7 +31,7 @@ export async function createKey(keystore: Keystore, name: string, io: Io, overwr
   refuseWallet(name)
   const passphrase = await newPassphrase(io)
   const key = generateKeyPair()
-  await keystore.save(name, key, passphrase, { overwrite })
+  await withProgress(io, { text: `encrypting key ${name}` }, () => keystore.save(name, key, passphrase, { overwrite }))
   return key
 }
 

@@ -36,9 +36,9 @@ export function formatJson(value: JsonValue, indent = 2, level = 0): string {
   return wrap('{', members, '}')
 }
 
-/** A text without line breaks and other control characters, which could forge lines or drive the terminal. */
+/** A text without line breaks and other control characters, which could forge lines, drive the terminal or turn its text around. */
 export function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ').replace(/\p{Cc}/gu, escapeCharacter)
+  return text.replace(/\s*\n\s*/g, ' ').replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, escapeCharacter)
 }
 
 function quote(text: string): string {

@@ -85,15 +85,39 @@ async function ensembleOf(flags: Flags, io: Io): Promise<JsonValue> {
 function offerOf(flags: Flags) {
   const cores = flags.number('cpu') ?? 0
   if (cores <= 0) throw new UsageError(`--cpu must be more than 0 cores, got ${cores}`)
-  return {
+  return requestOf({
     noGpu: flags.isOn('no-gpu'),
     gpus: flags.list('gpus').map(parseGpu),
+    cores,
+    memory: parseSize('ram', flags.text('ram') ?? ''),
+    disk: parseSize('disk', flags.text('disk') ?? '')
+  })
+}
+
+/** What an owner offers; sizes in bytes, cards as `parseGpu` reads them. */
+export interface Offer {
+  readonly cores: number
+  readonly memory: number
+  readonly disk: number
+  readonly gpus: readonly string[]
+  readonly noGpu: boolean
+}
+
+/** The payload of `/dms/node/onboarding/onboard`. */
+export function onboardPayload(offer: Offer): JsonValue {
+  return toJson(onboard.request.encode(requestOf(offer)))
+}
+
+function requestOf({ cores, memory, disk, gpus, noGpu }: Offer) {
+  return {
+    noGpu,
+    gpus,
     config: {
       resources: {
         cpu: { clockHz: 0, cores, model: '', vendor: '', threads: 0, architecture: '', cacheBytes: 0 },
         gpus: [],
-        ram: { size: parseSize('ram', flags.text('ram') ?? ''), clockSpeed: 0, type: '' },
-        disk: { size: parseSize('disk', flags.text('disk') ?? ''), type: '' }
+        ram: { size: memory, clockSpeed: 0, type: '' },
+        disk: { size: disk, type: '' }
       }
     }
   }

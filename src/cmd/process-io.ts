@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import { CancelledError, createSecret, hasErrno, systemClock, systemRandom } from '../base/index.ts'
 import { InputTooLongError } from './errors.ts'
 import { type Io, MAX_INPUT, type Output, type Terminal } from './io.ts'
+import { screenOf } from './screen.ts'
 
 /**
  * The {@link Io} of this process.
@@ -38,7 +39,9 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     if (!hasErrno(error, 'EPIPE')) throw error
   }
   stream.on('error', ignoreClosed)
+  const screen = screenOf(stream, process.env)
   return {
+    ...(screen === undefined ? {} : { screen }),
     write: (text) =>
       new Promise((resolve, reject) => {
         stream.write(text, (error) => {

@@ -40,7 +40,8 @@ export function destinationOf(flags: Flags): { readonly destination?: string } {
   return destination === undefined ? {} : { destination }
 }
 
-function clientOf({ rest }: Config, { clock }: Io): Client {
+/** The client of the node of a configuration. */
+export function clientOf({ rest }: Config, { clock }: Io): Client {
   return createClient({ host: reachable(rest.addr), port: rest.port, clock })
 }
 

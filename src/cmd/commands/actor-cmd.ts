@@ -1,10 +1,12 @@
-import { invariant, isJsonObject, type JsonValue } from '../../base/index.ts'
+import { DEFAULT_TIMEOUT } from '../../actor/index.ts'
+import { fromNanos, invariant, isJsonObject, type JsonValue, type Millis, millis } from '../../base/index.ts'
 import { BEHAVIORS } from '../behaviors.ts'
 import type { Action, Flags } from '../command.ts'
 import { RefusedReplyError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { printJson } from '../output.ts'
 import type { Call } from '../payloads.ts'
+import { withProgress } from '../progress.ts'
 import { destinationOf, lifetimeOf, openSession } from '../sessions.ts'
 
 /**
@@ -21,6 +23,11 @@ export const callBehavior: Action = async ({ path, flags }, io) => {
   if (failure !== undefined) throw new RefusedReplyError(failure)
 }
 
+/** The reply of the node to one behaviour, with the payload that the flags ask for. */
+export async function askNode(name: string, flags: Flags, io: Io): Promise<JsonValue> {
+  return await exchange(await callOf(name), flags, io)
+}
+
 async function callOf(name: string): Promise<Call> {
   if (BEHAVIORS.some((behavior) => behavior.name === name && behavior.isPlain === true)) {
     return { name, isChange: false, payload: async () => null }
@@ -31,16 +38,31 @@ async function callOf(name: string): Promise<Call> {
   return call
 }
 
+type Lifetime = ReturnType<typeof lifetimeOf>
+
 async function exchange(call: Call, flags: Flags, io: Io): Promise<JsonValue> {
   const payload = await call.payload(flags, io)
   const terms = { behavior: call.name, payload, ...withDefault(lifetimeOf(flags), call.name) }
   const session = await openSession(flags, io)
-  if (call.topic !== undefined) return await session.broadcast({ ...terms, topic: call.topic })
-  return await session.invoke({ ...terms, ...destinationOf(flags) })
+  const { topic } = call
+  const limit = timeLeft(terms, io)
+  if (topic !== undefined) {
+    return await withProgress(io, { text: `collecting the replies to ${call.name}`, limit }, () =>
+      session.broadcast({ ...terms, topic })
+    )
+  }
+  return await withProgress(io, { text: `waiting for the reply to ${call.name}`, limit }, () =>
+    session.invoke({ ...terms, ...destinationOf(flags) })
+  )
+}
+
+function timeLeft({ timeout, expiresAt }: Lifetime, { clock }: Io): Millis {
+  if (timeout !== undefined) return timeout
+  return expiresAt === undefined ? DEFAULT_TIMEOUT : millis(Math.max(0, fromNanos(expiresAt) - clock.now()))
 }
 
 /** Some behaviours need longer than the usual 30 s (B §11.3, 36). */
-function withDefault(lifetime: ReturnType<typeof lifetimeOf>, name: string): ReturnType<typeof lifetimeOf> {
+function withDefault(lifetime: Lifetime, name: string): Lifetime {
   const timeout = BEHAVIORS.find((behavior) => behavior.name === name)?.timeout
   const isGiven = lifetime.timeout !== undefined || lifetime.expiresAt !== undefined
   return isGiven || timeout === undefined ? lifetime : { timeout }

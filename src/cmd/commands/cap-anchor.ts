@@ -1,9 +1,10 @@
-import { type Did, parseDid } from '../../identity/index.ts'
-import { type Anchor, encodeToken, type Token } from '../../ucan/index.ts'
+import { parseDid } from '../../identity/index.ts'
+import { type Anchor, encodeToken } from '../../ucan/index.ts'
+import { addAnchors } from '../anchors.ts'
 import type { Action, Flags } from '../command.ts'
 import { openContext } from '../contexts.ts'
 import { readDid } from '../dids.ts'
-import { AnchorRefusedError, NoAnchorError, UsageError } from '../errors.ts'
+import { NoAnchorError, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { note, printLine } from '../output.ts'
 import { readTokens } from '../tokens.ts'
@@ -15,16 +16,9 @@ export const anchor: Action = async ({ flags }, io) => {
   const anchors = await readAnchors(flags, io)
   for (const candidate of anchors) if (candidate.kind === 'root') readDid(candidate.did, '--root')
   const file = await openContext(flags, io)
-  for (const warning of anchors.flatMap((candidate) => warningAbout(candidate, file.context.did))) await note(io, warning)
-  const added = await file.update((context) =>
-    anchors.filter((candidate) => {
-      const result = context.anchor(candidate, io.clock.now())
-      if (!result.ok) throw new AnchorRefusedError(`cannot anchor the token: ${result.error.message}`)
-      return result.value === 'added'
-    })
-  )
-  const outcome = added.length === 0 ? 'Already there: nothing was changed' : 'Anchored'
-  await note(io, `${outcome} in ${file.path}${added.length === 0 ? '' : '; a running DMS reads it when it is restarted'}`)
+  const added = await addAnchors(file, anchors, io)
+  const outcome = added === 0 ? 'Already there: nothing was changed' : 'Anchored'
+  await note(io, `${outcome} in ${file.path}${added === 0 ? '' : '; a running DMS reads it when it is restarted'}`)
 }
 
 /** `nunet cap remove`: anchors that do not exist are an error, as removing them would do nothing (A §14, W14). */
@@ -59,19 +53,4 @@ async function readAnchors(flags: Flags, io: Io): Promise<readonly Anchor[]> {
   const kind = TOKEN_KINDS.find((name) => flags.isSet(name))
   if (kind === undefined) throw new UsageError('one of --root, --require, --provide and --revoke is needed')
   return (await readTokens(flags.text(kind) ?? '', io)).map((token) => ({ kind, token }))
-}
-
-/** Anchors that are allowed but do nothing, each of which has a documented way to happen (A §10.3, W26). */
-function warningAbout(candidate: Anchor, own: Did): readonly string[] {
-  if (candidate.kind === 'require' && isDelegationTo(own, candidate.token)) {
-    return ['Warning: this token delegates to this context itself; to use it, anchor it with --provide instead of --require']
-  }
-  if (candidate.kind === 'provide' && candidate.token.subject !== own) {
-    return [`Warning: this token was given to ${candidate.token.subject}, not to ${own}: this context cannot use it`]
-  }
-  return []
-}
-
-function isDelegationTo(own: Did, { subject, issuer }: Token): boolean {
-  return subject === own && issuer !== own
 }

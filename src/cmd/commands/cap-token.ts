@@ -1,9 +1,10 @@
 import { type Millis, toNanos } from '../../base/index.ts'
-import { encodeToken, encodeTokenList, type GrantRequest, parseExpiry, type Token } from '../../ucan/index.ts'
+import { encodeToken, encodeTokenList, type GrantRequest, type Token } from '../../ucan/index.ts'
 import type { Action, Flags, Invocation } from '../command.ts'
 import { openContext } from '../contexts.ts'
 import { readDid } from '../dids.ts'
 import { NotDelegableError, UsageError } from '../errors.ts'
+import { parseFutureExpiry } from '../expiries.ts'
 import { note, printLine } from '../output.ts'
 import { readTokens } from '../tokens.ts'
 
@@ -63,9 +64,8 @@ function requestOf({ args: [subject = ''], flags }: Invocation, expiresAt: bigin
 function expiryOf(flags: Flags, now: Millis): bigint {
   const text = flags.text('expiry')
   if (text !== undefined) {
-    const expiry = parseExpiry(text)
-    if (!expiry.ok) throw new UsageError(expiry.error.message)
-    if (expiry.value <= toNanos(now)) throw new UsageError(`the expiry ${text} has passed; choose one in the future`)
+    const expiry = parseFutureExpiry(text, now)
+    if (!expiry.ok) throw new UsageError(expiry.error)
     return expiry.value
   }
   const duration = flags.duration('duration') ?? 0

@@ -2,7 +2,8 @@ import { BEHAVIORS } from '../behaviors.ts'
 import type { CommandSpec, FlagSpec } from '../command.ts'
 import { userContext } from './flags.ts'
 
-const destination: FlagSpec = {
+/** To whom a message goes. */
+export const destination: FlagSpec = {
   name: 'dest',
   short: 'd',
   type: 'text',
@@ -10,12 +11,14 @@ const destination: FlagSpec = {
   doc: 'Receiver: a DID, a peer id or a handle as JSON; otherwise the own node.'
 }
 
-const lifetimeFlags: readonly FlagSpec[] = [
+/** How long a message lives. */
+export const lifetimeFlags: readonly FlagSpec[] = [
   { name: 'timeout', short: 't', type: 'duration', doc: 'How long to wait, as 90s or 5m.' },
   { name: 'expiry', short: 'e', type: 'text', value: 'time', doc: 'Until when to wait.' }
 ]
 
-const lifetimeRule: readonly string[] = ['timeout', 'expiry']
+/** At most one of {@link lifetimeFlags}. */
+export const lifetimeRule: readonly string[] = ['timeout', 'expiry']
 
 const actorCmd: CommandSpec = {
   name: 'cmd',

@@ -10,3 +10,6 @@ export const userContext = contextFlag({ default: 'user' })
 
 /** Replaces what exists. */
 export const force: FlagSpec = { name: 'force', short: 'f', type: 'switch', doc: 'Replaces an existing one without asking.' }
+
+/** Prints JSON where people otherwise get a table. */
+export const json: FlagSpec = { name: 'json', type: 'switch', doc: 'Prints JSON instead of a table.' }

@@ -1,0 +1,53 @@
+import { describeIssues, type Millis, type Result } from '../../base/index.ts'
+import { BadReplyError } from '../../client/index.ts'
+import { deploymentList, deploymentNew, type ValueOf } from '../../protocol/index.ts'
+import { type Cell, type Column, renderColumns } from '../columns.ts'
+import type { Action } from '../command.ts'
+import { note, printJson } from '../output.ts'
+import type { Style } from '../screen.ts'
+import { ageOf } from '../times.ts'
+import { askNode, callBehavior } from './actor-cmd.ts'
+
+/** `nunet deploy`: calls the behaviour and prints its reply, as `nunet actor cmd` does. */
+export const deploy: Action = (invocation, io) =>
+  callBehavior({ ...invocation, path: [...invocation.path, deploymentNew.name] }, io)
+
+/** `nunet get deployments`: a table, or the reply as it is with `--json`. */
+export const getDeployments: Action = async ({ flags }, io) => {
+  const reply = await askNode(deploymentList.name, flags, io)
+  if (flags.isOn('json')) return await printJson(io, reply)
+  const { deployments, total, hasMore } = understood(deploymentList.reply.decode(reply))
+  const rows = deployments.map((entry) => rowOf(entry, io.clock.now()))
+  if (rows.length > 0) await io.stdout.write(renderColumns(COLUMNS, rows, io.stdout.screen))
+  else await note(io, 'No deployments')
+  if (hasMore) await note(io, `${deployments.length} of ${total}: more with --limit and --offset`)
+}
+
+type Deployment = ValueOf<typeof deploymentList.reply>['deployments'][number]
+
+const COLUMNS: readonly Column[] = [
+  { title: 'ID', isWhole: true },
+  { title: 'STATUS' },
+  { title: 'AGE', align: 'right' },
+  { title: 'CHANGED', align: 'right' },
+  { title: 'METADATA' }
+]
+
+const STYLES: Readonly<Record<string, Style>> = { running: 'green', completed: 'dim', failed: 'red' }
+
+function rowOf({ orchestratorId, status, createdAt, updatedAt, metadata }: Deployment, now: Millis): readonly Cell[] {
+  const style = STYLES[status.toLowerCase()]
+  const pairs = Object.entries(metadata ?? {}).map(([name, value]) => `${name}=${value}`)
+  return [
+    orchestratorId,
+    style === undefined ? status : { text: status, style },
+    ageOf(createdAt, now),
+    ageOf(updatedAt, now),
+    pairs.join(' ')
+  ]
+}
+
+function understood<T>(decoded: Result<T, Parameters<typeof describeIssues>[0]>): T {
+  if (decoded.ok) return decoded.value
+  throw new BadReplyError(`the list of the node cannot be read: ${describeIssues(decoded.error)}`)
+}

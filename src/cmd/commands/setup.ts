@@ -1,0 +1,68 @@
+import type { JsonValue } from '../../base/index.ts'
+import type { Action } from '../command.ts'
+import { NoTerminalError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { note, printJson, printLine } from '../output.ts'
+import { loadSettings } from '../settings.ts'
+import { configure } from '../setup/configure.ts'
+import { ensureIdentity, ensureRoot } from '../setup/identify.ts'
+import { joinNetwork } from '../setup/join.ts'
+import { lend } from '../setup/lend.ts'
+import { createRun, type Outcome, tell } from '../setup/run.ts'
+
+/**
+ * `nunet setup`: does what is missing for a node, step by step, and nothing twice; each step is saved before the next begins.
+ *
+ * stdout has the DIDs of the user and of the machine, or with `--json` every step; everything else is on stderr.
+ */
+export const setup: Action = async ({ flags }, io) => {
+  if (io.terminal === undefined && !flags.isOn('yes')) {
+    throw new NoTerminalError(
+      'the setup asks questions and there is no terminal: give --yes, and flags for other answers than the usual'
+    )
+  }
+  const quiet = flags.isOn('yes') ? withoutTerminal(io) : io
+  const configuration = await configure(flags, quiet)
+  const { config } = await loadSettings(flags, quiet)
+  const run = createRun({ flags, io: quiet, config })
+  await tell(quiet, configuration)
+  await ensureIdentity(run, run.user, 'you')
+  await ensureIdentity(run, run.dms, 'this machine')
+  await ensureRoot(run)
+  await joinNetwork(run)
+  await lend(run)
+  await finish([configuration, ...run.outcomes], io)
+  const dids = { user: (await run.summary(run.user)).did, dms: (await run.summary(run.dms)).did }
+  if (flags.isOn('json')) return await printJson(io, { ...dids, steps: [configuration, ...run.outcomes].map(toJson) })
+  await printLine(io, `${run.user} ${dids.user}`)
+  await printLine(io, `${run.dms} ${dids.dms}`)
+}
+
+function withoutTerminal(io: Io): Io {
+  const { terminal: _, ...rest } = io
+  return rest
+}
+
+async function finish(outcomes: readonly Outcome[], io: Io): Promise<void> {
+  const open = outcomes.filter(({ state }) => state === 'open')
+  const done = outcomes.filter(({ state }) => state === 'done')
+  if (done.length === 0) await note(io, 'Nothing was changed: what could be done was done before.')
+  if (done.some(({ step }) => ['root anchor', 'network', 'delegation'].includes(step))) {
+    await note(io, 'If the daemon runs already, restart it: it reads anchors when it starts.')
+  }
+  if (done.some(({ step }) => step.startsWith('key '))) {
+    await note(
+      io,
+      'Back up the directories key and cap of the user directory, and remember the passphrases: nobody can restore them.'
+    )
+  }
+  const left = open.map(({ step }) => step).join(', ')
+  await note(
+    io,
+    `${open.length === 0 ? 'All is set up.' : `Still open: ${left}.`} Next: nunet doctor, nunet run (as a service: docs/guides/first-node.md, chapter 5). Run nunet setup again at any time.`
+  )
+}
+
+function toJson({ step, state, text, command }: Outcome): JsonValue {
+  return { step, state, text, ...(command === undefined ? {} : { command }) }
+}

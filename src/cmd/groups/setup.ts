@@ -1,0 +1,40 @@
+import type { CommandSpec } from '../command.ts'
+import { contextFlag } from './flags.ts'
+
+/** `nunet setup`. */
+export const setup: CommandSpec = {
+  name: 'setup',
+  summary: 'Walks you through what a node needs: configuration, keys, capabilities, a network, lending.',
+  description:
+    'Does only what is missing, so that it can be run again at any time, also after an interruption. With --yes it asks nothing: passphrases come from their usual sources, other answers from flags.',
+  flags: [
+    { name: 'yes', short: 'y', type: 'switch', doc: 'Asks nothing; takes the usual answers where no flag gives another.' },
+    { name: 'user', type: 'text', value: 'name', doc: 'Key and capability context that stand for you.', default: 'user' },
+    contextFlag({ default: 'dms' }),
+    { name: 'set', type: 'list', value: 'key=value', doc: 'A value for the configuration file.' },
+    { name: 'organization', type: 'text', value: 'did', doc: 'Who runs the network to join; NuNet when nothing else is said.' },
+    { name: 'no-network', type: 'switch', doc: 'Joins none.' },
+    {
+      name: 'expiry',
+      short: 'e',
+      type: 'text',
+      value: 'time',
+      doc: 'How long its members may greet this machine; a year when nothing is said.'
+    },
+    { name: 'allow-jobs', type: 'switch', doc: 'Members of the network may also run jobs here.' },
+    { name: 'token', type: 'text', value: 'token', doc: 'What the organisation gave you; - reads stdin.' },
+    { name: 'cpu', type: 'number', value: 'cores', doc: 'Lends so many cores.' },
+    { name: 'ram', type: 'text', value: 'size', doc: 'Lends so much memory: GiB, or text such as 512MiB.' },
+    { name: 'disk', type: 'text', value: 'size', doc: 'Lends so much disk: GiB, or text such as 512MiB.' },
+    { name: 'json', type: 'switch', doc: 'Prints the steps as JSON.' }
+  ],
+  rules: {
+    exclusive: [
+      ['organization', 'no-network'],
+      ['token', 'no-network']
+    ],
+    together: [['cpu', 'ram', 'disk']]
+  },
+  examples: ['nunet setup', 'nunet setup --yes --no-network', 'nunet setup --yes --organization <did> --token - < token.json'],
+  load: async () => (await import('../commands/setup.ts')).setup
+}

@@ -1,0 +1,142 @@
+import { ok, problem, skipped, valuesOf, warning, withoutConfig } from '../findings.ts'
+import type { Check, Finding, Subject, System } from '../types.ts'
+import { type DaemonOwner, ownerOfDaemon } from './ask-daemon.ts'
+
+/** Whether something can listen at one place. */
+export interface PortFacts {
+  /** `REST` or `peers`. */
+  readonly purpose: string
+  /** The key of the configuration that names it. */
+  readonly key: string
+  readonly host: string
+  readonly port: number
+  readonly state: 'free' | 'in use' | 'forbidden' | 'no such address'
+  /** Whose daemon answers there. */
+  readonly daemon: DaemonOwner
+}
+
+/** The ports of jobs. */
+export interface RangeFacts {
+  readonly from: number
+  /** Not included. */
+  readonly to: number
+  /** The ports that the kernel gives to outgoing connections, both included. */
+  readonly local?: readonly [first: number, last: number]
+  /** Ports that the daemon itself listens on. */
+  readonly own: readonly number[]
+}
+
+/** Looks whether the daemon can listen. */
+export const ports: Check = {
+  id: 'ports',
+  title: 'Ports',
+  async run(subject) {
+    const config = valuesOf(subject)
+    if (config === undefined) return withoutConfig('ports')
+    const daemon = await ownerOfDaemon(subject, config.general.user_dir)
+    const { rest, p2p, general } = config
+    const listen = p2p.listen_address.map(parseListenAddress)
+    const tcp = listen.flatMap((address) => (address.type === 'tcp' ? [address] : []))
+    const places = [
+      { purpose: 'REST', key: 'rest.port', host: rest.addr, port: rest.port },
+      ...tcp.map(({ host, port }) => ({ purpose: 'peers', key: 'p2p.listen_address', host, port }))
+    ]
+    const own = places.map(({ port }) => port)
+    return [
+      ...(await Promise.all(places.map((place) => checkPlace(subject.system, place, daemon)))),
+      ...listen.flatMap(judgeAddress),
+      judgeRange({
+        from: general.port_available_range_from,
+        to: general.port_available_range_to,
+        own,
+        ...(await readLocal(subject))
+      })
+    ]
+  }
+}
+
+type ListenAddress =
+  | { readonly type: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly type: 'quic'; readonly text: string }
+  | { readonly type: 'unknown'; readonly text: string }
+
+/** Reads the multiaddresses that this version listens on, and those that it passes over. */
+export function parseListenAddress(text: string): ListenAddress {
+  const [, host = '', port = ''] = /^\/ip[46]\/([0-9a-fA-F.:]+)\/tcp\/(\d{1,5})$/.exec(text) ?? []
+  if (host !== '' && Number(port) <= 65_535) return { type: 'tcp', host, port: Number(port) }
+  return /^\/ip[46]\/[0-9a-fA-F.:]+\/udp\/\d{1,5}\/quic(-v1)?$/.test(text) ? { type: 'quic', text } : { type: 'unknown', text }
+}
+
+async function checkPlace(
+  system: System,
+  place: Pick<PortFacts, 'purpose' | 'key' | 'host' | 'port'>,
+  daemon: DaemonOwner
+): Promise<Finding> {
+  // port 0 is any free one
+  const state = place.port === 0 ? 'free' : await system.tryListen(place.host, place.port)
+  return judgePort({ ...place, state, daemon })
+}
+
+async function readLocal({ system }: Subject): Promise<Pick<RangeFacts, 'local'>> {
+  const text = (await system.text('/proc/sys/net/ipv4/ip_local_port_range')) ?? ''
+  const [, first, last] = /^(\d+)\s+(\d+)/.exec(text) ?? []
+  return first === undefined || last === undefined ? {} : { local: [Number(first), Number(last)] }
+}
+
+/** Pure. */
+export function judgePort({ purpose, key, host, port, state, daemon }: PortFacts): Finding {
+  const subject = `port for ${purpose}`
+  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  switch (state) {
+    case 'free':
+      return ok(subject, port === 0 ? 'any free one' : `${place} is free`)
+    case 'in use':
+      if (daemon === 'ours') return ok(subject, `${place} is used by the running daemon`)
+      return problem(subject, `${place} is used by another ${daemon === 'none' ? 'program' : 'program or DMS'}`, {
+        advice: `Find it, or set ${key} to another port:`,
+        command: `ss -ltnp 'sport = :${port}'`,
+        kind: 'conflict'
+      })
+    case 'forbidden':
+      return problem(subject, `${place} may not be used by this user`, {
+        advice: `Ports below 1024 belong to root: set ${key} to a higher one.`,
+        kind: 'forbidden'
+      })
+    case 'no such address':
+      return problem(subject, `${place} is no address of this machine`, { advice: `Change ${addressKey(key)}.`, kind: 'invalid' })
+  }
+}
+
+function addressKey(key: string): string {
+  return key === 'rest.port' ? 'rest.addr' : key
+}
+
+function judgeAddress(address: ListenAddress): readonly Finding[] {
+  if (address.type === 'tcp') return []
+  if (address.type === 'quic') return [skipped('port for peers', `${address.text}: QUIC is not used by this version`)]
+  return [
+    problem('port for peers', `${JSON.stringify(address.text.slice(0, 100))} is no address to listen on`, {
+      advice: 'Write p2p.listen_address as /ip4/0.0.0.0/tcp/9000.',
+      kind: 'invalid'
+    })
+  ]
+}
+
+/** Pure. */
+export function judgeRange({ from, to, local, own }: RangeFacts): Finding {
+  const subject = 'ports for jobs'
+  const shown = `${from}–${to - 1}`
+  const inside = own.filter((port) => port >= from && port < to)
+  if (inside.length > 0) {
+    return warning(subject, `${shown} includes ${inside.join(', ')}, which the daemon itself uses`, {
+      advice: 'Set general.port_available_range_from above it.'
+    })
+  }
+  if (local === undefined || local[0] >= to || local[1] < from) return ok(subject, shown)
+  const isWithin = from >= local[0] && to - 1 <= local[1]
+  if (!isWithin) return ok(subject, `${shown}; the kernel takes ${local[0]}–${local[1]} for outgoing connections too`)
+  return warning(subject, `${shown} lies within ${local[0]}–${local[1]}, which the kernel takes for outgoing connections`, {
+    advice: 'A port may be taken when a job wants it: choose a range outside.',
+    command: `nunet config set general.port_available_range_from 16384`
+  })
+}
