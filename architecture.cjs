@@ -11,6 +11,7 @@ const modules = {
   telemetry: ['base'],
   identity: ['base', 'db'],
   ucan: ['base', 'db', 'identity'],
+  agent: ['base', 'db', 'identity'],
   actor: ['base', 'identity', 'ucan'],
   network: ['base'],
   hardware: ['base'],
@@ -19,7 +20,7 @@ const modules = {
   dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'protocol'],
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
-  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'actor', 'protocol', 'client']
+  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'agent', 'actor', 'protocol', 'client']
 }
 
 /** The same between the parts of `dms`; files directly in src/dms may be used by every part. */

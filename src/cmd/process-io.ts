@@ -2,25 +2,26 @@ import { spawn } from 'node:child_process'
 import { homedir } from 'node:os'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { CancelledError, createSecret, hasErrno, systemClock, systemRandom } from '../base/index.ts'
+import { CancelledError, createSecret, hasErrno, type Secret, systemClock, systemRandom } from '../base/index.ts'
 import { InputTooLongError } from './errors.ts'
 import { type Io, MAX_INPUT, type Output, type Terminal } from './io.ts'
 
 /**
  * The {@link Io} of this process.
  *
- * Takes `DMS_PASSPHRASE` out of the environment, so that no child process inherits it (A §14, W7).
+ * Takes `DMS_PASSPHRASE` and `DMS_NEW_PASSPHRASE` out of the environment, so that no child process inherits it (A §14, W7).
  */
 export function processIo(): Io {
-  const passphrase = process.env['DMS_PASSPHRASE'] ?? ''
-  delete process.env['DMS_PASSPHRASE']
+  const passphrase = takeSecret('DMS_PASSPHRASE')
+  const newPassphrase = takeSecret('DMS_NEW_PASSPHRASE')
   const hasTerminal = process.stdin.isTTY && process.stderr.isTTY
   return {
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
     readInput,
     environment: process.env,
-    ...(passphrase === '' ? {} : { passphrase: createSecret(passphrase) }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(newPassphrase === undefined ? {} : { newPassphrase }),
     cwd: process.cwd(),
     home: homedir(),
     ...(hasTerminal ? { terminal } : {}),
@@ -28,8 +29,24 @@ export function processIo(): Io {
     random: systemRandom,
     onStopSignal,
     exit: (code) => process.exit(code),
+    startDetached: async (args) => (await import('./detached.ts')).startDetached(args),
+    shieldProcess,
     runProgram
   }
+}
+
+/** An empty variable counts as not set (A §11). */
+function takeSecret(variable: string): Secret | undefined {
+  const text = process.env[variable] ?? ''
+  delete process.env[variable]
+  return text === '' ? undefined : createSecret(text)
+}
+
+function shieldProcess(): void {
+  process.umask(0o077)
+  process.chdir('/')
+  // a listener takes the place of what Node does at SIGUSR1: to open its debugger
+  for (const signal of ['SIGHUP', 'SIGUSR1'] as const) process.on(signal, () => undefined)
 }
 
 /** A reader that went away, as in `nunet cap list | head -1`, is no error. */

@@ -1,5 +1,6 @@
 import type { CommandSpec } from './command.ts'
 import { actor } from './groups/actor.ts'
+import { agentCommands } from './groups/agent.ts'
 import { cap } from './groups/cap.ts'
 import { config } from './groups/config.ts'
 import { contextFlag } from './groups/flags.ts'
@@ -20,6 +21,7 @@ export const ROOT: CommandSpec = {
       load: async () => (await import('./commands/run.ts')).run
     },
     key,
+    ...agentCommands,
     cap,
     actor,
     config,
