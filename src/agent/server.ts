@@ -1,7 +1,17 @@
 import { setMaxListeners } from 'node:events'
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { type Clock, errorMessage, hasErrno, type Millis, millis, type Service, seconds, withTimeout } from '../base/index.ts'
+import {
+  type Clock,
+  errorMessage,
+  hasErrno,
+  linkSignals,
+  type Millis,
+  millis,
+  type Service,
+  seconds,
+  withTimeout
+} from '../base/index.ts'
 import { readPrivateFile, withFileLock } from '../db/index.ts'
 import { AgentFailedError, AgentRunningError } from './errors.ts'
 import { encodeFrame, readFrame } from './frame.ts'
@@ -47,6 +57,7 @@ export function createAgentServer({ socketPath, clock, uptime }: AgentServerOpti
   const { ended, end } = deferred()
   let server: Server | undefined
   let hasHeldKey = false
+  let wakeWatcher = (): void => undefined
   setMaxListeners(0, stopping.signal)
 
   async function serve(socket: Socket): Promise<void> {
@@ -61,6 +72,7 @@ export function createAgentServer({ socketPath, clock, uptime }: AgentServerOpti
         async (signal) => {
           const reply = await answerFrom(socket, ring, signal)
           hasHeldKey ||= ring.size > 0
+          wakeWatcher()
           const { header, body } = encodeReply(reply)
           await new Promise<void>((resolve) => socket.end(encodeFrame(header, body), () => resolve()))
         },
@@ -87,7 +99,11 @@ export function createAgentServer({ socketPath, clock, uptime }: AgentServerOpti
       const isUnused = !hasHeldKey && uptime() - startedAt >= GRACE
       if (isUnused || inodeOf(socketPath) !== inode) return await stop()
       await endIfIdle()
-      await clock.sleep(millis(Math.min(ring.nextExpiry ?? WATCH_INTERVAL, WATCH_INTERVAL)), { signal: stopping.signal })
+      const nap = linkSignals(stopping.signal)
+      wakeWatcher = nap.end
+      const duration = millis(Math.min(ring.nextExpiry ?? WATCH_INTERVAL, WATCH_INTERVAL))
+      await clock.sleep(duration, { signal: nap.signal }).catch(() => undefined) // woken: a key came, or it ends
+      nap.end()
     }
   }
 
@@ -106,7 +122,7 @@ export function createAgentServer({ socketPath, clock, uptime }: AgentServerOpti
     ended,
     async start() {
       server = await withFileLock(socketPath, () => listen(socketPath, serve))
-      watch().catch(() => stop()) // cancelled by a stop, or the clock failed: without it no key may stay
+      watch().catch(() => stop()) // the socket is out of reach: nobody comes, so no key may stay
     },
     stop
   }
@@ -145,7 +161,9 @@ async function answer(request: AgentRequest, ring: KeyRing): Promise<AgentReply>
     }
     case 'unlock': {
       const key = ring.unlock(request)
-      return key.ok ? { ok: true, keys: [key.value] } : { ok: false, reason: 'refused', message: key.error }
+      if (key.ok) return { ok: true, keys: [key.value] }
+      request.privateKey.fill(0)
+      return { ok: false, reason: 'refused', message: key.error }
     }
     case 'lock':
       return { ok: true, keys: ring.lock(request.name) }

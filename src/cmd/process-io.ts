@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process'
 import { homedir } from 'node:os'
-import { createInterface } from 'node:readline'
-import { Writable } from 'node:stream'
-import { CancelledError, createSecret, hasErrno, type Secret, systemClock, systemRandom } from '../base/index.ts'
+import { createSecret, hasErrno, type Secret, systemClock, systemRandom } from '../base/index.ts'
 import { InputTooLongError } from './errors.ts'
 import { type Io, MAX_INPUT, type Output, type Terminal } from './io.ts'
 
@@ -29,9 +26,9 @@ export function processIo(): Io {
     random: systemRandom,
     onStopSignal,
     exit: (code) => process.exit(code),
-    startDetached: async (args) => (await import('./detached.ts')).startDetached(args),
+    startDetached: async (args) => (await import('./programs.ts')).startDetached(args),
     shieldProcess,
-    runProgram
+    runProgram: async (command, args) => (await import('./programs.ts')).runProgram(command, args)
   }
 }
 
@@ -77,30 +74,10 @@ async function readInput(): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** Its code is loaded when somebody is asked: most commands ask nobody. */
 const terminal: Terminal = {
-  ask: (question) => askLine(question, process.stderr),
-  async askHidden(question) {
-    process.stderr.write(question)
-    try {
-      return await askLine('', new Writable({ write: (_chunk, _encoding, done) => done() }))
-    } finally {
-      process.stderr.write('\n')
-    }
-  }
-}
-
-/** What is typed is echoed by readline to `output` only. */
-function askLine(question: string, output: NodeJS.WritableStream): Promise<string> {
-  const reader = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 })
-  return new Promise((resolve, reject) => {
-    reader.question(question, (answer) => {
-      resolve(answer)
-      reader.close()
-    })
-    reader.once('SIGINT', () => reader.close())
-    // After an answer this comes too late to matter.
-    reader.once('close', () => reject(new CancelledError('the question was not answered')))
-  })
+  ask: async (question) => (await import('./terminal.ts')).ask(question),
+  askHidden: async (question) => (await import('./terminal.ts')).askHidden(question)
 }
 
 function onStopSignal(listener: () => void): () => void {
@@ -110,12 +87,4 @@ function onStopSignal(listener: () => void): () => void {
     process.off('SIGINT', listener)
     process.off('SIGTERM', listener)
   }
-}
-
-function runProgram(command: string, args: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'inherit' })
-    child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? 1))
-  })
 }

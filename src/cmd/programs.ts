@@ -51,3 +51,12 @@ function firstLineOf(child: ChildProcessByStdio<null, Readable, Readable>): Prom
     })
   })
 }
+
+/** Implements `Io.runProgram`. */
+export function runProgram(command: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: 'inherit' })
+    child.once('error', reject)
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
+}
