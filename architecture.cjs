@@ -11,6 +11,7 @@ const modules = {
   telemetry: ['base'],
   identity: ['base', 'db'],
   ucan: ['base', 'db', 'identity'],
+  agent: ['base', 'db', 'identity'],
   actor: ['base', 'identity', 'ucan'],
   network: ['base'],
   hardware: ['base'],
@@ -20,7 +21,7 @@ const modules = {
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
   doctor: ['base', 'config', 'identity', 'ucan', 'hardware', 'executor'],
-  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'actor', 'protocol', 'client', 'doctor']
+  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'agent', 'actor', 'protocol', 'client', 'doctor']
 }
 
 /** The same between the parts of `dms`; files directly in src/dms may be used by every part. */

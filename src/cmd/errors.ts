@@ -24,6 +24,18 @@ export class NotReplacedError extends DmsError {
   readonly kind = 'conflict'
 }
 
+/** What cannot be undone, and was not confirmed. */
+export class NotConfirmedError extends DmsError {
+  readonly code = 'CMD_NOT_CONFIRMED'
+  readonly kind = 'conflict'
+}
+
+/** The process that was to run in the background ended at once. */
+export class NotStartedError extends DmsError {
+  readonly code = 'CMD_NOT_STARTED'
+  readonly kind = 'unavailable'
+}
+
 /** A file that was named, or the input, cannot be used. */
 export class BadFileError extends DmsError {
   readonly code = 'CMD_BAD_FILE'

@@ -31,10 +31,12 @@ export interface Outcome {
 }
 
 /** What differs from an ordinary call. */
-export interface CallOptions extends Partial<Pick<Io, 'environment' | 'cwd' | 'runProgram' | 'stderr'>> {
+export interface CallOptions extends Partial<Pick<Io, 'environment' | 'cwd' | 'runProgram' | 'startDetached' | 'stderr'>> {
   readonly now?: string
   /** Default `secret`; empty for none. */
   readonly passphrase?: string
+  /** `DMS_NEW_PASSPHRASE`. */
+  readonly newPassphrase?: string
   readonly input?: string
   /** Answers on the terminal, in order; without them there is no terminal. */
   readonly answers?: readonly string[]
@@ -42,7 +44,7 @@ export interface CallOptions extends Partial<Pick<Io, 'environment' | 'cwd' | 'r
 
 /** Runs one command line with a home of its own, cheap key files and without a process. */
 export async function call(home: string, argv: readonly string[], options: CallOptions = {}): Promise<Outcome> {
-  const { now, passphrase = 'secret', input = '', answers, ...rest } = options
+  const { now, passphrase = 'secret', newPassphrase, input = '', answers, ...rest } = options
   const written = { stdout: '', stderr: '' }
   const output = (name: 'stdout' | 'stderr'): Io['stdout'] => ({
     async write(text) {
@@ -55,6 +57,7 @@ export async function call(home: string, argv: readonly string[], options: CallO
     readInput: async () => input,
     environment: {},
     ...(passphrase === '' ? {} : { passphrase: createSecret(passphrase) }),
+    ...(newPassphrase === undefined ? {} : { newPassphrase: createSecret(newPassphrase) }),
     cwd: home,
     home,
     ...(answers === undefined ? {} : { terminal: createTerminal(answers, output('stderr')) }),
@@ -63,6 +66,8 @@ export async function call(home: string, argv: readonly string[], options: CallO
     keyCost: { n: 2, r: 1, p: 1 },
     onStopSignal: () => () => undefined,
     exit: () => undefined,
+    startDetached: () => Promise.reject(new Error('nothing is started in this test')),
+    shieldProcess: () => undefined,
     runProgram: async () => 0,
     ...rest
   })

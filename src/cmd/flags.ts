@@ -2,6 +2,7 @@ import { fromNanos, invariant, parseGoDuration } from '../base/index.ts'
 import type { ParsedLine } from './argv.ts'
 import type { CommandSpec, FlagRules, FlagSpec, Flags } from './command.ts'
 import { UsageError } from './errors.ts'
+import type { PassphraseFlags } from './io.ts'
 
 /** Gives a command its flags with their defaults. */
 export function createFlags(specs: readonly FlagSpec[], values: ParsedLine['values']): Flags {
@@ -28,6 +29,20 @@ export function createFlags(specs: readonly FlagSpec[], values: ParsedLine['valu
       return fromNanos(nanos.value)
     }
   }
+}
+
+/**
+ * Where flags say that a passphrase is: `--passphrase-fd`, `--passphrase-file`, or the same with another beginning.
+ *
+ * @throws UsageError when both are given, or the descriptor is no descriptor.
+ */
+export function passphraseFlagsOf(flags: Flags, prefix: 'passphrase' | 'new-passphrase'): PassphraseFlags {
+  const descriptor = flags.number(`${prefix}-fd`)
+  const file = flags.text(`${prefix}-file`)
+  if (descriptor !== undefined && file !== undefined)
+    throw new UsageError(`--${prefix}-fd and --${prefix}-file exclude each other`)
+  if (descriptor !== undefined && descriptor < 0) throw new UsageError(`--${prefix}-fd must not be negative`)
+  return { ...(descriptor === undefined ? {} : { descriptor }), ...(file === undefined ? {} : { file }) }
 }
 
 /**

@@ -18,6 +18,14 @@ export interface Terminal {
   askHidden(question: string): Promise<string>
 }
 
+/** Where a passphrase is read from; at most one is given. */
+export interface PassphraseFlags {
+  /** An open file descriptor. */
+  readonly descriptor?: number
+  /** The path of a file. */
+  readonly file?: string
+}
+
 /** Everything that a command may touch of its process, so that a test can run one without a process. */
 export interface Io {
   /** Results, for people and programs. */
@@ -29,6 +37,10 @@ export interface Io {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** `DMS_PASSPHRASE`, which is no longer in the environment. */
   readonly passphrase?: Secret
+  /** `DMS_NEW_PASSPHRASE`, which is no longer in the environment. */
+  readonly newPassphrase?: Secret
+  /** What the flags say about where the passphrase comes from. */
+  readonly passphraseFlags?: PassphraseFlags
   readonly cwd: string
   readonly home: string
   /** Nothing when there is no terminal: then nobody is asked anything. */
@@ -41,6 +53,13 @@ export interface Io {
   onStopSignal(listener: () => void): () => void
   /** Ends the process at once. */
   exit(code: number): void
+  /**
+   * Starts this program once more, apart from this terminal and with next to nothing of this environment, and resolves once it has
+   * written a line to its stdout. Errors: `CMD_NOT_STARTED`, with what it wrote to its stderr when it ended before that.
+   */
+  startDetached(args: readonly string[]): Promise<void>
+  /** Shields a process that holds secrets: private files, no debugger by signal, indifferent to the end of the terminal. */
+  shieldProcess(): void
   /** Runs a program on the terminal of this process and resolves with its exit code. */
   runProgram(command: string, args: readonly string[]): Promise<number>
 }

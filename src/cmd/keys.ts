@@ -1,6 +1,13 @@
 import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
-import { createKeystore, generateKeyPair, KeyNotFoundError, type KeyPair, type Keystore } from '../identity/index.ts'
+import {
+  createKeystore,
+  generateKeyPair,
+  KeyNotFoundError,
+  type KeyPair,
+  type Keystore,
+  type StoredKey
+} from '../identity/index.ts'
 import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 import { givenPassphrase, newPassphrase } from './passphrase.ts'
@@ -13,23 +20,33 @@ export function keystoreOf(config: Config, { random, keyCost }: Io): Keystore {
 }
 
 /**
- * Opens a key; the passphrase is not asked for when there is no such key.
+ * Reads the file of a key.
  *
- * @throws KeyNotFoundError, and what `Keystore.open` and `givenPassphrase` throw.
+ * @throws KeyNotFoundError naming the command that makes one, and what `Keystore.read` throws.
  */
-export async function unlockKey(keystore: Keystore, name: string, io: Io): Promise<KeyPair> {
+export async function readKey(keystore: Keystore, name: string): Promise<StoredKey> {
   refuseWallet(name)
   if (!(await keystore.exists(name))) {
     throw new KeyNotFoundError(`there is no key with name ${name}; create it with: nunet key new ${name}`)
   }
-  const passphrase = await givenPassphrase(io)
-  return await withProgress(io, { text: `opening key ${name}` }, () => keystore.open(name, passphrase))
+  return await keystore.read(name)
+}
+
+/**
+ * Opens a key; the passphrase is not asked for when there is no such key.
+ *
+ * @throws KeyNotFoundError, and what `StoredKey.open` and `givenPassphrase` throw.
+ */
+export async function unlockKey(keystore: Keystore, name: string, io: Io): Promise<KeyPair> {
+  const stored = await readKey(keystore, name)
+  const passphrase = await givenPassphrase(io, name)
+  return await withProgress(io, { text: `opening key ${name}` }, () => stored.open(passphrase))
 }
 
 /** Makes a key and stores it encrypted; see `newPassphrase` for where the passphrase comes from. */
 export async function createKey(keystore: Keystore, name: string, io: Io, overwrite: boolean): Promise<KeyPair> {
   refuseWallet(name)
-  const passphrase = await newPassphrase(io)
+  const passphrase = await newPassphrase(io, name)
   const key = generateKeyPair()
   await withProgress(io, { text: `encrypting key ${name}` }, () => keystore.save(name, key, passphrase, { overwrite }))
   return key

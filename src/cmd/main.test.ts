@@ -118,7 +118,8 @@ describe('the passphrase', () => {
     expect(outcome).toEqual({
       code: 77,
       stdout: '',
-      stderr: 'Error: DMS_PASSPHRASE is not set and there is no terminal to ask on\n'
+      stderr:
+        'Error: DMS_PASSPHRASE is not set and there is no terminal to ask on; --passphrase-file and --passphrase-fd are other sources\n'
     })
   })
 

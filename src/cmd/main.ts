@@ -1,7 +1,7 @@
 import { nameOf, parseLine, resolveCommand } from './argv.ts'
-import { type CommandSpec, flagsOf } from './command.ts'
+import { type CommandSpec, type Flags, flagsOf } from './command.ts'
 import { reportError } from './exit.ts'
-import { checkLine, createFlags } from './flags.ts'
+import { checkLine, createFlags, passphraseFlagsOf } from './flags.ts'
 import { renderHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { ROOT } from './table.ts'
@@ -31,7 +31,14 @@ async function runLine(argv: readonly string[], io: Io): Promise<void> {
   if (isHelp) return await io.stdout.write(renderHelp(path))
   checkLine(command, nameOf(path), specs, line)
   const run = await loadAction(command)
-  await run({ path: path.map(({ name }) => name), args: line.args, flags: createFlags(specs, line.values) }, io)
+  const flags = createFlags(specs, line.values)
+  await run({ path: path.map(({ name }) => name), args: line.args, flags }, withPassphraseFlags(io, flags))
+}
+
+/** So that commands need not carry these flags to wherever a passphrase is needed. */
+function withPassphraseFlags(io: Io, flags: Flags): Io {
+  if (!flags.isSet('passphrase-fd') && !flags.isSet('passphrase-file')) return io
+  return { ...io, passphraseFlags: passphraseFlagsOf(flags, 'passphrase') }
 }
 
 /** `nunet help key new` asks what `nunet key new --help` asks. */

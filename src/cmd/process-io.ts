@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process'
 import { homedir } from 'node:os'
-import { createInterface } from 'node:readline'
-import { Writable } from 'node:stream'
-import { CancelledError, createSecret, hasErrno, systemClock, systemRandom } from '../base/index.ts'
+import { createSecret, hasErrno, type Secret, systemClock, systemRandom } from '../base/index.ts'
 import { InputTooLongError } from './errors.ts'
 import { type Io, MAX_INPUT, type Output, type Terminal } from './io.ts'
 import { screenOf } from './screen.ts'
@@ -10,18 +7,19 @@ import { screenOf } from './screen.ts'
 /**
  * The {@link Io} of this process.
  *
- * Takes `DMS_PASSPHRASE` out of the environment, so that no child process inherits it (A §14, W7).
+ * Takes `DMS_PASSPHRASE` and `DMS_NEW_PASSPHRASE` out of the environment, so that no child process inherits it (A §14, W7).
  */
 export function processIo(): Io {
-  const passphrase = process.env['DMS_PASSPHRASE'] ?? ''
-  delete process.env['DMS_PASSPHRASE']
+  const passphrase = takeSecret('DMS_PASSPHRASE')
+  const newPassphrase = takeSecret('DMS_NEW_PASSPHRASE')
   const hasTerminal = process.stdin.isTTY && process.stderr.isTTY
   return {
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
     readInput,
     environment: process.env,
-    ...(passphrase === '' ? {} : { passphrase: createSecret(passphrase) }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(newPassphrase === undefined ? {} : { newPassphrase }),
     cwd: process.cwd(),
     home: homedir(),
     ...(hasTerminal ? { terminal } : {}),
@@ -29,8 +27,24 @@ export function processIo(): Io {
     random: systemRandom,
     onStopSignal,
     exit: (code) => process.exit(code),
-    runProgram
+    startDetached: async (args) => (await import('./programs.ts')).startDetached(args),
+    shieldProcess,
+    runProgram: async (command, args) => (await import('./programs.ts')).runProgram(command, args)
   }
+}
+
+/** An empty variable counts as not set (A §11). */
+function takeSecret(variable: string): Secret | undefined {
+  const text = process.env[variable] ?? ''
+  delete process.env[variable]
+  return text === '' ? undefined : createSecret(text)
+}
+
+function shieldProcess(): void {
+  process.umask(0o077)
+  process.chdir('/')
+  // a listener takes the place of what Node does at SIGUSR1: to open its debugger
+  for (const signal of ['SIGHUP', 'SIGUSR1'] as const) process.on(signal, () => undefined)
 }
 
 /** A reader that went away, as in `nunet cap list | head -1`, is no error. */
@@ -63,30 +77,10 @@ async function readInput(): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** Its code is loaded when somebody is asked: most commands ask nobody. */
 const terminal: Terminal = {
-  ask: (question) => askLine(question, process.stderr),
-  async askHidden(question) {
-    process.stderr.write(question)
-    try {
-      return await askLine('', new Writable({ write: (_chunk, _encoding, done) => done() }))
-    } finally {
-      process.stderr.write('\n')
-    }
-  }
-}
-
-/** What is typed is echoed by readline to `output` only. */
-function askLine(question: string, output: NodeJS.WritableStream): Promise<string> {
-  const reader = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 })
-  return new Promise((resolve, reject) => {
-    reader.question(question, (answer) => {
-      resolve(answer)
-      reader.close()
-    })
-    reader.once('SIGINT', () => reader.close())
-    // After an answer this comes too late to matter.
-    reader.once('close', () => reject(new CancelledError('the question was not answered')))
-  })
+  ask: async (question) => (await import('./terminal.ts')).ask(question),
+  askHidden: async (question) => (await import('./terminal.ts')).askHidden(question)
 }
 
 function onStopSignal(listener: () => void): () => void {
@@ -96,12 +90,4 @@ function onStopSignal(listener: () => void): () => void {
     process.off('SIGINT', listener)
     process.off('SIGTERM', listener)
   }
-}
-
-function runProgram(command: string, args: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'inherit' })
-    child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? 1))
-  })
 }

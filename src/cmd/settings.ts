@@ -28,7 +28,14 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     value: 'path',
     doc: 'Configuration file; otherwise dms_config.json in ., ~/.nunet, ~/.config/nunet or /etc/nunet.'
   },
-  ...KEYED_FLAGS.map(({ key: _key, ...flag }) => flag)
+  ...KEYED_FLAGS.map(({ key: _key, ...flag }) => flag),
+  {
+    name: 'passphrase-file',
+    type: 'text',
+    value: 'path',
+    doc: 'File with the passphrase of the key; otherwise DMS_PASSPHRASE, DMS_PASSPHRASE_FD, DMS_PASSPHRASE_FILE, a systemd credential, or the terminal.'
+  },
+  { name: 'passphrase-fd', type: 'integer', value: 'number', doc: 'The same from an open file descriptor.' }
 ]
 
 /** Where the configuration of this call is looked for. */

@@ -1,5 +1,6 @@
 import type { CommandSpec } from './command.ts'
 import { actor } from './groups/actor.ts'
+import { agentCommands } from './groups/agent.ts'
 import { cap } from './groups/cap.ts'
 import { config } from './groups/config.ts'
 import { deploy, get } from './groups/deployments.ts'
@@ -23,6 +24,7 @@ export const ROOT: CommandSpec = {
     },
     setup,
     key,
+    ...agentCommands,
     cap,
     actor,
     deploy,

@@ -92,6 +92,33 @@ export async function backupFile(
   }
 }
 
+/** The copies of a file that {@link backupFile} keeps, newest first. */
+export async function listBackups(path: string): Promise<readonly string[]> {
+  try {
+    return await backupsOf(path)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return []
+    throw toFileError(error, `cannot list the copies of ${path}`)
+  }
+}
+
+/**
+ * Removes a file for good: it does not come back after a power cut.
+ *
+ * @returns Whether there was one.
+ * @throws FileForbiddenError, FileFailedError when the operating system refuses.
+ */
+export async function removeFile(path: string): Promise<boolean> {
+  try {
+    await unlink(path)
+    await syncDirectory(dirname(path))
+    return true
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false
+    throw toFileError(error, `cannot remove ${path}`)
+  }
+}
+
 /**
  * The names of the files in a directory that end in `extension` (with its dot, `.json`), without it, in order.
  *

@@ -23,9 +23,11 @@ export {
 export { type FileLockOptions, withFileLock } from './file-lock.ts'
 export {
   backupFile,
+  listBackups,
   listFiles,
   MAX_PRIVATE_FILE,
   readPrivateFile,
+  removeFile,
   rewriteFile,
   type WriteFileOptions,
   writePrivateFile

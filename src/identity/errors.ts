@@ -12,6 +12,12 @@ export class KeyExistsError extends DmsError {
   readonly kind = 'conflict'
 }
 
+/** The file of a key was changed, replaced or removed by somebody else while a command was at it. */
+export class KeyChangedError extends DmsError {
+  readonly code = 'IDENTITY_KEY_CHANGED'
+  readonly kind = 'conflict'
+}
+
 /** A key name that cannot be the name of a file inside the key directory. */
 export class BadKeyNameError extends DmsError {
   readonly code = 'IDENTITY_BAD_KEY_NAME'

@@ -19,6 +19,7 @@ export {
   BadKeyFileError,
   BadKeyNameError,
   EmptyPassphraseError,
+  KeyChangedError,
   KeyExistsError,
   KeyNotFoundError,
   SealBrokenError,
@@ -28,6 +29,17 @@ export {
 export type { ScryptCost } from './key-file.ts'
 export { generateKeyPair, importKeyPair, importRawKeyPair, keyPairFromSeed } from './key-pair.ts'
 export { createKeystore, type KeystoreOptions } from './keystore.ts'
+export { isPrivateKeyHex, parsePrivateKey } from './private-key-text.ts'
 export { parsePublicKey } from './public-key.ts'
-export type { ActorId, Did, KeyPair, Keystore, KeyType, PublicKey, Signer } from './types.ts'
+export type {
+  ActorId,
+  Did,
+  KeyFileReport,
+  KeyPair,
+  Keystore,
+  KeyType,
+  PublicKey,
+  Signer,
+  StoredKey
+} from './types.ts'
 export { createVerifier, type Verifier, verifySignature, verifyWithKey } from './verify.ts'

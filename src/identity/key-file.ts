@@ -106,6 +106,21 @@ export async function decryptKeyFile(text: string, passphrase: Secret): Promise<
   return privateKey
 }
 
+/**
+ * What keeps any passphrase from opening this text, by the same checks as {@link decryptKeyFile} and without its work.
+ *
+ * @returns Nothing when it is a key file.
+ */
+export function findKeyFileFault(text: string): string | undefined {
+  try {
+    parseKeyFile(text)
+    return undefined
+  } catch (error) {
+    if (error instanceof BadKeyFileError) return error.message
+    throw error
+  }
+}
+
 interface KdfParameters extends ScryptCost {
   readonly dklen: number
   readonly salt: Uint8Array

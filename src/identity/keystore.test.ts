@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import {
   createKeystore,
   EmptyPassphraseError,
   generateKeyPair,
+  KeyChangedError,
   KeyExistsError,
   KeyNotFoundError,
   type Keystore,
@@ -147,6 +148,125 @@ describe('a key store', () => {
     await rm(join(directory, 'user.json'))
     await mkdir(join(directory, 'user.json'))
     await expect(keystore.open('user', PASSPHRASE)).rejects.toThrow(BadKeyFileError)
+  })
+})
+
+describe('a new passphrase', () => {
+  const NEW = createSecret('battery staple')
+
+  async function textOf(name: string): Promise<string> {
+    return await readFile(join(directory, `${name}.json`), 'utf8')
+  }
+
+  test('is not asked for when the old one is wrong', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    const before = await textOf('user')
+    const asked: string[] = []
+    const change = keystore.changePassphrase(await keystore.read('user'), NEW, async () => {
+      asked.push('new')
+      return NEW
+    })
+    await expect(change).rejects.toThrow(WrongPassphraseError)
+    expect(asked).toEqual([])
+    expect(await textOf('user')).toBe(before)
+  })
+
+  test.each([
+    ['is not given', () => Promise.reject(new Error('interrupted')), 'interrupted'],
+    ['is empty', () => Promise.resolve(createSecret('')), 'passphrase is empty']
+  ])('changes nothing when it %s', async (_what, askNew, message) => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    const before = await textOf('user')
+    await expect(keystore.changePassphrase(await keystore.read('user'), PASSPHRASE, askNew)).rejects.toThrow(message)
+    expect(await textOf('user')).toBe(before)
+    expect(await readdir(directory)).toEqual(['user.json'])
+  })
+
+  test('does not replace a file that another program wrote meanwhile', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    const stored = await keystore.read('user')
+    const other = generateKeyPair()
+    await keystore.save('user', other, PASSPHRASE, { overwrite: true })
+    await expect(keystore.changePassphrase(stored, PASSPHRASE, async () => NEW)).rejects.toThrow(KeyChangedError)
+    await expect(keystore.delete(stored, PASSPHRASE)).rejects.toThrow('nothing was done')
+    expect((await keystore.open('user', PASSPHRASE)).did).toBe(other.did)
+  })
+
+  test('opens the same key, and the old one does not any more, nor does a copy remain', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    await keystore.changePassphrase(await keystore.read('user'), PASSPHRASE, async () => NEW)
+    expect((await keystore.open('user', NEW)).did).toBe(KEY.did)
+    await expect(keystore.open('user', PASSPHRASE)).rejects.toThrow(WrongPassphraseError)
+    expect(await readdir(directory)).toEqual(['user.json'])
+    expect((await stat(join(directory, 'user.json'))).mode & 0o777).toBe(0o600)
+  })
+})
+
+describe('a key is removed', () => {
+  test('by nobody who does not know its passphrase', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    await expect(keystore.delete(await keystore.read('user'), createSecret('wrong'))).rejects.toThrow(WrongPassphraseError)
+    expect(await keystore.list()).toEqual(['user'])
+  })
+
+  test('without a trace', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    await keystore.delete(await keystore.read('user'), PASSPHRASE)
+    expect(await readdir(directory)).toEqual([])
+    await expect(keystore.read('user')).rejects.toThrow(KeyNotFoundError)
+  })
+
+  test('and leaves a copy when that is wanted', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    const { text } = await keystore.read('user')
+    await keystore.delete(await keystore.read('user'), PASSPHRASE, { keepBackup: true })
+    expect(await keystore.list()).toEqual([])
+    const [copy = ''] = await keystore.backups('user')
+    expect(await readFile(copy, 'utf8')).toBe(text)
+  })
+})
+
+describe('a key file that was made elsewhere', () => {
+  test('is not stored unless its passphrase opens it, nor over another key', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    const { text } = await keystore.read('user')
+    await expect(keystore.saveFile('copy', text, createSecret('wrong'))).rejects.toThrow(WrongPassphraseError)
+    await expect(keystore.saveFile('copy', '{}', PASSPHRASE)).rejects.toThrow(BadKeyFileError)
+    await expect(keystore.saveFile('user', text, PASSPHRASE)).rejects.toThrow(KeyExistsError)
+    expect(await readdir(directory)).toEqual(['user.json'])
+  })
+
+  test('is stored as it is', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    const text = `${(await keystore.read('user')).text}\n`
+    expect((await keystore.saveFile('copy', text, PASSPHRASE)).did).toBe(KEY.did)
+    expect(await readFile(join(directory, 'copy.json'), 'utf8')).toBe(text)
+    expect((await stat(join(directory, 'copy.json'))).mode & 0o777).toBe(0o600)
+  })
+})
+
+describe('looking at a key file without its passphrase', () => {
+  const problemsOf = async (): Promise<string> => (await keystore.inspect('user')).problems.join('; ')
+
+  test('finds nothing wrong with a file of this program', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    const path = join(directory, 'user.json')
+    expect(await keystore.inspect('user')).toEqual({ name: 'user', path, mode: 0o600, problems: [] })
+  })
+
+  test('finds a missing file, and one that is no key', async () => {
+    expect(await problemsOf()).toBe('is missing')
+    await keystore.save('user', KEY, PASSPHRASE)
+    await writeFile(join(directory, 'user.json'), '{"version":2}')
+    expect(await problemsOf()).toContain('is no key file: version mismatch')
+  })
+
+  test('finds a file that others can read or change, and a link', async () => {
+    await keystore.save('user', KEY, PASSPHRASE)
+    await chmod(join(directory, 'user.json'), 0o646)
+    expect(await problemsOf()).toBe('can be changed by others: chmod 600; can be read by others: chmod 600')
+    await symlink('user.json', join(directory, 'link.json'))
+    expect((await keystore.inspect('link')).problems).toContain('is a symbolic link')
   })
 })
 

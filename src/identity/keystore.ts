@@ -1,19 +1,29 @@
+import { lstat, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Random, type Secret, systemRandom } from '../base/index.ts'
+import { DmsError, errorMessage, hasErrno, invariant, type Random, type Secret, systemRandom } from '../base/index.ts'
 import {
   backupFile,
   FileExistsError,
   FileRefusedError,
+  listBackups,
   listFiles,
   readPrivateFile,
+  removeFile,
   withFileLock,
   writePrivateFile
 } from '../db/index.ts'
-import { BadKeyFileError, BadKeyNameError, KeyExistsError, KeyNotFoundError, WrongPassphraseError } from './errors.ts'
-import { decryptKeyFile, encryptKeyFile, type ScryptCost, STANDARD_COST } from './key-file.ts'
+import {
+  BadKeyFileError,
+  BadKeyNameError,
+  KeyChangedError,
+  KeyExistsError,
+  KeyNotFoundError,
+  WrongPassphraseError
+} from './errors.ts'
+import { decryptKeyFile, encryptKeyFile, findKeyFileFault, type ScryptCost, STANDARD_COST } from './key-file.ts'
 import { importKeyPair } from './key-pair.ts'
 import { excerpt } from './refuse.ts'
-import type { KeyPair, Keystore } from './types.ts'
+import type { KeyFileReport, KeyPair, Keystore, StoredKey } from './types.ts'
 
 const EXTENSION = '.json'
 
@@ -51,21 +61,102 @@ export function createKeystore({ directory, kdf = STANDARD_COST, random = system
     return names.filter((name) => KEY_NAME.test(name))
   }
 
+  async function read(name: string): Promise<StoredKey> {
+    const path = pathOf(name)
+    const text = await readKeyFile(path, name)
+    return { name, path, text, open: (passphrase) => openKey(text, passphrase, name) }
+  }
+
+  function encrypt(name: string, key: KeyPair, passphrase: Secret): Promise<string> {
+    return encryptKeyFile({ id: name, privateKey: key.exportPrivate() }, passphrase, { cost: kdf, random })
+  }
+
   return {
     list,
+    read,
     async exists(name) {
       pathOf(name)
       return (await list()).includes(name)
     },
+    inspect: (name) => inspectFile(name, pathOf(name)),
     async save(name, key, passphrase, { overwrite = false } = {}) {
       const path = pathOf(name)
-      const text = await encryptKeyFile({ id: name, privateKey: key.exportPrivate() }, passphrase, { cost: kdf, random })
+      const text = await encrypt(name, key, passphrase)
       await (overwrite ? replaceFile(path, text) : addFile(path, text, name))
     },
+    async saveFile(name, text, passphrase, { overwrite = false } = {}) {
+      const path = pathOf(name)
+      const key = await openKey(text, passphrase, name)
+      await (overwrite ? replaceFile(path, text) : addFile(path, text, name))
+      return key
+    },
+    openFile: (name, text, passphrase) => openKey(text, passphrase, name),
     async open(name, passphrase) {
-      const text = await readKeyFile(pathOf(name), name)
-      return openKey(text, passphrase, name)
-    }
+      const stored = await read(name)
+      return stored.open(passphrase)
+    },
+    async changePassphrase(stored, old, askNew) {
+      const key = await stored.open(old)
+      const passphrase = await askNew()
+      const text = await encrypt(stored.name, key, passphrase)
+      const reopened = await openKey(text, passphrase, stored.name)
+      invariant(reopened.did === key.did, 'the new key file holds the key of the old one')
+      await withFileLock(stored.path, async () => {
+        await requireUnchanged(stored)
+        await writePrivateFile(stored.path, text)
+      })
+    },
+    async delete(stored, passphrase, { keepBackup = false } = {}) {
+      await stored.open(passphrase)
+      await withFileLock(stored.path, async () => {
+        await requireUnchanged(stored)
+        if (keepBackup) await backupFile(stored.path)
+        await removeFile(stored.path)
+      })
+    },
+    backups: (name) => listBackups(pathOf(name))
+  }
+}
+
+/** Reads it again: what was opened must be what is replaced or removed. */
+async function requireUnchanged({ name, path, text }: StoredKey): Promise<void> {
+  if ((await readPrivateFile(path)) === text) return
+  throw new KeyChangedError(`the file ${path} of the key ${name} was changed by another program meanwhile; nothing was done`)
+}
+
+async function inspectFile(name: string, path: string): Promise<KeyFileReport> {
+  try {
+    const isLink = (await lstat(path)).isSymbolicLink()
+    const { mode, uid } = await stat(path)
+    const problems = [
+      ...modeProblems(mode, uid),
+      ...(isLink ? ['is a symbolic link'] : []),
+      ...(await contentProblems(path, name))
+    ]
+    return { name, path, mode: mode & 0o7777, problems }
+  } catch (error) {
+    const problem = hasErrno(error, 'ENOENT') ? 'is missing' : `cannot be looked at: ${errorMessage(error)}`
+    return { name, path, problems: [problem] }
+  }
+}
+
+function modeProblems(mode: number, owner: number): readonly string[] {
+  const others = mode & 0o077
+  const user = process.geteuid?.()
+  return [
+    ...((others & 0o022) === 0 ? [] : ['can be changed by others: chmod 600']),
+    ...((others & 0o044) === 0 ? [] : ['can be read by others: chmod 600']),
+    ...(user === undefined || owner === user ? [] : [`belongs to user ${owner}`])
+  ]
+}
+
+async function contentProblems(path: string, name: string): Promise<readonly string[]> {
+  try {
+    const fault = findKeyFileFault(await readKeyFile(path, name))
+    return fault === undefined ? [] : [`is no key file: ${fault}`]
+  } catch (error) {
+    if (error instanceof DmsError) return [error.message]
+    throw error
   }
 }
 

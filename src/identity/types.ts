@@ -36,13 +36,56 @@ export interface KeyPair extends Signer {
   unseal(sealed: Uint8Array): Uint8Array
 }
 
+/** The file of a key as it was read, still closed. */
+export interface StoredKey {
+  readonly name: string
+  readonly path: string
+  /** The encrypted text: what a backup holds. */
+  readonly text: string
+  /** Decrypts it. Errors: `IDENTITY_WRONG_PASSPHRASE`, `IDENTITY_BAD_KEY_FILE`, `IDENTITY_EMPTY_PASSPHRASE`. */
+  open(passphrase: Secret): Promise<KeyPair>
+}
+
+/** What can be said about the file of a key without its passphrase. */
+export interface KeyFileReport {
+  readonly name: string
+  readonly path: string
+  /** Permission bits; missing when the file is not there or out of reach. */
+  readonly mode?: number
+  /** One sentence each; none when all is well. */
+  readonly problems: readonly string[]
+}
+
 /** The private keys of this user, one encrypted file each (A §6). */
 export interface Keystore {
   /** The names of all keys, sorted. */
   list(): Promise<readonly string[]>
   exists(name: string): Promise<boolean>
+  /** Looks at the file of a key without opening it; never throws for what is wrong with the file. */
+  inspect(name: string): Promise<KeyFileReport>
   /** Stores a key; refuses to replace an existing one unless `overwrite` (the old file is then kept as a backup). */
   save(name: string, key: KeyPair, passphrase: Secret, options?: { readonly overwrite?: boolean }): Promise<void>
+  /**
+   * Stores an encrypted key file that was made elsewhere, byte for byte, once its passphrase has opened it.
+   * Errors as {@link StoredKey.open} and {@link Keystore.save}.
+   */
+  saveFile(name: string, text: string, passphrase: Secret, options?: { readonly overwrite?: boolean }): Promise<KeyPair>
+  /** Decrypts such a file without storing it; the name is for messages. */
+  openFile(name: string, text: string, passphrase: Secret): Promise<KeyPair>
+  /** Reads the file of a key. Errors: `IDENTITY_KEY_NOT_FOUND`, `IDENTITY_BAD_KEY_FILE`. */
+  read(name: string): Promise<StoredKey>
   /** Reads and decrypts a key. Errors: `IDENTITY_KEY_NOT_FOUND`, `IDENTITY_WRONG_PASSPHRASE`, `IDENTITY_BAD_KEY_FILE`. */
   open(name: string, passphrase: Secret): Promise<KeyPair>
+  /**
+   * Encrypts the file of a key anew. The new file has been opened with the new passphrase before it takes the place of the old
+   * one, of which no copy is kept. Errors: as `open`, and `IDENTITY_KEY_CHANGED`.
+   *
+   * @param stored - The key as it was read, and is still.
+   * @param askNew - Gives the new passphrase; called once the old one has opened the file.
+   */
+  changePassphrase(stored: StoredKey, old: Secret, askNew: () => Promise<Secret>): Promise<void>
+  /** Removes the file of a key, which the passphrase must open (A §6.2). Errors: as {@link Keystore.changePassphrase}. */
+  delete(stored: StoredKey, passphrase: Secret, options?: { readonly keepBackup?: boolean }): Promise<void>
+  /** Copies of earlier files of this name, newest first; each opens with the passphrase that it had then. */
+  backups(name: string): Promise<readonly string[]>
 }

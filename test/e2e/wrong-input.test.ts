@@ -83,6 +83,67 @@ const CASES: readonly WrongInput[] = [
     says: /DMS_PASSPHRASE/,
     code: 77
   },
+  {
+    what: 'a key to import that is none',
+    args: ['key', 'import', 'new', '-'],
+    input: 'no key\n',
+    says: /not a private key/,
+    code: 2
+  },
+  { what: 'a key file to import that is not there', args: ['key', 'import', 'new', 'nowhere'], says: /nowhere/, code: 66 },
+  {
+    what: 'a key file to import that is damaged',
+    args: ['key', 'import', 'new', '-'],
+    input: '{"version":3}',
+    says: /cannot open key new: cipher mismatch/,
+    code: 2
+  },
+  {
+    what: 'an import without a source',
+    args: ['key', 'import', 'new'],
+    says: /name the file to import, or - for stdin/,
+    code: 77
+  },
+  { what: 'an import over a key', args: ['key', 'import', 'user', '-'], input: '{}', says: /--force/, code: 65 },
+  {
+    what: 'an export over a file',
+    args: ['key', 'export', 'user', '-o', 'wrong.yaml'],
+    says: /wrong\.yaml exists already/,
+    code: 65
+  },
+  { what: 'a private key to be shown without a word', args: ['key', 'export', 'user', '--plain'], says: /--yes/, code: 65 },
+  { what: 'a deletion without a word', args: ['key', 'delete', 'user'], says: /--yes/, lines: 2, code: 65 },
+  {
+    what: 'a deletion with a wrong passphrase',
+    args: ['key', 'delete', 'user', '--yes'],
+    env: { DMS_PASSPHRASE: 'wrong' },
+    says: /mac mismatch/,
+    lines: 2,
+    code: 77
+  },
+  { what: 'a new passphrase from nowhere', args: ['key', 'passphrase', 'user'], says: /there is no new passphrase/, code: 77 },
+  {
+    what: 'a new passphrase that is empty',
+    args: ['key', 'passphrase', 'user', '--new-passphrase-fd', '0'],
+    says: /file descriptor 0 is empty/,
+    code: 77
+  },
+  {
+    what: 'a passphrase file that is not there',
+    args: ['key', 'did', 'user', '--passphrase-file', 'nowhere'],
+    says: /the passphrase file nowhere does not exist/,
+    code: 66
+  },
+  {
+    what: 'a descriptor that is not open',
+    args: ['key', 'did', 'user', '--passphrase-fd', '77'],
+    says: /77 is not open/,
+    code: 2
+  },
+  { what: 'a key to unlock that is not there', args: ['unlock', 'nobody'], says: /nobody/, code: 66 },
+  { what: 'a key to unlock for too long', args: ['unlock', 'user', '--for', '25h'], says: /at most 24h/, code: 2 },
+  { what: 'a key to unlock for a time that is none', args: ['unlock', 'user', '--for', 'ever'], says: /--for/, code: 2 },
+  { what: 'a key to lock that is not unlocked', args: ['lock', 'user'], says: /the key user is not unlocked/, code: 66 },
   { what: 'a key that is not there', args: ['key', 'did', 'nobody'], says: /nobody/, code: 66 },
   { what: 'a key name that leaves the directory', args: ['key', 'new', '../evil'], says: /\.\.\/evil/, code: 2 },
   { what: 'a context that is not there', args: ['cap', 'list', '--context', 'nobody'], says: /nobody/, code: 66 },

@@ -1,9 +1,10 @@
 import type { Action } from '../command.ts'
 import { confirmReplacement } from '../confirm.ts'
 import { contextsOf } from '../contexts.ts'
-import { createKey, keystoreOf, refuseWallet, unlockKey } from '../keys.ts'
+import { createKey, keystoreOf, refuseWallet } from '../keys.ts'
 import { note, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
+import { openSigner } from '../signers.ts'
 
 /** `nunet cap new <name>`: an empty context for the key of that name, which is created when there is none (A §12.2). */
 export const newContext: Action = async ({ args: [name = ''], flags }, io) => {
@@ -20,8 +21,8 @@ export const newContext: Action = async ({ args: [name = ''], flags }, io) => {
   const keystore = keystoreOf(config, io)
   const hasKey = await keystore.exists(name)
   if (!hasKey) await note(io, `A new identity will be created for '${name}' context...`)
-  const key = hasKey ? await unlockKey(keystore, name, io) : await createKey(keystore, name, io, false)
-  const file = await contexts.create(name, key, { overwrite: exists })
+  const signer = hasKey ? await openSigner(name, config, io) : await createKey(keystore, name, io, false)
+  const file = await contexts.create(name, signer, { overwrite: exists })
   await note(io, `Created the capability context ${file.path}`)
-  await printLine(io, key.did)
+  await printLine(io, signer.did)
 }

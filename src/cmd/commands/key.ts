@@ -1,9 +1,11 @@
+import type { JsonValue } from '../../base/index.ts'
+import type { KeyFileReport } from '../../identity/index.ts'
+import { agentOf } from '../agents.ts'
 import type { Action } from '../command.ts'
 import { confirmReplacement } from '../confirm.ts'
 import { createKey, keystoreOf, refuseWallet } from '../keys.ts'
-import { printLine } from '../output.ts'
+import { note, printJson, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
-import { openSigner } from '../signers.ts'
 
 /** `nunet key new <name>`: stdout has the DID and nothing else (A §12.1). */
 export const newKey: Action = async ({ args: [name = ''], flags }, io) => {
@@ -21,15 +23,38 @@ export const newKey: Action = async ({ args: [name = ''], flags }, io) => {
   await printLine(io, key.did)
 }
 
-/** `nunet key did <name>`. */
-export const showDid: Action = async ({ args: [name = ''], flags }, io) => {
-  const { config } = await loadSettings(flags, io)
-  const { did } = await openSigner(name, config, io)
-  await printLine(io, did)
-}
-
-/** `nunet key list`: one name per line. */
+/** `nunet key list`: one name per line, or what is known of each without its passphrase. */
 export const listKeys: Action = async ({ flags }, io) => {
   const { config } = await loadSettings(flags, io)
-  for (const name of await keystoreOf(config, io).list()) await printLine(io, name)
+  const keystore = keystoreOf(config, io)
+  const names = await keystore.list()
+  const isJson = flags.isOn('json')
+  if (!isJson && !flags.isOn('long')) {
+    for (const name of names) await printLine(io, name)
+    return
+  }
+  const agent = await agentOf(config, io)
+  // the list is about files: an agent that cannot be asked leaves out the DIDs only
+  const unlocked = (await agent?.list().catch(() => undefined)) ?? []
+  const reports = await Promise.all(names.map((name) => keystore.inspect(name)))
+  const didOf = (name: string): string | undefined => unlocked.find((key) => key.name === name)?.did
+  if (isJson)
+    return await printJson(
+      io,
+      reports.map((report) => toJson(report, didOf(report.name)))
+    )
+  const width = Math.max(0, ...names.map((name) => name.length))
+  for (const report of reports) {
+    await printLine(io, `${report.name.padEnd(width)}  ${octal(report)}  ${didOf(report.name) ?? 'locked'}`)
+    for (const problem of report.problems) await note(io, `Warning: ${report.path} ${problem}`)
+  }
+}
+
+function toJson(report: KeyFileReport, did: string | undefined): JsonValue {
+  const { name, path, problems } = report
+  return { name, path, mode: octal(report), ...(did === undefined ? {} : { did }), problems }
+}
+
+function octal({ mode }: KeyFileReport): string {
+  return mode === undefined ? '----' : mode.toString(8).padStart(4, '0')
 }

@@ -21,7 +21,7 @@ export const run: Action = async ({ flags }, io) => {
     key: await keystoreOf(config, io).exists(name),
     context: await contextsOf(config, io).exists(name)
   })
-  const passphrase = await givenPassphrase(io)
+  const passphrase = await givenPassphrase(io, name)
   const { runDaemon } = await import('../../daemon.ts')
   const stop = new AbortController()
   const forget = io.onStopSignal(() => {

@@ -1,10 +1,22 @@
-import type { CommandSpec } from '../command.ts'
+import type { CommandSpec, FlagSpec } from '../command.ts'
 import { force } from './flags.ts'
+
+const newPassphraseFlags: readonly FlagSpec[] = [
+  {
+    name: 'new-passphrase-file',
+    type: 'text',
+    value: 'path',
+    doc: 'File with the new passphrase; otherwise DMS_NEW_PASSPHRASE, or the terminal.'
+  },
+  { name: 'new-passphrase-fd', type: 'integer', value: 'number', doc: 'The same from an open file descriptor.' }
+]
+
+const yes: FlagSpec = { name: 'yes', short: 'y', type: 'switch', doc: 'Does it without asking.' }
 
 /** `nunet key …`. */
 export const key: CommandSpec = {
   name: 'key',
-  summary: 'Makes and shows keys.',
+  summary: 'Makes, shows and keeps keys.',
   commands: [
     {
       name: 'new',
@@ -18,8 +30,63 @@ export const key: CommandSpec = {
       name: 'did',
       summary: 'Prints the DID of a key.',
       args: ['name'],
-      load: async () => (await import('../commands/key.ts')).showDid
+      examples: ['nunet key did user'],
+      load: async () => (await import('../commands/key-did.ts')).showDid
     },
-    { name: 'list', summary: 'Lists the names of all keys.', load: async () => (await import('../commands/key.ts')).listKeys }
+    {
+      name: 'list',
+      summary: 'Lists the names of all keys.',
+      flags: [
+        { name: 'long', short: 'l', type: 'switch', doc: 'With the mode of the file, and the DID of those that are unlocked.' },
+        { name: 'json', type: 'switch', doc: 'The same as JSON, with what is wrong with the file.' }
+      ],
+      examples: ['nunet key list', 'nunet key list --json'],
+      load: async () => (await import('../commands/key.ts')).listKeys
+    },
+    {
+      name: 'import',
+      summary: 'Stores a key that was made elsewhere and prints its DID.',
+      description:
+        'From a file, from stdin (-), or typed without being shown. Either a private key as hexadecimal or base64 (libp2p protobuf, an Ed25519 seed of 32 bytes or key of 64), which gets a passphrase; or an encrypted key file of this program or the Go one, which must open with its passphrase and is stored as it is unless a new passphrase is asked for.',
+      args: ['name', 'file'],
+      optionalArgs: 1,
+      flags: [
+        force,
+        { name: 'new-passphrase', type: 'switch', doc: 'Encrypts a key file anew, with another passphrase.' },
+        ...newPassphraseFlags
+      ],
+      examples: ['nunet key import user backup/user.json', 'nunet key import user -', 'nunet key import user'],
+      load: async () => (await import('../commands/key-import.ts')).importKey
+    },
+    {
+      name: 'export',
+      summary: 'Prints the encrypted file of a key, for a backup.',
+      args: ['name'],
+      flags: [
+        { name: 'output', short: 'o', type: 'text', value: 'path', doc: 'A new file of mode 0600 instead of stdout.' },
+        { name: 'plain', type: 'switch', doc: 'The private key itself, as hexadecimal of its libp2p form.' },
+        yes
+      ],
+      examples: ['nunet key export user --output /media/backup/user.json'],
+      load: async () => (await import('../commands/key-export.ts')).exportKey
+    },
+    {
+      name: 'passphrase',
+      summary: 'Changes the passphrase of a key.',
+      description:
+        'The file with the old passphrase is replaced once the new one was opened with the new passphrase; no copy of it is kept.',
+      args: ['name'],
+      flags: newPassphraseFlags,
+      examples: ['nunet key passphrase user'],
+      load: async () => (await import('../commands/key-passphrase.ts')).changePassphrase
+    },
+    {
+      name: 'delete',
+      summary: 'Removes a key for good; needs its passphrase.',
+      args: ['name'],
+      flags: [{ name: 'keep-backup', type: 'switch', doc: 'Leaves a copy of its file beside it.' }, yes],
+      examples: ['nunet key delete old'],
+      load: async () => (await import('../commands/key-delete.ts')).deleteKey
+    }
   ]
 }
