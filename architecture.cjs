@@ -10,6 +10,7 @@ const modules = {
   config: ['base', 'db'],
   telemetry: ['base'],
   identity: ['base', 'db'],
+  wallet: ['base', 'db', 'identity'],
   ucan: ['base', 'db', 'identity'],
   actor: ['base', 'identity', 'ucan'],
   network: ['base'],
@@ -19,7 +20,7 @@ const modules = {
   dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'protocol'],
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
-  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'actor', 'protocol', 'client']
+  cmd: ['base', 'db', 'config', 'identity', 'wallet', 'ucan', 'actor', 'protocol', 'client']
 }
 
 /** The same between the parts of `dms`; files directly in src/dms may be used by every part. */
@@ -42,7 +43,7 @@ const packages = {
   '@photostructure/sqlite': 'db',
   pino: 'telemetry',
   yaml: 'protocol',
-  '@noble/.+': 'identity',
+  '@noble/.+': '(identity|testing)',
   'node-hid': 'wallet'
 }
 

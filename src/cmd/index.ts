@@ -1,7 +1,7 @@
 /**
  * cmd: the command line: a table of commands, each loaded when it is called.
  *
- * Imports: base, db, config, identity, ucan, actor, protocol, client.
+ * Imports: base, db, config, identity, wallet, ucan, actor, protocol, client.
  * State: none.
  */
 export type { Io, Output, Terminal } from './io.ts'
