@@ -1,5 +1,6 @@
 import type { Clock, Random, Secret } from '../base/index.ts'
 import type { ScryptCost } from '../identity/index.ts'
+import type { ToolCall } from './tool.ts'
 
 /** Where text goes. */
 export interface Output {
@@ -40,6 +41,8 @@ export interface Io {
   exit(code: number): void
   /** Runs a program on the terminal of this process and resolves with its exit code. */
   runProgram(command: string, args: readonly string[]): Promise<number>
+  /** Runs a program without a terminal; see `runTool` of tool.ts. */
+  runTool(call: ToolCall): Promise<number>
 }
 
 /** Longest text that is read from stdin, in bytes: an envelope fits. */

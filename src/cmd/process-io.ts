@@ -28,7 +28,8 @@ export function processIo(): Io {
     random: systemRandom,
     onStopSignal,
     exit: (code) => process.exit(code),
-    runProgram
+    runProgram,
+    runTool: async (call) => (await import('./tool.ts')).runTool(call, { environment: process.env, clock: systemClock })
   }
 }
 
