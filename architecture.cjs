@@ -10,6 +10,7 @@ const modules = {
   config: ['base', 'db'],
   telemetry: ['base'],
   identity: ['base', 'db'],
+  wallet: ['base', 'db', 'identity'],
   ucan: ['base', 'db', 'identity'],
   agent: ['base', 'db', 'identity'],
   actor: ['base', 'identity', 'ucan'],
@@ -21,7 +22,7 @@ const modules = {
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
   doctor: ['base', 'config', 'identity', 'ucan', 'hardware', 'executor'],
-  cmd: ['base', 'db', 'config', 'identity', 'ucan', 'agent', 'actor', 'protocol', 'client', 'doctor']
+  cmd: ['base', 'db', 'config', 'identity', 'wallet', 'ucan', 'agent', 'actor', 'protocol', 'client', 'doctor']
 }
 
 /** The same between the parts of `dms`; files directly in src/dms may be used by every part. */
@@ -44,7 +45,7 @@ const packages = {
   '@photostructure/sqlite': 'db',
   pino: 'telemetry',
   yaml: 'protocol',
-  '@noble/.+': 'identity',
+  '@noble/.+': '(identity|testing)',
   'node-hid': 'wallet'
 }
 

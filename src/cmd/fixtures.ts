@@ -22,6 +22,7 @@ import {
 import { generateKeyPair } from '../identity/index.ts'
 import type { Io, Terminal } from './io.ts'
 import { main } from './main.ts'
+import { runTool } from './tool.ts'
 
 /** What one call of a command left behind. For tests of this module only. */
 export interface Outcome {
@@ -31,7 +32,8 @@ export interface Outcome {
 }
 
 /** What differs from an ordinary call. */
-export interface CallOptions extends Partial<Pick<Io, 'environment' | 'cwd' | 'runProgram' | 'startDetached' | 'stderr'>> {
+export interface CallOptions
+  extends Partial<Pick<Io, 'environment' | 'cwd' | 'runProgram' | 'startDetached' | 'stderr' | 'onStopSignal'>> {
   readonly now?: string
   /** Default `secret`; empty for none. */
   readonly passphrase?: string
@@ -69,6 +71,7 @@ export async function call(home: string, argv: readonly string[], options: CallO
     startDetached: () => Promise.reject(new Error('nothing is started in this test')),
     shieldProcess: () => undefined,
     runProgram: async () => 0,
+    runTool: (tool) => runTool(tool, { environment: rest.environment ?? {}, clock: systemClock }),
     ...rest
   })
   return { code, ...written }

@@ -1,6 +1,7 @@
 import type { Clock, Random, Secret } from '../base/index.ts'
 import type { ScryptCost } from '../identity/index.ts'
 import type { Screen } from './screen.ts'
+import type { ToolCall } from './tool.ts'
 
 /** Where text goes. */
 export interface Output {
@@ -62,6 +63,8 @@ export interface Io {
   shieldProcess(): void
   /** Runs a program on the terminal of this process and resolves with its exit code. */
   runProgram(command: string, args: readonly string[]): Promise<number>
+  /** Runs a program without a terminal; see `runTool` of tool.ts. */
+  runTool(call: ToolCall): Promise<number>
 }
 
 /** Longest text that is read from stdin, in bytes: an envelope fits. */

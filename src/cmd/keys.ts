@@ -3,15 +3,16 @@ import type { Config } from '../config/index.ts'
 import {
   createKeystore,
   generateKeyPair,
+  generateSecp256k1KeyPair,
   KeyNotFoundError,
   type KeyPair,
   type Keystore,
   type StoredKey
 } from '../identity/index.ts'
-import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 import { givenPassphrase, newPassphrase } from './passphrase.ts'
 import { withProgress } from './progress.ts'
+import { refuseWallet } from './wallet-names.ts'
 
 /** The key store of the user directory. */
 export function keystoreOf(config: Config, { random, keyCost }: Io): Keystore {
@@ -25,7 +26,7 @@ export function keystoreOf(config: Config, { random, keyCost }: Io): Keystore {
  * @throws KeyNotFoundError naming the command that makes one, and what `Keystore.read` throws.
  */
 export async function readKey(keystore: Keystore, name: string): Promise<StoredKey> {
-  refuseWallet(name)
+  refuseWallet(name, 'its key cannot be opened on this machine')
   if (!(await keystore.exists(name))) {
     throw new KeyNotFoundError(`there is no key with name ${name}; create it with: nunet key new ${name}`)
   }
@@ -43,18 +44,20 @@ export async function unlockKey(keystore: Keystore, name: string, io: Io): Promi
   return await withProgress(io, { text: `opening key ${name}` }, () => stored.open(passphrase))
 }
 
-/** Makes a key and stores it encrypted; see `newPassphrase` for where the passphrase comes from. */
-export async function createKey(keystore: Keystore, name: string, io: Io, overwrite: boolean): Promise<KeyPair> {
-  refuseWallet(name)
-  const passphrase = await newPassphrase(io, name)
-  const key = generateKeyPair()
-  await withProgress(io, { text: `encrypting key ${name}` }, () => keystore.save(name, key, passphrase, { overwrite }))
-  return key
+/** How a key is made. */
+export interface NewKeyOptions {
+  /** Whether one of that name is replaced. */
+  readonly overwrite: boolean
+  /** Default `ed25519`. */
+  readonly type?: 'ed25519' | 'secp256k1'
 }
 
-/** Names that mean a hardware wallet to the reference (A §9) are not taken for keys. */
-export function refuseWallet(name: string): void {
-  if (name === 'ledger' || name.startsWith('ledger:')) {
-    throw new UsageError(`${name} means a Ledger wallet, which this version cannot use; create a key with: nunet key new <name>`)
-  }
+/** Makes a key and stores it encrypted; see `newPassphrase` for where the passphrase comes from. */
+export async function createKey(keystore: Keystore, name: string, io: Io, options: NewKeyOptions): Promise<KeyPair> {
+  refuseWallet(name, 'its key was made there; show its DID with: nunet key did <name>')
+  const passphrase = await newPassphrase(io, name)
+  const key = options.type === 'secp256k1' ? generateSecp256k1KeyPair(io.random) : generateKeyPair(io.random)
+  const { overwrite } = options
+  await withProgress(io, { text: `encrypting key ${name}` }, () => keystore.save(name, key, passphrase, { overwrite }))
+  return key
 }

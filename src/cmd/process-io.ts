@@ -29,7 +29,8 @@ export function processIo(): Io {
     exit: (code) => process.exit(code),
     startDetached: async (args) => (await import('./programs.ts')).startDetached(args),
     shieldProcess,
-    runProgram: async (command, args) => (await import('./programs.ts')).runProgram(command, args)
+    runProgram: async (command, args) => (await import('./programs.ts')).runProgram(command, args),
+    runTool: async (call) => (await import('./tool.ts')).runTool(call, { environment: process.env, clock: systemClock })
   }
 }
 

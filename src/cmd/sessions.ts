@@ -1,3 +1,4 @@
+import { minutes } from '../base/index.ts'
 import { type Client, createClient, createSession, type MessageTerms, type Session } from '../client/index.ts'
 import type { Config } from '../config/index.ts'
 import { parseExpiry } from '../ucan/index.ts'
@@ -6,6 +7,7 @@ import { openContext } from './contexts.ts'
 import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 import { loadSettings } from './settings.ts'
+import { isWalletName } from './wallet-names.ts'
 
 /** The client of the node that the configuration names. */
 export async function openClient(flags: Flags, io: Io): Promise<Client> {
@@ -20,6 +22,9 @@ export async function openSession(flags: Flags, io: Io): Promise<Session> {
   return createSession({ client, context, clock: io.clock, random: io.random })
 }
 
+/** How long a message lives whose tokens a person confirms on a wallet, one after another, before it is sent. */
+const WALLET_LIFETIME = minutes(3)
+
 /** How long a message lives, by `--timeout` or `--expiry`. */
 export function lifetimeOf(flags: Flags): Pick<MessageTerms, 'timeout' | 'expiresAt'> {
   const timeout = flags.duration('timeout')
@@ -28,7 +33,7 @@ export function lifetimeOf(flags: Flags): Pick<MessageTerms, 'timeout' | 'expire
     return { timeout }
   }
   const text = flags.text('expiry')
-  if (text === undefined) return {}
+  if (text === undefined) return isWalletName(flags.text('context') ?? '') ? { timeout: WALLET_LIFETIME } : {}
   const expiry = parseExpiry(text)
   if (!expiry.ok) throw new UsageError(expiry.error.message)
   return { expiresAt: expiry.value }

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeHex, utf8 } from '../base/index.ts'
 import { encodeHead, encodeString, readHead, skipItem } from './cbor.ts'
-import { cardanoCheck, ed25519OfCoseKey } from './cose.ts'
+import { cardanoCheck, ed25519OfCoseKey, isHashedCose } from './cose.ts'
 import { hex } from './fixtures.ts'
 
 const X = '34'.repeat(32)
@@ -66,6 +67,38 @@ describe('a COSE_Sign1', () => {
     const signature = coseSign1({ unprotected: hex('a166686173686564f4'), payload: hex(`${'81'.repeat(5000)}00`) })
     expect(check(message, signature)).toBe(true)
     expect(check(utf8('another'), signature)).toBe(false)
+  })
+})
+
+describe('a COSE_Sign1 says that a hash was signed', () => {
+  const HASHED = '66686173686564'
+  const cose = (protectedBytes: string, unprotected: string): Uint8Array =>
+    Buffer.concat([hex('84'), encodeString(hex(protectedBytes)), hex(unprotected), hex('f6'), encodeString(new Uint8Array(64))])
+
+  test.each([
+    ['nothing', new Uint8Array()],
+    ['something else', hex('a0')],
+    ['headers without the word', cose('a10127', 'a0')],
+    ['hashed: false', cose('a10127', `a1${HASHED}f4`)],
+    ['hashed: 1', cose('a10127', `a1${HASHED}01`)],
+    ['the word as a value', cose(`a101${HASHED}`, 'a0')],
+    ['the word as bytes', cose('a10127', `a1${HASHED.replace('66', '46')}f5`)],
+    ['a map that ends early', cose('a301', 'a0')]
+  ])('not with %s', (_what, data) => {
+    expect(isHashedCose(data)).toBe(false)
+  })
+
+  test('when either header says so, wherever in it', () => {
+    expect(isHashedCose(cose('a10127', `a1${HASHED}f5`))).toBe(true)
+    expect(isHashedCose(cose(`a20127${HASHED}f5`, 'a0'))).toBe(true)
+  })
+
+  test('or not, and never throws, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ maxLength: 80 }), (first, second) => {
+        expect([true, false]).toContain(isHashedCose(Buffer.concat([hex('84'), encodeString(first), second])))
+      })
+    )
   })
 })
 

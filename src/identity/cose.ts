@@ -1,3 +1,4 @@
+import { bytesEqual } from '../base/index.ts'
 import { CBOR, encodeHead, encodeString, readBytes, readHead, skipItem } from './cbor.ts'
 import { ed25519Check } from './ed25519.ts'
 
@@ -11,6 +12,10 @@ const X = -2
 const OCTET_KEY_PAIR = 1
 const ED25519 = 6
 const X_LENGTH = 32
+
+/** The label `hashed` as CBOR, and the value true. */
+const HASHED = encodeString('hashed')
+const TRUE = 0xf5
 
 /** The raw Ed25519 key inside of a COSE_Key (A §5.2), other members ignored; undefined when there is none. */
 export function ed25519OfCoseKey(data: Uint8Array): Uint8Array | undefined {
@@ -61,8 +66,35 @@ export function cardanoCheck(point: Uint8Array): (message: Uint8Array, signature
   }
 }
 
+/**
+ * Whether a COSE_Sign1 says that a hash of the message was signed and not the message (CIP 8, `hashed: true`).
+ *
+ * Such signatures are not accepted, as the reference does not (A §5.2): whoever lets a wallet sign 28 bytes that he cannot read would
+ * have signed any token with that hash.
+ */
+export function isHashedCose(data: Uint8Array): boolean {
+  const sealed = parseCoseSign1(data)
+  if (sealed === undefined) return false
+  return [sealed.protectedBytes, sealed.unprotectedMap].some((map) => saysHashed(map))
+}
+
+/** Whether a map has a text label `hashed` with the value true. */
+function saysHashed(data: Uint8Array): boolean {
+  const map = readHead(data, 0)
+  if (map?.major !== CBOR.map) return false
+  let at: number | undefined = map.next
+  for (let index = 0; index < map.value && at !== undefined; index += 1) {
+    const value: number | undefined = skipItem(data, at)
+    if (value === undefined) return false
+    if (bytesEqual(data.subarray(at, value), HASHED) && data[value] === TRUE) return true
+    at = skipItem(data, value)
+  }
+  return false
+}
+
 interface CoseSign1 {
   readonly protectedBytes: Uint8Array
+  readonly unprotectedMap: Uint8Array
   readonly signature: Uint8Array
 }
 
@@ -76,7 +108,8 @@ function parseCoseSign1(data: Uint8Array): CoseSign1 | undefined {
   const last = payload === undefined ? undefined : skipItem(data, payload)
   const signature = last === undefined ? undefined : readBytes(data, last)
   if (signature === undefined || signature.next !== data.length) return undefined
-  return { protectedBytes: protectedHeader.bytes, signature: signature.bytes }
+  const unprotectedMap = data.subarray(protectedHeader.next, payload)
+  return { protectedBytes: protectedHeader.bytes, unprotectedMap, signature: signature.bytes }
 }
 
 /** `["Signature1", protected, h'', message]` (RFC 9052 §4.4). */

@@ -1,7 +1,7 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { describe, expect, test } from 'vitest'
 import { encodeHex } from '../base/index.ts'
-import { encodeDerSignature, parseDerSignature, toCompactSignature } from './der.ts'
+import { encodeDerSignature, encodeEcdsaSignature, parseDerSignature, toCompactSignature } from './der.ts'
 import { hex } from './fixtures.ts'
 
 const ORDER = secp256k1.Point.Fn.ORDER
@@ -53,5 +53,23 @@ describe('a DER signature', () => {
       expect(encodeHex(encodeDerSignature(numbers))).toBe(encodeHex(der))
       expect(encodeHex(toCompactSignature(numbers))).toBe(encodeHex(secp256k1.Signature.fromBytes(der, 'der').toBytes('compact')))
     }
+  })
+})
+
+describe('a signature from two numbers as wallets give them', () => {
+  test.each([
+    ['r', '', '01'],
+    ['r', '00', '01'],
+    ['s', '01', '0000'],
+    ['r', ORDER_HEX, '01'],
+    ['s', '01', 'ff'.repeat(33)],
+    ['s', '01', 'ff'.repeat(5000)]
+  ])('is refused when %s is out of range', (path, r, s) => {
+    expect(encodeEcdsaSignature(hex(r), hex(s))).toMatchObject({ ok: false, error: { path } })
+  })
+
+  test('is DER with the low s, whatever zeros lead', () => {
+    const der = encodeEcdsaSignature(hex('0001'), hex(`00${(ORDER - 1n).toString(16)}`))
+    expect(der.ok && encodeHex(der.value)).toBe('3006020101020101')
   })
 })

@@ -1,3 +1,5 @@
+import { type Issue, ok, type Result } from '../base/index.ts'
+
 /** The two numbers of an ECDSA signature over secp256k1, each in [1, n). */
 export interface EcdsaSignature {
   readonly r: bigint
@@ -39,6 +41,24 @@ function readInteger(data: Uint8Array, start: number): { readonly value: bigint;
 export function encodeDerSignature({ r, s }: EcdsaSignature): Uint8Array {
   const body = [...integer(r), ...integer(s > ORDER / 2n ? ORDER - s : s)]
   return Uint8Array.from([0x30, body.length, ...body])
+}
+
+/**
+ * A signature from the two numbers as a wallet gives them: big-endian, any number of leading zeros.
+ *
+ * @returns DER as {@link encodeDerSignature}, or an issue whose path is `r` or `s`, the number outside of [1, n).
+ */
+export function encodeEcdsaSignature(r: Uint8Array, s: Uint8Array): Result<Uint8Array, Issue> {
+  const numbers = { r: toNumber(r), s: toNumber(s) }
+  for (const [path, value] of Object.entries(numbers)) {
+    if (value <= 0n || value >= ORDER) return { ok: false, error: { path, message: 'not between 1 and the order of secp256k1' } }
+  }
+  return ok(encodeDerSignature(numbers))
+}
+
+function toNumber(data: Uint8Array): bigint {
+  // longer texts than any number below the order are not worth converting
+  return data.length > MAX_LENGTH ? ORDER : BigInt(`0x0${Buffer.from(data).toString('hex')}`)
 }
 
 function integer(value: bigint): readonly number[] {

@@ -13,6 +13,8 @@ export {
   publicKeyOfActorId,
   publicKeyOfPeerId
 } from './actor-id.ts'
+export { isHashedCose } from './cose.ts'
+export { encodeEcdsaSignature } from './der.ts'
 export { didMethod, parseDid } from './did.ts'
 export { didOf, publicKeyOf } from './did-key.ts'
 export {
@@ -27,7 +29,7 @@ export {
   WrongPassphraseError
 } from './errors.ts'
 export type { ScryptCost } from './key-file.ts'
-export { generateKeyPair, importKeyPair, importRawKeyPair, keyPairFromSeed } from './key-pair.ts'
+export { generateKeyPair, generateSecp256k1KeyPair, importKeyPair, importRawKeyPair, keyPairFromSeed } from './key-pair.ts'
 export { createKeystore, type KeystoreOptions } from './keystore.ts'
 export { isPrivateKeyHex, parsePrivateKey } from './private-key-text.ts'
 export { parsePublicKey } from './public-key.ts'

@@ -2,7 +2,14 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { bytesEqual, encodeHex, utf8 } from '../base/index.ts'
 import { createFixedRandom, expectOk, hex, reasonOf } from './fixtures.ts'
-import { generateKeyPair, importKeyPair, importRawKeyPair, keyPairFromSeed, SealBrokenError } from './index.ts'
+import {
+  generateKeyPair,
+  generateSecp256k1KeyPair,
+  importKeyPair,
+  importRawKeyPair,
+  keyPairFromSeed,
+  SealBrokenError
+} from './index.ts'
 
 const SEED = new Uint8Array(32).fill(9)
 const KEY = keyPairFromSeed(SEED)
@@ -96,5 +103,20 @@ describe('a sealed record', () => {
   test('never repeats', () => {
     expect(encodeHex(KEY.seal(data))).not.toBe(encodeHex(KEY.seal(data)))
     expect(encodeHex(KEY.seal(data))).not.toContain(encodeHex(data))
+  })
+})
+
+describe('a new secp256k1 key', () => {
+  test('is drawn again when the scalar is zero or the order of the curve', () => {
+    const random = createFixedRandom(['00'.repeat(32), ORDER, '01'.repeat(32)])
+    const key = generateSecp256k1KeyPair(random)
+    expect(key.did).toBe(expectOk(importKeyPair(hex(`08021220${'01'.repeat(32)}`))).did)
+  })
+
+  test('is another one each time and keeps its kind in its private form', () => {
+    const key = generateSecp256k1KeyPair()
+    expect(key.publicKey.type).toBe('secp256k1')
+    expect(generateSecp256k1KeyPair().did).not.toBe(key.did)
+    expect(expectOk(importKeyPair(key.exportPrivate())).did).toBe(key.did)
   })
 })

@@ -12,9 +12,20 @@ import type { KeyPair } from './types.ts'
 const ED25519_PRIVATE_LENGTH = 2 * ED25519_KEY_LENGTH
 const ED25519_OLD_PRIVATE_LENGTH = 3 * ED25519_KEY_LENGTH
 
+/** Bytes of the private scalar of secp256k1. */
+const SECP256K1_SCALAR_LENGTH = 32
+
 /** Makes a new Ed25519 key. */
 export function generateKeyPair(random: Random = systemRandom): KeyPair {
   return keyPairFromSeed(random.bytes(ED25519_KEY_LENGTH))
+}
+
+/** Makes a new secp256k1 key. */
+export function generateSecp256k1KeyPair(random: Random = systemRandom): KeyPair {
+  for (;;) {
+    const key = readSecp256k1(random.bytes(SECP256K1_SCALAR_LENGTH))
+    if (key.ok) return key.value // else zero or over the order of the curve: once in 2^128 draws
+  }
 }
 
 /** The Ed25519 key of a seed of exactly 32 bytes; the same seed gives the same key. */

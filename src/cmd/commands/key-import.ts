@@ -8,11 +8,12 @@ import { BadFileError, NoFileError, NoTerminalError, UsageError } from '../error
 import { openSource } from '../files.ts'
 import { passphraseFlagsOf } from '../flags.ts'
 import type { Io } from '../io.ts'
-import { keystoreOf, refuseWallet } from '../keys.ts'
+import { keystoreOf } from '../keys.ts'
 import { note, printLine } from '../output.ts'
 import { givenPassphrase, newPassphrase, replacingPassphrase } from '../passphrase.ts'
 import { warnIfOpen } from '../passphrase-sources.ts'
 import { loadSettings } from '../settings.ts'
+import { refuseWallet } from '../wallet-names.ts'
 
 /**
  * `nunet key import <name> [file|-]`: an unencrypted private key (A §12.1), or a whole key file, of this program or the Go one.
@@ -20,7 +21,7 @@ import { loadSettings } from '../settings.ts'
  * Everything is read, asked and checked before the first write.
  */
 export const importKey: Action = async ({ args: [name = '', source], flags }, io) => {
-  refuseWallet(name)
+  refuseWallet(name, 'its key stays there; import a key under another name')
   const { config } = await loadSettings(flags, io)
   const keystore = keystoreOf(config, io)
   const overwrite = await keystore.exists(name)

@@ -3,13 +3,16 @@ import type { KeyFileReport } from '../../identity/index.ts'
 import { agentOf } from '../agents.ts'
 import type { Action } from '../command.ts'
 import { confirmReplacement } from '../confirm.ts'
-import { createKey, keystoreOf, refuseWallet } from '../keys.ts'
+import { UsageError } from '../errors.ts'
+import { createKey, keystoreOf } from '../keys.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
+import { refuseWallet } from '../wallet-names.ts'
 
 /** `nunet key new <name>`: stdout has the DID and nothing else (A §12.1). */
 export const newKey: Action = async ({ args: [name = ''], flags }, io) => {
-  refuseWallet(name)
+  refuseWallet(name, `its key was made there; show its DID with: nunet key did ${name}`)
+  const type = keyTypeOf(flags.text('type'))
   const { config } = await loadSettings(flags, io)
   const keystore = keystoreOf(config, io)
   const exists = await keystore.exists(name)
@@ -19,7 +22,7 @@ export const newKey: Action = async ({ args: [name = ''], flags }, io) => {
       question: `A key with name '${name}' already exists. Do you want to overwrite it with a new one?`
     })
   }
-  const key = await createKey(keystore, name, io, exists)
+  const key = await createKey(keystore, name, io, { overwrite: exists, type })
   await printLine(io, key.did)
 }
 
@@ -57,4 +60,9 @@ function toJson(report: KeyFileReport, did: string | undefined): JsonValue {
 
 function octal({ mode }: KeyFileReport): string {
   return mode === undefined ? '----' : mode.toString(8).padStart(4, '0')
+}
+
+function keyTypeOf(text: string | undefined): 'ed25519' | 'secp256k1' {
+  if (text === 'ed25519' || text === 'secp256k1') return text
+  throw new UsageError(`--type must be ed25519 or secp256k1, not ${text ?? ''}`)
 }

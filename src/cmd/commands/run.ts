@@ -3,10 +3,11 @@ import type { Action } from '../command.ts'
 import { contextsOf } from '../contexts.ts'
 import { NotSetUpError } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { keystoreOf, refuseWallet } from '../keys.ts'
+import { keystoreOf } from '../keys.ts'
 import { note } from '../output.ts'
 import { givenPassphrase } from '../passphrase.ts'
 import { loadSettings } from '../settings.ts'
+import { refuseWallet } from '../wallet-names.ts'
 
 /** Exit code when the daemon has to be stopped twice. */
 const STOPPED_BY_FORCE = 70
@@ -16,7 +17,7 @@ export const run: Action = async ({ flags }, io) => {
   const { config, path, warnings } = await loadSettings(flags, io)
   for (const warning of warnings) await note(io, `Warning: ${warning}`)
   const name = flags.text('context') ?? ''
-  refuseWallet(name)
+  refuseWallet(name, 'the service signs every message by itself and needs a key of this machine; run it with one, such as -c dms')
   requireSetUp(name, {
     key: await keystoreOf(config, io).exists(name),
     context: await contextsOf(config, io).exists(name)

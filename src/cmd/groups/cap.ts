@@ -40,9 +40,10 @@ export const cap: CommandSpec = {
   commands: [
     {
       name: 'new',
-      summary: 'Makes an empty capability context for a key, which is made too when there is none.',
+      summary: 'Makes an empty capability context for a key, which is made too when there is none, or for a wallet.',
       args: ['name'],
       flags: [force],
+      examples: ['nunet cap new user', 'nunet cap new ledger:user'],
       load: async () => (await import('../commands/cap-new.ts')).newContext
     },
     {

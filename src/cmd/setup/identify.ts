@@ -1,8 +1,9 @@
 import { addAnchors } from '../anchors.ts'
 import { contextsOf } from '../contexts.ts'
 import { readDid } from '../dids.ts'
-import { createKey, keystoreOf, refuseWallet } from '../keys.ts'
+import { createKey, keystoreOf } from '../keys.ts'
 import { note } from '../output.ts'
+import { refuseWallet } from '../wallet-names.ts'
 import type { SetupRun } from './run.ts'
 
 /** Makes the key and the context of a name, as far as they are missing. */
@@ -19,14 +20,14 @@ export async function ensureIdentity(run: SetupRun, name: string, who: string): 
 /** A context without a key file is that of a wallet, or its key is kept elsewhere: no key is made for it. */
 async function ensureKey(run: SetupRun, name: string, who: string): Promise<void> {
   const { io, config } = run
-  refuseWallet(name)
+  refuseWallet(name, 'setup makes keys of this machine; set a wallet up with: nunet cap new ledger:<name>')
   const keystore = keystoreOf(config, io)
   if (await keystore.exists(name)) return await run.report({ step: `key ${name}`, state: 'already', text: `stands for ${who}` })
   if (await contextsOf(config, io).exists(name)) {
     return await run.report({ step: `key ${name}`, state: 'already', text: 'not here, but its context is' })
   }
   await note(io, `Making the key ${name}, which stands for ${who}. Its passphrase cannot be recovered.`)
-  const key = await createKey(keystore, name, io, false)
+  const key = await createKey(keystore, name, io, { overwrite: false })
   run.remember(name, key)
   await run.report({ step: `key ${name}`, state: 'done', text: key.did, command: `nunet key new ${name}` })
 }
