@@ -8,6 +8,7 @@ export { implies, MAX_CAPABILITY_LENGTH, parseCapability } from './capability.ts
 export { isExpired, type Revocations, revocationKey, type SignatureVerifier, verifyToken } from './chain.ts'
 export { type ContextOptions, createContext } from './context.ts'
 export { type ContextStoreOptions, createContextStore } from './context-store.ts'
+export { type ContextWatch, type ContextWatchOptions, createContextWatch } from './context-watch.ts'
 export {
   BadContextFileError,
   BadContextNameError,
@@ -35,6 +36,7 @@ export {
 } from './token.ts'
 export type {
   Anchor,
+  AnchorCounts,
   Anchors,
   Authorization,
   Capability,
@@ -43,6 +45,7 @@ export type {
   ContextFile,
   ContextKey,
   ContextNotice,
+  ContextReload,
   ContextStore,
   Denial,
   GrantRequest,
