@@ -29,7 +29,8 @@ const dms = {
   bidding: ['resources'],
   allocation: ['resources'],
   deployment: [],
-  node: ['resources', 'onboarding', 'bidding', 'allocation', 'deployment']
+  revocation: [],
+  node: ['resources', 'onboarding', 'bidding', 'allocation', 'deployment', 'revocation']
 }
 
 /** Modules whose folders hold drivers: only daemon.ts (and tests) import src/<module>/<driver>/. */

@@ -62,6 +62,7 @@ export async function call(home: string, argv: readonly string[], options: CallO
     random: systemRandom,
     keyCost: { n: 2, r: 1, p: 1 },
     onStopSignal: () => () => undefined,
+    onReloadSignal: () => () => undefined,
     exit: () => undefined,
     runProgram: async () => 0,
     ...rest
