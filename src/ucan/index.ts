@@ -19,6 +19,7 @@ export {
   WrongKeyError
 } from './errors.ts'
 export { parseExpiry } from './expiry.ts'
+export { createIssuedRecord, type IssuedRecord, type IssuedToken } from './issued.ts'
 export {
   decodeToken,
   decodeTokenList,

@@ -1,7 +1,7 @@
 import { type Did, parseDid } from '../../identity/index.ts'
 import { type Anchor, encodeToken, type Token } from '../../ucan/index.ts'
 import type { Action, Flags } from '../command.ts'
-import { openContext } from '../contexts.ts'
+import { openContext, tellDms } from '../contexts.ts'
 import { readDid } from '../dids.ts'
 import { AnchorRefusedError, NoAnchorError, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
@@ -23,8 +23,8 @@ export const anchor: Action = async ({ flags }, io) => {
       return result.value === 'added'
     })
   )
-  const outcome = added.length === 0 ? 'Already there: nothing was changed' : 'Anchored'
-  await note(io, `${outcome} in ${file.path}${added.length === 0 ? '' : '; a running DMS reads it when it is restarted'}`)
+  await note(io, `${added.length === 0 ? 'Already there: nothing was changed' : 'Anchored'} in ${file.path}`)
+  if (added.length > 0) await tellDms(file.context, flags, io)
 }
 
 /** `nunet cap remove`: anchors that do not exist are an error, as removing them would do nothing (A §14, W14). */
@@ -33,7 +33,8 @@ export const remove: Action = async ({ flags }, io) => {
   const file = await openContext(flags, io)
   const removed = await file.update((context) => anchors.filter((candidate) => context.remove(candidate)))
   if (removed.length === 0) throw new NoAnchorError(`no such anchor in ${file.path}: nothing was removed`)
-  await note(io, `Removed from ${file.path}; a running DMS reads it when it is restarted`)
+  await note(io, `Removed from ${file.path}`)
+  await tellDms(file.context, flags, io)
 }
 
 /** `nunet cap list`: four sections, under each a line of TAB and DID, or TAB and token (A §12.2). */

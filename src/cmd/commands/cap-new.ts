@@ -1,6 +1,6 @@
 import type { Action } from '../command.ts'
 import { confirmReplacement } from '../confirm.ts'
-import { contextsOf } from '../contexts.ts'
+import { contextsOf, tellDms } from '../contexts.ts'
 import { createKey, keystoreOf, refuseWallet, unlockKey } from '../keys.ts'
 import { note, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
@@ -23,5 +23,6 @@ export const newContext: Action = async ({ args: [name = ''], flags }, io) => {
   const key = hasKey ? await unlockKey(keystore, name, io) : await createKey(keystore, name, io, false)
   const file = await contexts.create(name, key, { overwrite: exists })
   await note(io, `Created the capability context ${file.path}`)
+  if (exists) await tellDms(file.context, flags, io)
   await printLine(io, key.did)
 }
