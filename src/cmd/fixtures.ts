@@ -95,8 +95,10 @@ export interface FakeNode {
 }
 
 /** Starts a fake node; `answer` gives the payload of each reply, or nothing for none (status 408). */
-export async function startFakeNode(answer: (request: SeenRequest) => JsonValue | undefined): Promise<FakeNode> {
-  const key = generateKeyPair()
+export async function startFakeNode(
+  answer: (request: SeenRequest) => JsonValue | undefined,
+  key = generateKeyPair()
+): Promise<FakeNode> {
   const handle = rootHandleOf(key.publicKey)
   if (!handle.ok) throw new Error(handle.error.message)
   const seen: SeenRequest[] = []
