@@ -1,10 +1,10 @@
 import { errorMessage, isJsonObject, type JsonValue, seconds, withTimeout } from '../base/index.ts'
 import { createSession } from '../client/index.ts'
 import type { CapabilityContext } from '../ucan/index.ts'
+import { clientOf, placeOf } from './clients.ts'
 import type { Flags } from './command.ts'
 import type { Io } from './io.ts'
 import { note } from './output.ts'
-import { clientOf, placeOf } from './sessions.ts'
 import { loadSettings } from './settings.ts'
 
 /** How long a running DMS may take: a command that has done its work does not wait for a node that hangs. */

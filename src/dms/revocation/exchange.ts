@@ -112,7 +112,8 @@ export function createRevocationExchange(options: RevocationExchangeOptions): Re
       return SILENCE
     }
     const counts = await known.learn(revocations, sender, () => signatures.take())
-    for (const [outcome, count] of Object.entries(counts)) if (count > 0) counters.increment(`revocations.${outcome}`, count)
+    for (const [outcome, count] of Object.entries<number>({ ...counts }))
+      if (count > 0) counters.increment(`revocations.${outcome}`, count)
     if (counts.learned > 0) log.info('revocations learned', { count: counts.learned, from: sender })
     if (counts.full > 0) log.warn('revocations not kept: too many are remembered', { count: counts.full, from: sender })
     return SILENCE
