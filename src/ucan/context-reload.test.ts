@@ -219,9 +219,13 @@ describe('the watch over a context file', () => {
     await watch.stop()
   })
 
-  test('tells who asks for a reload why it failed', async () => {
-    const { watch } = watched()
+  test('tells who asks for a reload each time what came of it', async () => {
+    const { watch, lines } = watched()
+    await watch.reload('SIGHUP')
     await rm(path())
-    await expect(watch.reload('SIGHUP')).rejects.toMatchObject({ code: 'UCAN_CONTEXT_NOT_FOUND' })
+    for (let time = 0; time < 2; time += 1) {
+      await expect(watch.reload('SIGHUP')).rejects.toMatchObject({ code: 'UCAN_CONTEXT_NOT_FOUND' })
+    }
+    expect(lines.map(({ level }) => level)).toEqual(['info', 'error', 'error'])
   })
 })

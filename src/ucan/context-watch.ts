@@ -5,10 +5,13 @@ import type { AnchorCounts, ContextFile, ContextReload } from './types.ts'
 /** How often the file is looked at: soon enough for who just copied it there, cheap enough to go on for months. */
 const POLL_INTERVAL = seconds(5)
 
+/** The cause that nobody asked for: it says nothing when nothing is new. */
+const POLLED = 'the file has changed'
+
 /** Keeps the context of a running daemon the same as its file. */
 export interface ContextWatch extends Service {
   /**
-   * Reads the file anew and logs what changed.
+   * Reads the file anew and logs what changed, also when nothing did: somebody wants to know.
    *
    * @param cause - Why, for the log: `SIGHUP`, `asked to`.
    * @throws as {@link ContextFile.reload}; that is logged too.
@@ -38,7 +41,7 @@ export function createContextWatch({ file, clock, log }: ContextWatchOptions): C
 
   function report(reload: ContextReload, cause: string): void {
     const [added, removed] = [describeCounts(reload.added), describeCounts(reload.removed)]
-    if (complaint !== '' || added !== '' || removed !== '') {
+    if (cause !== POLLED || complaint !== '' || added !== '' || removed !== '') {
       log.info('capability context read anew', { cause, added: added || 'nothing', removed: removed || 'nothing' })
     }
     const notices = reload.notices.map(({ message }) => message).join('\n')
@@ -56,7 +59,7 @@ export function createContextWatch({ file, clock, log }: ContextWatchOptions): C
       return result
     } catch (error) {
       const message = `${stamp ?? ''} ${errorMessage(error)}`
-      if (message !== complaint) {
+      if (cause !== POLLED || message !== complaint) {
         log.error('the capability context was not read anew; the one from before stays in use', {
           cause,
           path: file.path,
@@ -72,7 +75,7 @@ export function createContextWatch({ file, clock, log }: ContextWatchOptions): C
     while (!lifetime.signal.aborted) {
       await clock.sleep(POLL_INTERVAL, { signal: lifetime.signal })
       try {
-        if ((await fileStamp(file.path)) !== seen || complaint !== '') await reload('the file has changed')
+        if ((await fileStamp(file.path)) !== seen || complaint !== '') await reload(POLLED)
       } catch {
         // reported by reload; looked at again the next time
       }
@@ -93,10 +96,10 @@ export function createContextWatch({ file, clock, log }: ContextWatchOptions): C
   }
 }
 
-/** `2 roots, 1 require`; empty when all are 0. */
+/** `roots: 2, require: 1`; empty when all are 0. */
 function describeCounts(counts: AnchorCounts): string {
   return Object.entries(counts)
     .filter(([, count]) => count > 0)
-    .map(([kind, count]) => `${count} ${kind}`)
+    .map(([kind, count]) => `${kind}: ${count}`)
     .join(', ')
 }

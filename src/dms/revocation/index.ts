@@ -5,4 +5,4 @@
  * State: learned revocations, in the store; budgets of senders, in memory and bounded.
  */
 export { createRevocationExchange, type RevocationExchange } from './exchange.ts'
-export { createKnownRevocations, type KnownRevocations, type LearnedCounts } from './known.ts'
+export { createKnownRevocations, type KnownRevocations } from './known.ts'
