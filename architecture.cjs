@@ -32,7 +32,8 @@ const dms = {
   bidding: ['resources'],
   allocation: ['resources'],
   deployment: [],
-  node: ['resources', 'onboarding', 'bidding', 'allocation', 'deployment']
+  revocation: [],
+  node: ['resources', 'onboarding', 'bidding', 'allocation', 'deployment', 'revocation']
 }
 
 /** Modules whose folders hold drivers: only daemon.ts and checkup.ts (and tests) import src/<module>/<driver>/. */

@@ -16,7 +16,7 @@ import {
 } from './base/index.ts'
 import type { Config } from './config/index.ts'
 import { openStore, withFileLock } from './db/index.ts'
-import { createJobOutput, createNode } from './dms/index.ts'
+import { createJobOutput, createKnownRevocations, createNode } from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
@@ -25,7 +25,7 @@ import { createHardwareProbe } from './hardware/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createNetworkHost } from './network/index.ts'
 import { createCounters, createLogger, type Log, type LoggerOptions, parseLogLevel } from './telemetry/index.ts'
-import { type CapabilityContext, createContextStore } from './ucan/index.ts'
+import { type ContextFile, type ContextWatch, createContextStore, createContextWatch } from './ucan/index.ts'
 
 /** What a daemon is started with. */
 export interface DaemonOptions {
@@ -39,6 +39,8 @@ export interface DaemonOptions {
   readonly warnings: readonly string[]
   /** Called once everything works. */
   readonly onReady?: (info: DaemonInfo) => void
+  /** Calls back whenever the operating system asks for a reload (SIGHUP, SIGUSR1), with the reason; returns the end. */
+  readonly onReloadSignal?: (listener: (cause: string) => void) => () => void
   /** Ends the daemon. */
   readonly signal: AbortSignal
 }
@@ -67,29 +69,32 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   for (const directory of [user_dir, work_dir, data_dir]) await mkdir(directory, { recursive: true, mode: 0o700 })
   const key = await createKeystore({ directory: join(user_dir, 'key') }).open(contextName, passphrase)
   const contexts = createContextStore({ directory: join(user_dir, 'cap'), clock: systemClock })
-  const { context, notices } = await contexts.open(contextName, key)
-  await withFileLock(join(data_dir, 'daemon'), () => serve({ ...options, key, context, notices }), { wait: millis(1000) })
+  const file = await contexts.open(contextName, key)
+  await withFileLock(join(data_dir, 'daemon'), () => serve({ ...options, key, file }), { wait: millis(1000) })
 }
 
 interface Identity {
   readonly key: KeyPair
-  readonly context: CapabilityContext
-  readonly notices: readonly { readonly message: string }[]
+  readonly file: ContextFile
 }
 
 async function serve(options: DaemonOptions & Identity): Promise<void> {
-  const { config, key, signal } = options
+  const { config, key, file, signal } = options
   const log = createLog(config, key.did)
-  const { service, info } = composeDaemon(options, log.logger)
+  const { service, watch, info } = composeDaemon(options, log.logger)
   const daemon = createServiceGroup('daemon', [log.service, service])
   await daemon.start({ signal })
-  for (const warning of [...options.warnings, ...options.notices.map(({ message }) => message)]) log.logger.warn(warning)
+  for (const warning of [...options.warnings, ...file.notices.map(({ message }) => message)]) log.logger.warn(warning)
   log.logger.info('ready', { peerId: key.peerId, config: options.configPath ?? 'defaults' })
   options.onReady?.(info())
+  const forget = options.onReloadSignal?.((cause) => {
+    watch.reload(cause).catch(() => undefined) // logged by the watch
+  })
   try {
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     log.logger.info('stopping; workloads go on')
   } finally {
+    forget?.()
     await daemon.stop()
   }
 }
@@ -108,14 +113,17 @@ function createLog({ observability, general }: Config, did: string): Log {
 
 /** Builds every part from the configuration; nothing is acquired before `start`. */
 function composeDaemon(
-  { config, key, context }: DaemonOptions & Identity,
+  { config, key, file }: DaemonOptions & Identity,
   log: Logger
-): { readonly service: Service; readonly info: () => DaemonInfo } {
+): { readonly service: Service; readonly watch: ContextWatch; readonly info: () => DaemonInfo } {
   const clock: Clock = systemClock
   const random: Random = systemRandom
   const { general, p2p, rest, job } = config
+  const { context } = file
   const counters = createCounters()
   const store = openStore({ path: join(general.data_dir, 'dms.sqlite'), log: log.child({ logger: 'db' }) })
+  const watch = createContextWatch({ file, clock, log: log.child({ logger: 'capabilities' }) })
+  const revocations = createKnownRevocations({ store, context, clock, log: log.child({ logger: 'revocations' }) })
   const network = createNetworkHost({
     privateKey: key.exportPrivate(),
     listen: p2p.listen_address,
@@ -136,6 +144,8 @@ function composeDaemon(
     store,
     actors,
     context,
+    contextFile: { update: (change) => file.update(change), reload: () => watch.reload('asked to by a message') },
+    revocations,
     key,
     peers: network,
     hardware: createHardwareProbe({ diskPath: general.work_dir, clock }),
@@ -157,7 +167,8 @@ function composeDaemon(
     log: log.child({ logger: 'api' })
   })
   return {
-    service: createServiceGroup('parts', [store, actors, network, node, api]),
+    service: createServiceGroup('parts', [store, revocations, actors, network, node, watch, api]),
+    watch,
     info: () => ({
       did: key.did,
       peerId: key.peerId,

@@ -121,6 +121,32 @@ describe('a call that works', () => {
     expect(node.seen[0]?.payload).toEqual(payload)
   })
 
+  test('sends anchors and revocations to the node itself, from the line or from stdin', async () => {
+    const own = (await call(home, ['key', 'did', 'dms'])).stdout.trim()
+    const grant = (await nunet('cap', 'grant', '--cap', '/a', '--duration', '1h', own)).stdout.trim()
+    const revocation = (await nunet('cap', 'revoke', grant)).stdout.trim()
+    const grants = { tok: [expect.objectContaining({ dms: expect.objectContaining({ act: 'delegate' }) as unknown })] as unknown }
+    const revocations = {
+      tok: [expect.objectContaining({ dms: expect.objectContaining({ act: 'revoke' }) as unknown })] as unknown
+    }
+    const expected: [string[], JsonValue][] = [
+      [['/dms/cap/list'], { Context: 'dms' }],
+      [['/dms/cap/root/anchor', '--did', own], { DID: [{ uri: own }] }],
+      [['/dms/cap/require/anchor', '--token', grant], { Token: grants as JsonValue }],
+      [['/dms/cap/provide/anchor', '--token', '-'], { Token: grants as JsonValue }],
+      [['/dms/cap/revoke/anchor', '--token', revocation], { Token: revocations as JsonValue }],
+      [['/dms/cap/anchor', '--require', grant], { Require: grants as JsonValue }],
+      [['/dms/cap/remove', '--root', own], { Roots: [{ uri: own }] }],
+      [['/dms/cap/revoke/broadcast', '--token', revocation], { Token: revocations as JsonValue }],
+      [['/dms/cap/revoke/broadcast'], {}]
+    ]
+    for (const [argv, payload] of expected) {
+      const line = ['--rest-port', String(node.port), '-c', 'dms', 'actor', 'cmd', ...argv]
+      expect(await call(home, line, { input: grant })).toMatchObject({ code: 0 })
+      expect(node.seen.at(-1)).toMatchObject({ envelope: { behavior: argv[0], topic: '' }, payload })
+    }
+  })
+
   test('sends an offer in bytes', async () => {
     const gib = 2 ** 30
     await cmd('/dms/node/onboarding/onboard', '--disk', '45.0', '--ram', '512MiB', '--cpu', '7.0', '-G', '0:21.6', '-G', '1:2')

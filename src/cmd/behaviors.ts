@@ -16,6 +16,20 @@ export interface BehaviorSpec {
 
 const deploymentId: FlagSpec = { name: 'id', short: 'i', type: 'text', doc: 'Id of the deployment.', required: true }
 
+const capToken: FlagSpec = { name: 'token', type: 'text', value: 'token', doc: 'The token; - reads stdin.', required: true }
+
+const anyAnchor: readonly FlagSpec[] = [
+  { name: 'root', type: 'text', value: 'did', doc: 'A root anchor.' },
+  { name: 'require', type: 'text', value: 'token', doc: 'A require anchor; - reads stdin.' },
+  { name: 'provide', type: 'text', value: 'token', doc: 'A provide anchor; - reads stdin.' },
+  { name: 'revoke', type: 'text', value: 'token', doc: 'A revocation; - reads stdin.' }
+]
+
+const oneAnchor: FlagRules = {
+  oneRequired: [['root', 'require', 'provide', 'revoke']],
+  exclusive: [['root', 'require', 'provide', 'revoke']]
+}
+
 const whenDoc = 'as 2026-01-31T12:00:00Z, 2026-01-31, 90m or 7d'
 
 /** The behaviours that `nunet actor cmd` knows, with their flags (B §9.1, D §2.3). */
@@ -99,5 +113,22 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
       { name: 'allocation', short: 'a', type: 'text', value: 'name', doc: 'As in the manifest: node.allocation.', required: true }
     ]
   },
-  { name: '/dms/node/deployment/shutdown', summary: 'Ends a deployment.', flags: [deploymentId] }
+  { name: '/dms/node/deployment/shutdown', summary: 'Ends a deployment.', flags: [deploymentId] },
+  { name: '/dms/cap/list', summary: 'Lists the anchors of the node.' },
+  {
+    name: '/dms/cap/root/anchor',
+    summary: 'Makes a DID a root anchor of the node.',
+    flags: [{ name: 'did', type: 'list', value: 'did', doc: 'Whoever has this DID may do everything.', required: true }]
+  },
+  { name: '/dms/cap/require/anchor', summary: 'Adds a require anchor to the node.', flags: [capToken] },
+  { name: '/dms/cap/provide/anchor', summary: 'Adds a provide anchor to the node.', flags: [capToken] },
+  { name: '/dms/cap/revoke/anchor', summary: 'Adds a revocation to the node.', flags: [capToken] },
+  { name: '/dms/cap/anchor', summary: 'Adds an anchor, also to nodes of 2025.', flags: anyAnchor, rules: oneAnchor },
+  { name: '/dms/cap/remove', summary: 'Removes an anchor from the node.', flags: anyAnchor, rules: oneAnchor },
+  { name: '/dms/cap/reload', summary: 'Has the node read its capability context anew.', isPlain: true },
+  {
+    name: '/dms/cap/revoke/broadcast',
+    summary: 'Has the node tell all others of revocations.',
+    flags: [{ ...capToken, doc: 'The revocation; - reads stdin. Without it all that the node has.', required: false }]
+  }
 ]

@@ -66,6 +66,18 @@ export class NoAnchorError extends DmsError {
   readonly kind = 'not-found'
 }
 
+/** Nothing is known of tokens that were given to somebody. */
+export class NothingIssuedError extends DmsError {
+  readonly code = 'CMD_NOTHING_ISSUED'
+  readonly kind = 'not-found'
+}
+
+/** There is no revocation to send. */
+export class NothingToBroadcastError extends DmsError {
+  readonly code = 'CMD_NOTHING_TO_BROADCAST'
+  readonly kind = 'not-found'
+}
+
 /** No provide anchor allows the delegation. */
 export class NotDelegableError extends DmsError {
   readonly code = 'CMD_NOT_DELEGABLE'

@@ -67,6 +67,7 @@ export async function call(home: string, argv: readonly string[], options: CallO
     random: systemRandom,
     keyCost: { n: 2, r: 1, p: 1 },
     onStopSignal: () => () => undefined,
+    onReloadSignal: () => () => undefined,
     exit: () => undefined,
     startDetached: () => Promise.reject(new Error('nothing is started in this test')),
     shieldProcess: () => undefined,
@@ -102,8 +103,10 @@ export interface FakeNode {
 }
 
 /** Starts a fake node; `answer` gives the payload of each reply, or nothing for none (status 408). */
-export async function startFakeNode(answer: (request: SeenRequest) => JsonValue | undefined): Promise<FakeNode> {
-  const key = generateKeyPair()
+export async function startFakeNode(
+  answer: (request: SeenRequest) => JsonValue | undefined,
+  key = generateKeyPair()
+): Promise<FakeNode> {
   const handle = rootHandleOf(key.publicKey)
   if (!handle.ok) throw new Error(handle.error.message)
   const seen: SeenRequest[] = []

@@ -50,8 +50,14 @@ export interface Io {
   readonly random: Random
   /** Cost of new key files; the standard one when missing. */
   readonly keyCost?: ScryptCost
-  /** Calls back at SIGINT and SIGTERM until the returned function is called. */
+  /** Calls back at SIGINT and SIGTERM, on a terminal also at SIGHUP, until the returned function is called. */
   onStopSignal(listener: () => void): () => void
+  /**
+   * Calls back with the name of the signal at SIGUSR1, without a terminal also at SIGHUP, until the returned function is called; from then on the signals
+   * are without effect. Without a listener Node would open its debugger at SIGUSR1, with which the reference's `cap anchor` asks
+   * for a reload (A §12.3).
+   */
+  onReloadSignal(listener: (signal: string) => void): () => void
   /** Ends the process at once. */
   exit(code: number): void
   /**

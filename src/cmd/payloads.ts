@@ -1,6 +1,14 @@
 import { encodeGoJson, invariant, type JsonValue, parseJson } from '../base/index.ts'
 import {
   broadcastHello,
+  capAnchor,
+  capList,
+  capProvideAnchor,
+  capRemove,
+  capRequireAnchor,
+  capRevokeAnchor,
+  capRevokeBroadcast,
+  capRootAnchor,
   deploymentList,
   deploymentLogs,
   deploymentManifest,
@@ -15,11 +23,13 @@ import {
   peersPing
 } from '../protocol/index.ts'
 import type { Flags } from './command.ts'
+import { readDid } from './dids.ts'
 import { readEnsembleFile } from './ensemble-file.ts'
 import { UsageError } from './errors.ts'
 import type { Io } from './io.ts'
 import { note } from './output.ts'
 import { parseGpu, parseMetadata, parseSize, parseWhen } from './quantities.ts'
+import { readTokens } from './tokens.ts'
 
 /** How a behaviour is called from the command line. */
 export interface Call {
@@ -44,7 +54,15 @@ export const CALLS: readonly Call[] = [
   query(deploymentStatus, (flags) => ({ id: idOf(flags), ...(flags.isOn('include-usage') ? { includeUsage: true } : {}) })),
   query(deploymentManifest, (flags) => ({ id: idOf(flags) })),
   query(deploymentLogs, (flags) => ({ id: idOf(flags), allocation: flags.text('allocation') ?? '' })),
-  change(deploymentShutdown, (flags) => ({ id: idOf(flags) }))
+  change(deploymentShutdown, (flags) => ({ id: idOf(flags) })),
+  change(capRootAnchor, (flags) => ({ did: flags.list('did').map((text) => readDid(text, '--did')) })),
+  change(capRequireAnchor, tokenOf),
+  change(capProvideAnchor, tokenOf),
+  change(capRevokeAnchor, tokenOf),
+  change(capAnchor, anchorOf),
+  change(capRemove, anchorOf),
+  query(capList, (flags) => ({ context: flags.text('context') ?? '' })),
+  toNode(change(capRevokeBroadcast, async (flags, io) => (flags.isSet('token') ? await tokenOf(flags, io) : {})))
 ]
 
 type Build<Request> = (flags: Flags, io: Io) => Request | Promise<Request>
@@ -63,6 +81,11 @@ function change<Request>(behavior: PublicBehavior<Request, unknown>, build: Buil
   return { ...query(behavior, build), isChange: true }
 }
 
+/** Sent to the node and not on the topic: the node publishes in its own name, and again for those that are away. */
+function toNode({ name, isChange, payload }: Call): Call {
+  return { name, isChange, payload }
+}
+
 /** What an encoder made is JSON; only its type does not say so. */
 function toJson(encoded: unknown): JsonValue {
   const json = parseJson(encodeGoJson(encoded))
@@ -72,6 +95,17 @@ function toJson(encoded: unknown): JsonValue {
 
 function idOf(flags: Flags): string {
   return flags.text('id') ?? ''
+}
+
+async function tokenOf(flags: Flags, io: Io) {
+  return { token: await readTokens(flags.text('token') ?? '', io) }
+}
+
+async function anchorOf(flags: Flags, io: Io) {
+  const root = flags.text('root')
+  if (root !== undefined) return { roots: [readDid(root, '--root')] }
+  const kind = (['require', 'provide', 'revoke'] as const).find((name) => flags.isSet(name))
+  return kind === undefined ? {} : { [kind]: await readTokens(flags.text(kind) ?? '', io) }
 }
 
 async function ensembleOf(flags: Flags, io: Io): Promise<JsonValue> {

@@ -26,6 +26,7 @@ export function processIo(): Io {
     clock: systemClock,
     random: systemRandom,
     onStopSignal,
+    onReloadSignal,
     exit: (code) => process.exit(code),
     startDetached: async (args) => (await import('./programs.ts')).startDetached(args),
     shieldProcess,
@@ -84,11 +85,27 @@ const terminal: Terminal = {
   askHidden: async (question) => (await import('./terminal.ts')).askHidden(question)
 }
 
+/** Whether SIGHUP means that the terminal went away: then a process that runs in it has to stop, as without us. */
+function hasHangUp(): boolean {
+  return process.stdin.isTTY || process.stderr.isTTY
+}
+
 function onStopSignal(listener: () => void): () => void {
-  process.on('SIGINT', listener)
-  process.on('SIGTERM', listener)
+  const signals = hasHangUp() ? (['SIGINT', 'SIGTERM', 'SIGHUP'] as const) : (['SIGINT', 'SIGTERM'] as const)
+  for (const signal of signals) process.on(signal, listener)
   return () => {
-    process.off('SIGINT', listener)
-    process.off('SIGTERM', listener)
+    for (const signal of signals) process.off(signal, listener)
+  }
+}
+
+function onReloadSignal(listener: (signal: string) => void): () => void {
+  let isOver = false
+  for (const signal of hasHangUp() ? (['SIGUSR1'] as const) : (['SIGHUP', 'SIGUSR1'] as const)) {
+    process.on(signal, () => {
+      if (!isOver) listener(signal)
+    })
+  }
+  return () => {
+    isOver = true // the handlers stay: without them the signals would end a process that is busy with stopping
   }
 }

@@ -1,7 +1,7 @@
 import { minutes } from '../base/index.ts'
-import { type Client, createClient, createSession, type MessageTerms, type Session } from '../client/index.ts'
-import type { Config } from '../config/index.ts'
+import { type Client, createSession, type MessageTerms, type Session } from '../client/index.ts'
 import { parseExpiry } from '../ucan/index.ts'
+import { clientOf } from './clients.ts'
 import type { Flags } from './command.ts'
 import { openContext } from './contexts.ts'
 import { UsageError } from './errors.ts'
@@ -43,15 +43,4 @@ export function lifetimeOf(flags: Flags): Pick<MessageTerms, 'timeout' | 'expire
 export function destinationOf(flags: Flags): { readonly destination?: string } {
   const destination = flags.text('dest')
   return destination === undefined ? {} : { destination }
-}
-
-/** The client of the node of a configuration. */
-export function clientOf({ rest }: Config, { clock }: Io): Client {
-  return createClient({ host: reachable(rest.addr), port: rest.port, clock })
-}
-
-/** A server that listens on all addresses is reached on this machine's own. */
-function reachable(address: string): string {
-  if (address === '' || address === '0.0.0.0') return '127.0.0.1'
-  return address === '::' ? '::1' : address
 }

@@ -140,6 +140,21 @@ export async function listFiles(directory: string, extension: string): Promise<r
   }
 }
 
+/**
+ * What changes whenever a file is written, replaced or copied over: two equal stamps mean that nobody touched it in between.
+ *
+ * @returns `undefined` when there is no such file.
+ */
+export async function fileStamp(path: string): Promise<string | undefined> {
+  try {
+    const { mtimeNs, ctimeNs, size, ino } = await stat(path, { bigint: true })
+    return `${mtimeNs}:${ctimeNs}:${size}:${ino}`
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return undefined
+    throw toFileError(error, `cannot look at ${path}`)
+  }
+}
+
 /** Creates a directory and its missing parents with mode 0700. */
 export async function createDirectory(path: string): Promise<void> {
   try {

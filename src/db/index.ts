@@ -23,6 +23,7 @@ export {
 export { type FileLockOptions, withFileLock } from './file-lock.ts'
 export {
   backupFile,
+  fileStamp,
   listBackups,
   listFiles,
   MAX_PRIVATE_FILE,

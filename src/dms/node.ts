@@ -9,10 +9,12 @@ import { type Allocations, createAllocations } from './allocation/index.ts'
 import { createBids, type ProviderFacts } from './bidding/index.ts'
 import { createDeployments, type Deployments } from './deployment/index.ts'
 import {
+  type CapabilityFile,
   createExecutorWatch,
   createGreeter,
   type ExecutorWatch,
   type PeerDirectory,
+  serveCapabilityBehaviors,
   serveDeploymentBehaviors,
   serveNodeBehaviors,
   serveProviderBehaviors
@@ -21,12 +23,17 @@ import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
 import type { Place } from './place.ts'
 import { createResourceLedger, type ResourceLedger } from './resources/index.ts'
+import { createRevocationExchange, type KnownRevocations } from './revocation/index.ts'
 
 /** What a node is made of. */
 export interface NodeOptions {
   readonly store: KeyValueStore
   readonly actors: ActorSystem
   readonly context: CapabilityContext
+  /** The file behind the context. */
+  readonly contextFile: CapabilityFile
+  /** Started before any message is heard, so that what was revoked before a restart stays revoked. */
+  readonly revocations: KnownRevocations
   readonly key: KeyPair
   readonly peers: PeerDirectory
   readonly hardware: HardwareProbe
@@ -72,6 +79,17 @@ export function createNode(options: NodeOptions): Node {
   const deployments = createDeployments({ ...shared, output: options.deploymentOutput })
   const greeter = createGreeter({ actor: actors.root, peers, clock, random, log: log.child({ logger: 'hello' }) })
 
+  const exchange = createRevocationExchange({
+    actor: actors.root,
+    context,
+    known: options.revocations,
+    peers,
+    clock,
+    random,
+    log: log.child({ logger: 'revocations' }),
+    counters
+  })
+
   async function facts(): Promise<ProviderFacts> {
     const { cpu } = await hardware.capacity()
     return {
@@ -105,12 +123,20 @@ export function createNode(options: NodeOptions): Node {
         facts
       })
       serveDeploymentBehaviors(actors.root, deployments)
+      serveCapabilityBehaviors({
+        actor: actors.root,
+        context,
+        file: options.contextFile,
+        exchange,
+        clock,
+        log: log.child({ logger: 'capabilities' })
+      })
       actors.serve()
       return Promise.resolve()
     },
     stop: () => Promise.resolve()
   }
 
-  const group = createServiceGroup('node', [ledger, executors, allocations, deployments, behaviors, greeter])
+  const group = createServiceGroup('node', [ledger, executors, allocations, deployments, exchange, behaviors, greeter])
   return { ...group, ledger, allocations, deployments, executors }
 }

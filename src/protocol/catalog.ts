@@ -1,5 +1,17 @@
 import type { PublicBehavior } from './behavior.ts'
 import {
+  capAnchor,
+  capList,
+  capProvideAnchor,
+  capReload,
+  capRemove,
+  capRequireAnchor,
+  capRevokeAnchor,
+  capRevokeBroadcast,
+  capRootAnchor,
+  revocationNotice
+} from './capability.ts'
+import {
   deploymentList,
   deploymentLogs,
   deploymentManifest,
@@ -43,6 +55,21 @@ export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
   {
     title: 'Deployments',
     behaviors: [deploymentNew, deploymentList, deploymentStatus, deploymentManifest, deploymentLogs, deploymentShutdown]
+  },
+  {
+    title: 'Capabilities',
+    behaviors: [
+      capList,
+      capRootAnchor,
+      capRequireAnchor,
+      capProvideAnchor,
+      capRevokeAnchor,
+      capAnchor,
+      capRemove,
+      capReload,
+      capRevokeBroadcast,
+      revocationNotice
+    ]
   },
   {
     title: 'Between nodes',

@@ -149,9 +149,29 @@ const TEXTS: Readonly<Record<string, string>> = {
   continent: 'EU',
   country: 'DE',
   city: 'Berlin',
+  context: 'dms',
+  notices: 'require entry 1 is not used: capability expired',
   gpus: '0:4',
   architecture: 'x86_64'
 }
+
+/** A token list for documentation: a grant, or its revocation. Signed by a key that is public knowledge. */
+function tokensFor(action: 'delegate' | 'revoke', signature: string): JsonValue {
+  const token = {
+    act: action,
+    iss: { uri: 'did:key:z6MkvDqGT54cXesYGvABpF1UapVNwjCqRcafi4Px6Thv5T3Z' },
+    sub: { uri: SOMEBODY },
+    aud: {},
+    cap: ['/public'],
+    nonce: 'BQUFBQUFBQUFBQUF',
+    exp: 1_924_991_999_000_000_000n,
+    sig: signature
+  }
+  return { tok: [{ dms: token }] }
+}
+
+const GRANT = tokensFor('delegate', 'xUlARi3qn6iJphBp8+tC99n9JbXQuZQCOziJKH75Sb+5RSh0b7qQpufASuNdrz4lJTUdl2tDPdYIiQwYJPm7AQ==')
+const REVOCATION = tokensFor('revoke', '9jevEKcJxvIU+R3Yn/FbLNRqTqHQ9Ew6kt7hWBCvrUbZ63fZyVtXqbYOschKo0y+C54DYKuFd5hGuTAZ8UysAg==')
 
 /** Members whose form the codec leaves open. */
 const VALUES: Readonly<Record<string, JsonValue>> = {
@@ -161,7 +181,14 @@ const VALUES: Readonly<Record<string, JsonValue>> = {
   params: { image: 'hello-world' },
   keys: [],
   volume: [],
-  contracts: null
+  contracts: null,
+  token: GRANT,
+  require: GRANT,
+  provide: GRANT,
+  revoke: REVOCATION,
+  'revoke/anchor.token': REVOCATION,
+  'revoke/broadcast.token': REVOCATION,
+  'broadcast/revocation.token': REVOCATION
 }
 
 const NUMBERS: Readonly<Record<string, number>> = {

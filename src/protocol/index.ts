@@ -5,6 +5,19 @@
  * State: none.
  */
 export { type Callers, define, type PublicBehavior } from './behavior.ts'
+export {
+  capAnchor,
+  capList,
+  capProvideAnchor,
+  capReload,
+  capRemove,
+  capRequireAnchor,
+  capRevokeAnchor,
+  capRevokeBroadcast,
+  capRootAnchor,
+  REVOCATION_TOPIC,
+  revocationNotice
+} from './capability.ts'
 export { BEHAVIORS } from './catalog.ts'
 export type { ObjectOf, Shape, ValueOf, WireCodec } from './codec.ts'
 export { DONE } from './common.ts'

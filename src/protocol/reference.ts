@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonValue } from '../base/index.ts'
+import { encodeGoJson, isJsonObject, type JsonValue } from '../base/index.ts'
 import type { Callers, PublicBehavior } from './behavior.ts'
 import { BEHAVIOR_GROUPS } from './catalog.ts'
 import type { Shape } from './codec.ts'
@@ -64,9 +64,7 @@ const WIDTH = 120
 
 /** JSON on as few lines as fit: an object or list that is too long for one has one line for each of its members. */
 function layOut(value: JsonValue, indent = ''): string {
-  const line = JSON.stringify(value).replaceAll(/("(?:[^"\\]|\\.)*"|[:,])/g, (token) =>
-    token.length === 1 ? `${token} ` : token
-  )
+  const line = encodeGoJson(value).replaceAll(/("(?:[^"\\]|\\.)*"|[:,])/g, (token) => (token.length === 1 ? `${token} ` : token))
   if (indent.length + line.length <= WIDTH || typeof value !== 'object' || value === null) return line
   const inner = `${indent}  `
   if (isJsonObject(value)) {

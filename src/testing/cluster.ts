@@ -14,12 +14,12 @@ import {
   toNanos
 } from '../base/index.ts'
 import { createMemoryStore, type MemoryStore } from '../db/index.ts'
-import { createJobOutput, createNode, type Node } from '../dms/index.ts'
+import { createJobOutput, createKnownRevocations, createNode, type Node } from '../dms/index.ts'
 import { createNullExecutor, createNullMachine, type NullMachine } from '../executor/null/index.ts'
 import type { HardwareProbe, Machine } from '../hardware/index.ts'
 import { type Did, generateKeyPair, type KeyPair } from '../identity/index.ts'
 import { createCounters } from '../telemetry/index.ts'
-import { type CapabilityContext, createContext } from '../ucan/index.ts'
+import { type CapabilityContext, type ContextFile, createContext, createContextStore } from '../ucan/index.ts'
 import { createMemoryNetwork, type MemoryNetwork } from './memory-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -28,6 +28,8 @@ export interface ClusterNode {
   readonly key: KeyPair
   readonly user: KeyPair
   readonly context: CapabilityContext
+  /** The file of the context; what is anchored through it outlives a restart. */
+  readonly contextFile: ContextFile
   readonly actors: ActorSystem
   readonly node: Node
   readonly store: MemoryStore
@@ -78,8 +80,12 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
     machines.set(key.peerId, machine)
     const store = createMemoryStore(onWrite === undefined ? {} : { onWrite: () => onWrite() })
     if (previous !== undefined) store.restore(previous.store.snapshot())
-    const context = previous?.context ?? createContext({ signer: key })
-    if (previous === undefined) context.anchor({ kind: 'root', did: user.did }, clock.now())
+    // A real file, so that a restart has what was saved and nothing that was only in memory.
+    const contexts = createContextStore({ directory: join(directory, key.peerId), clock })
+    const contextFile = previous === undefined ? await contexts.create('dms', key) : await contexts.open('dms', key)
+    if (previous === undefined) await contextFile.update((draft) => draft.anchor({ kind: 'root', did: user.did }, clock.now()))
+    const { context } = contextFile
+    const revocations = createKnownRevocations({ store, context, clock, log: silentLogger })
     const counters = createCounters()
     const host = network.host(key.peerId)
     const shared = { context, clock, random: systemRandom, log: silentLogger, counters }
@@ -95,15 +101,18 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
       deploymentOutput: createJobOutput(join(directory, key.peerId, 'deployments'), 0o755),
       place: { continent: '', country: '', city: '' },
       allowPrivileged: false,
+      contextFile,
+      revocations,
       ...shared
     })
-    const services: Service = createServiceGroup('cluster node', [store, actors, host, node])
+    const services: Service = createServiceGroup('cluster node', [store, revocations, actors, host, node])
     await services.start()
     for (const other of running) network.link(key.peerId, other.key.peerId)
     const started: ClusterNode = {
       key,
       user,
       context,
+      contextFile,
       actors,
       node,
       store,
@@ -141,11 +150,11 @@ async function trust(host: ClusterNode, guest: ClusterNode, clock: VirtualClock)
     createContext({ signer: issuer }).grant({ subject, capabilities, topics, expiresAt })
   const required = await grant(host.user, guest.user.did)
   const provided = await grant(guest.user, guest.key.did)
-  for (const [context, anchor] of [
-    [host.context, { kind: 'require', token: required }],
-    [guest.context, { kind: 'provide', token: provided }]
+  for (const [{ contextFile }, anchor] of [
+    [host, { kind: 'require', token: required }],
+    [guest, { kind: 'provide', token: provided }]
   ] as const) {
-    const added = context.anchor(anchor, now)
+    const added = await contextFile.update((context) => context.anchor(anchor, now))
     if (!added.ok) throw new Error(added.error.message)
   }
 }

@@ -20,7 +20,7 @@ interface Timer {
 const QUIET_TURNS = 40
 
 function isWaitingForFiles(): boolean {
-  return process.getActiveResourcesInfo().some((resource) => resource.startsWith('FSReq'))
+  return process.getActiveResourcesInfo().some((resource) => resource.startsWith('FSReq') || resource === 'CloseReq')
 }
 
 /** Creates a clock that stands at `start`. */

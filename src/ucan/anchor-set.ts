@@ -25,6 +25,10 @@ export interface AnchorSet {
   remove(anchor: Anchor): boolean
   /** Puts others in place of all anchors; they must have been verified, revocations among them are applied. */
   replace(anchors: Anchors): void
+  /** Verifies a revocation and applies it without making it an anchor: somebody else keeps it. */
+  learn(revocation: Token, now: Millis, verifier: SignatureVerifier): Result<'added' | 'present', Denial>
+  /** Ends what {@link AnchorSet.learn} began; anchored revocations stay. */
+  forget(revocation: Token): void
 }
 
 /** Creates a set from anchors that were verified before. */
@@ -32,6 +36,8 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
   const roots = new Set<Did>()
   const tokens: { require: readonly Token[]; provide: readonly Token[] } = { require: [], provide: [] }
   const revoke = new Map<string, Token>()
+  const learned = new Map<string, Token>()
+  const revocations: Revocations = { has: (key) => revoke.has(key) || learned.has(key) }
 
   function replace(anchors: Anchors): void {
     roots.clear()
@@ -44,8 +50,8 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
   }
 
   function dropRevoked(): void {
-    tokens.require = tokens.require.filter((token) => !isRevoked(token, revoke))
-    tokens.provide = tokens.provide.filter((token) => !isRevoked(token, revoke))
+    tokens.require = tokens.require.filter((token) => !isRevoked(token, revocations))
+    tokens.provide = tokens.provide.filter((token) => !isRevoked(token, revocations))
   }
 
   function addToken(kind: 'require' | 'provide', token: Token): 'added' | 'present' {
@@ -54,17 +60,17 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
     return 'added'
   }
 
-  function addRevocation(token: Token): 'added' | 'present' {
-    const stored = revoke.get(revocationKey(token))
+  function addRevocation(list: Map<string, Token>, token: Token): 'added' | 'present' {
+    const stored = list.get(revocationKey(token))
     if (stored !== undefined && stored.expiresAt >= token.expiresAt) return 'present'
-    revoke.set(revocationKey(token), token)
+    list.set(revocationKey(token), token)
     dropRevoked()
     return 'added'
   }
 
   replace(initial)
   return {
-    revocations: revoke,
+    revocations,
     list(now) {
       const current = (list: Iterable<Token>): readonly Token[] =>
         [...list].filter((token) => now === undefined || !isExpired(token, now))
@@ -77,9 +83,9 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
         roots.add(anchor.did)
         return ok('added')
       }
-      const usable = verifyAnchor(anchor, now, verifier, revoke)
+      const usable = verifyAnchor(anchor, now, verifier, revocations)
       if (!usable.ok) return usable
-      return ok(anchor.kind === 'revoke' ? addRevocation(anchor.token) : addToken(anchor.kind, anchor.token))
+      return ok(anchor.kind === 'revoke' ? addRevocation(revoke, anchor.token) : addToken(anchor.kind, anchor.token))
     },
     remove(anchor) {
       if (anchor.kind === 'root') return roots.delete(anchor.did)
@@ -88,7 +94,12 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
       tokens[anchor.kind] = before.filter((stored) => !isSameIssue(stored, anchor.token))
       return tokens[anchor.kind].length < before.length
     },
-    replace
+    replace,
+    learn(token, now, verifier) {
+      const usable = verifyAnchor({ kind: 'revoke', token }, now, verifier, revocations)
+      return usable.ok ? ok(addRevocation(learned, token)) : usable
+    },
+    forget: (token) => void learned.delete(revocationKey(token))
   }
 }
 

@@ -4,7 +4,7 @@ import { backupFile, FileExistsError, listFiles, readPrivateFile, withFileLock, 
 import { createVerifier, type Signer } from '../identity/index.ts'
 import { type AnchorSet, createAnchorSet } from './anchor-set.ts'
 import type { SignatureVerifier } from './chain.ts'
-import { createContextOver } from './context.ts'
+import { createContextOver, endRevokedGrants } from './context.ts'
 import {
   type ContextFileContent,
   emptyContent,
@@ -15,7 +15,7 @@ import {
 } from './context-file.ts'
 import { BadContextFileError, BadContextNameError, ContextExistsError, ContextNotFoundError, WrongKeyError } from './errors.ts'
 import { encodeToken } from './token.ts'
-import type { Anchors, ContextFile, ContextStore, Token } from './types.ts'
+import type { AnchorCounts, Anchors, ContextFile, ContextReload, ContextStore, Token } from './types.ts'
 
 /** Options of {@link createContextStore}. */
 export interface ContextStoreOptions {
@@ -134,10 +134,29 @@ function openFile(path: string, initial: ContextFileContent, signer: Signer, too
         const saved = withoutLongExpired(changed, tools.clock.now())
         if (encodeContextFile(changed) !== encodeContextFile(found)) await writePrivateFile(path, encodeContextFile(saved))
         anchors.replace(withAdditions(saved.anchors, additions(anchors.list(), loaded.anchors)))
+        endRevokedGrants(grantsHere, anchors.revocations)
         loaded = saved
         return result
+      }),
+    reload: () =>
+      withFileLock(path, async () => {
+        const found = await readContent(path, signer, tools)
+        const before = anchors.list()
+        anchors.replace(withAdditions(found.anchors, additions(before, loaded.anchors)))
+        endRevokedGrants(grantsHere, anchors.revocations)
+        loaded = found
+        return { ...differences(before, anchors.list()), notices: found.notices }
       })
   }
+}
+
+/** How many anchors of each kind are there afterwards and were not before, and the other way round. */
+function differences(before: Anchors, after: Anchors): Pick<ContextReload, 'added' | 'removed'> {
+  return { added: countsOf(additions(after, before)), removed: countsOf(additions(before, after)) }
+}
+
+function countsOf({ roots, require, provide, revoke }: Anchors): AnchorCounts {
+  return { roots: roots.length, require: require.length, provide: provide.length, revoke: revoke.length }
 }
 
 /** What was anchored in memory only, beside the file. */

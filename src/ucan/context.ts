@@ -2,7 +2,7 @@ import { type Random, systemRandom } from '../base/index.ts'
 import { createVerifier, type Signer } from '../identity/index.ts'
 import { type AnchorSet, createAnchorSet } from './anchor-set.ts'
 import { authorizeClaim } from './authorize.ts'
-import { isExpired, isRevoked, type SignatureVerifier, verifyStructure } from './chain.ts'
+import { isExpired, isRevoked, type Revocations, type SignatureVerifier, verifyStructure } from './chain.ts'
 import { createMint, draftOf } from './mint.ts'
 import { createPresenter } from './present.ts'
 import { createSignatureCache } from './signature-cache.ts'
@@ -61,9 +61,16 @@ export function createContextOver(
     anchor(anchor, now) {
       for (const grant of grantsHere) if (isExpired(grant, now)) grantsHere.delete(grant)
       const added = anchors.add(anchor, now, verifier)
-      for (const grant of grantsHere) if (isRevoked(grant, anchors.revocations)) grantsHere.delete(grant)
+      endRevokedGrants(grantsHere, anchors.revocations)
       return added
     },
+    learn(revocation, now) {
+      const learned = anchors.learn(revocation, now, verifier)
+      endRevokedGrants(grantsHere, anchors.revocations)
+      return learned
+    },
+    forget: (revocation) => anchors.forget(revocation),
+    isRevoked: (token) => isRevoked(token, anchors.revocations),
     remove: (anchor) => anchors.remove(anchor),
     grant: async (request, abort) => mint.sign(mint.draft(draftOf(request)), abort),
     revoke: (token, abort) => mint.revoke(token, abort),
@@ -86,4 +93,9 @@ export function createContextOver(
       )
     }
   }
+}
+
+/** Takes away the temporary grants that are revoked. */
+export function endRevokedGrants(grantsHere: Set<Token>, revocations: Revocations): void {
+  for (const grant of grantsHere) if (isRevoked(grant, revocations)) grantsHere.delete(grant)
 }

@@ -8,6 +8,7 @@ export { implies, MAX_CAPABILITY_LENGTH, parseCapability } from './capability.ts
 export { isExpired, type Revocations, revocationKey, type SignatureVerifier, verifyToken } from './chain.ts'
 export { type ContextOptions, createContext } from './context.ts'
 export { type ContextStoreOptions, createContextStore } from './context-store.ts'
+export { type ContextWatch, type ContextWatchOptions, createContextWatch } from './context-watch.ts'
 export {
   BadContextFileError,
   BadContextNameError,
@@ -18,6 +19,7 @@ export {
   WrongKeyError
 } from './errors.ts'
 export { parseExpiry } from './expiry.ts'
+export { createIssuedRecord, type IssuedRecord, type IssuedToken } from './issued.ts'
 export {
   decodeToken,
   decodeTokenList,
@@ -35,6 +37,7 @@ export {
 } from './token.ts'
 export type {
   Anchor,
+  AnchorCounts,
   Anchors,
   Authorization,
   Capability,
@@ -43,6 +46,7 @@ export type {
   ContextFile,
   ContextKey,
   ContextNotice,
+  ContextReload,
   ContextStore,
   Denial,
   GrantRequest,

@@ -113,6 +113,15 @@ export interface CapabilityContext {
   anchor(anchor: Anchor, now: Millis): Result<'added' | 'present', Denial>
   /** Removes by DID, or by issuer and nonce; says whether anything matched. */
   remove(anchor: Anchor): boolean
+  /**
+   * Applies a revocation without making it an anchor: it came over the network and the caller keeps it. It counts at once for
+   * messages, anchors and temporary grants. Signature, action and expiry are checked here.
+   */
+  learn(revocation: Token, now: Millis): Result<'added' | 'present', Denial>
+  /** Ends what {@link CapabilityContext.learn} began, once the revoked token has expired; anchored revocations stay. */
+  forget(revocation: Token): void
+  /** Whether the token, or a link of its chain, is revoked here. */
+  isRevoked(token: Token): boolean
   /** A new token issued by this DID itself (A §7.7). Stores nothing. */
   grant(request: GrantRequest, options?: AbortOptions): Promise<Token>
   /**
@@ -171,6 +180,22 @@ export interface ContextNotice {
   readonly message: string
 }
 
+/** Anchors by kind. */
+export interface AnchorCounts {
+  readonly roots: number
+  readonly require: number
+  readonly provide: number
+  readonly revoke: number
+}
+
+/** What reading a context file anew changed. */
+export interface ContextReload {
+  readonly added: AnchorCounts
+  readonly removed: AnchorCounts
+  /** As {@link ContextFile.notices}. */
+  readonly notices: readonly ContextNotice[]
+}
+
 /** A context together with its file (A §8.3); every change is written atomically, mode 0600, under a lock. */
 export interface ContextFile {
   readonly path: string
@@ -179,6 +204,13 @@ export interface ContextFile {
   readonly notices: readonly ContextNotice[]
   /** Applies a change to the newest content of the file and saves it. */
   update<T>(change: (context: CapabilityContext) => T): Promise<T>
+  /**
+   * Reads the file anew and puts its anchors in place of those of the context, in one step. Temporary grants, and what was
+   * anchored in memory only, stay unless revoked.
+   *
+   * @throws as {@link ContextStore.open} when the file cannot be used; the context then stays as it was.
+   */
+  reload(): Promise<ContextReload>
 }
 
 /** The capability contexts of a user: `<user_dir>/cap/<name>.cap`. */

@@ -2,7 +2,7 @@ import { parseDid } from '../../identity/index.ts'
 import { type Anchor, encodeToken } from '../../ucan/index.ts'
 import { addAnchors } from '../anchors.ts'
 import type { Action, Flags } from '../command.ts'
-import { openContext } from '../contexts.ts'
+import { openContext, tellDms } from '../contexts.ts'
 import { readDid } from '../dids.ts'
 import { NoAnchorError, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
@@ -17,8 +17,8 @@ export const anchor: Action = async ({ flags }, io) => {
   for (const candidate of anchors) if (candidate.kind === 'root') readDid(candidate.did, '--root')
   const file = await openContext(flags, io)
   const added = await addAnchors(file, anchors, io)
-  const outcome = added === 0 ? 'Already there: nothing was changed' : 'Anchored'
-  await note(io, `${outcome} in ${file.path}${added === 0 ? '' : '; a running DMS reads it when it is restarted'}`)
+  await note(io, `${added === 0 ? 'Already there: nothing was changed' : 'Anchored'} in ${file.path}`)
+  if (added > 0) await tellDms(file.context, flags, io)
 }
 
 /** `nunet cap remove`: anchors that do not exist are an error, as removing them would do nothing (A §14, W14). */
@@ -27,7 +27,8 @@ export const remove: Action = async ({ flags }, io) => {
   const file = await openContext(flags, io)
   const removed = await file.update((context) => anchors.filter((candidate) => context.remove(candidate)))
   if (removed.length === 0) throw new NoAnchorError(`no such anchor in ${file.path}: nothing was removed`)
-  await note(io, `Removed from ${file.path}; a running DMS reads it when it is restarted`)
+  await note(io, `Removed from ${file.path}`)
+  await tellDms(file.context, flags, io)
 }
 
 /** `nunet cap list`: four sections, under each a line of TAB and DID, or TAB and token (A §12.2). */

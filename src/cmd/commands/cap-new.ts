@@ -2,7 +2,7 @@ import type { Config } from '../../config/index.ts'
 import type { Signer } from '../../identity/index.ts'
 import type { Action } from '../command.ts'
 import { confirmReplacement } from '../confirm.ts'
-import { contextsOf } from '../contexts.ts'
+import { contextsOf, tellDms } from '../contexts.ts'
 import type { Io } from '../io.ts'
 import { createKey, keystoreOf } from '../keys.ts'
 import { note, printLine } from '../output.ts'
@@ -28,6 +28,7 @@ export const newContext: Action = async ({ args: [name = ''], flags }, io) => {
   const signer = await openKey()
   const file = await contexts.create(fileName, signer, { overwrite: exists })
   await note(io, `Created the capability context ${file.path}`)
+  if (exists) await tellDms(file.context, flags, io)
   await printLine(io, signer.did)
 }
 

@@ -1,20 +1,21 @@
 import { type Millis, toNanos } from '../../base/index.ts'
-import { encodeToken, encodeTokenList, type GrantRequest, type Token } from '../../ucan/index.ts'
+import { encodeTokenList, type GrantRequest, type Token } from '../../ucan/index.ts'
 import type { Action, Flags, Invocation } from '../command.ts'
-import { openContext } from '../contexts.ts'
+import { openContext, recordIssued } from '../contexts.ts'
 import { readDid } from '../dids.ts'
 import { NotDelegableError, UsageError } from '../errors.ts'
 import { parseFutureExpiry } from '../expiries.ts'
 import { note, printLine } from '../output.ts'
-import { readTokens } from '../tokens.ts'
 
-/** `nunet cap grant <did>`: stdout has one line with the token list; nothing is stored (A §12.2). */
+/** `nunet cap grant <did>`: stdout has one line with the token list; the context is not changed (A §12.2). */
 export const grant: Action = async (invocation, io) => {
   const { flags } = invocation
   if (flags.isSet('expiry') && flags.isSet('duration')) await note(io, 'Warning: --duration is ignored beside --expiry')
   const request = requestOf(invocation, expiryOf(flags, io.clock.now()))
   const { context } = await openContext(flags, io)
-  await printLine(io, encodeTokenList([await context.grant(request)]))
+  const tokens = [await context.grant(request)]
+  await recordIssued(tokens, flags, io)
+  await printLine(io, encodeTokenList(tokens))
 }
 
 /** `nunet cap delegate <did>`: tokens chained on the provide anchors that allow all of it, in one line. */
@@ -35,16 +36,9 @@ export const delegate: Action = async (invocation, io) => {
     )
   }
   const selfSigned: readonly Token[] = selfSign === 'no' ? [] : [await context.grant(request)]
-  await printLine(io, encodeTokenList([...chained, ...selfSigned]))
-}
-
-/** `nunet cap revoke <token>`: one revocation per line, to be anchored with `--revoke`. */
-export const revoke: Action = async ({ args: [text = ''], flags }, io) => {
-  const tokens = await readTokens(text, io)
-  const { context } = await openContext(flags, io)
-  const revocations: Token[] = []
-  for (const token of tokens) revocations.push(await context.revoke(token))
-  for (const revocation of revocations) await printLine(io, encodeToken(revocation))
+  const tokens = [...chained, ...selfSigned]
+  await recordIssued(tokens, flags, io)
+  await printLine(io, encodeTokenList(tokens))
 }
 
 function requestOf({ args: [subject = ''], flags }: Invocation, expiresAt: bigint): GrantRequest {

@@ -14,6 +14,8 @@ const STOPPED_BY_FORCE = 70
 
 /** `nunet run`: the daemon in the foreground until SIGINT or SIGTERM; a second signal ends the process at once. */
 export const run: Action = async ({ flags }, io) => {
+  const reload: { listener?: (cause: string) => void } = {}
+  const ignoreReloads = io.onReloadSignal((signal) => reload.listener?.(signal)) // first: until then SIGUSR1 opens the debugger
   const { config, path, warnings } = await loadSettings(flags, io)
   for (const warning of warnings) await note(io, `Warning: ${warning}`)
   const name = flags.text('context') ?? ''
@@ -38,6 +40,10 @@ export const run: Action = async ({ flags }, io) => {
       warnings,
       onReady: (info) => {
         announce(info, io).catch(() => undefined) // stderr cannot be written to: nobody can be told, and the daemon runs all the same
+      },
+      onReloadSignal(listener) {
+        reload.listener = listener
+        return ignoreReloads
       },
       signal: stop.signal
     })

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../base/index.ts'
 import type { Action } from '../command.ts'
+import { tellDms } from '../contexts.ts'
 import { NoTerminalError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { note, printJson, printLine } from '../output.ts'
@@ -30,6 +31,8 @@ export const setup: Action = async ({ flags }, io) => {
   await ensureIdentity(run, run.dms, 'this machine')
   await ensureRoot(run)
   await joinNetwork(run)
+  // before anything is asked of a daemon that runs already: it must know its anchors
+  if (run.outcomes.some(isNewAnchor)) await tellDms((await run.open(run.dms)).context, flags, quiet)
   await lend(run)
   await finish([configuration, ...run.outcomes], io)
   const dids = { user: (await run.summary(run.user)).did, dms: (await run.summary(run.dms)).did }
@@ -43,13 +46,14 @@ function withoutTerminal(io: Io): Io {
   return rest
 }
 
+function isNewAnchor({ state, step }: Outcome): boolean {
+  return state === 'done' && ['root anchor', 'network', 'delegation'].includes(step)
+}
+
 async function finish(outcomes: readonly Outcome[], io: Io): Promise<void> {
   const open = outcomes.filter(({ state }) => state === 'open')
   const done = outcomes.filter(({ state }) => state === 'done')
   if (done.length === 0) await note(io, 'Nothing was changed: what could be done was done before.')
-  if (done.some(({ step }) => ['root anchor', 'network', 'delegation'].includes(step))) {
-    await note(io, 'If the daemon runs already, restart it: it reads anchors when it starts.')
-  }
   if (done.some(({ step }) => step.startsWith('key '))) {
     await note(
       io,

@@ -96,10 +96,41 @@ export const cap: CommandSpec = {
     },
     {
       name: 'revoke',
-      summary: 'Prints the revocation of tokens that this context granted.',
+      summary: 'Prints the revocation of tokens that this context issued.',
       args: ['token'],
+      optionalArgs: 1,
+      flags: [
+        requiredContext,
+        { name: 'all-to', type: 'text', value: 'did', doc: 'All tokens for this DID that cap issued lists, instead of a token.' },
+        { name: 'anchor', type: 'switch', doc: 'Anchors the revocation in the context too.' }
+      ],
+      examples: ['nunet cap revoke --context user --anchor <token>', 'nunet cap revoke --context user --anchor --all-to <did>'],
+      load: async () => (await import('../commands/cap-revoke.ts')).revoke
+    },
+    {
+      name: 'issued',
+      summary: 'Lists the tokens that this context issued: when, until when, to whom, what, where.',
       flags: [requiredContext],
-      load: async () => (await import('../commands/cap-token.ts')).revoke
+      examples: ['nunet cap issued --context user'],
+      load: async () => (await import('../commands/cap-revoke.ts')).listIssued
+    },
+    {
+      name: 'broadcast',
+      summary: 'Has the running DMS tell all nodes of revocations; prints how many.',
+      flags: [
+        requiredContext,
+        {
+          name: 'token',
+          type: 'text',
+          value: 'token',
+          doc: 'The revocation, from cap revoke; - reads stdin. Without it all that are anchored in the context.'
+        }
+      ],
+      examples: [
+        'nunet cap broadcast --context user',
+        'nunet cap revoke -c user <token> | nunet cap broadcast -c user --token -'
+      ],
+      load: async () => (await import('../commands/cap-revoke.ts')).broadcast
     }
   ]
 }

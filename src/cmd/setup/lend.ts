@@ -1,10 +1,10 @@
 import { DmsError, err, isJsonObject, type JsonValue, ok, type Result, seconds } from '../../base/index.ts'
 import { ClientUnavailableError, createSession, type Session } from '../../client/index.ts'
+import { clientOf } from '../clients.ts'
 import { failureIn } from '../commands/actor-cmd.ts'
 import { NoTerminalError, RefusedReplyError } from '../errors.ts'
 import { withProgress } from '../progress.ts'
 import { parseSize } from '../quantities.ts'
-import { clientOf } from '../sessions.ts'
 import { ask, confirm } from './interview.ts'
 import type { SetupRun } from './run.ts'
 
@@ -50,7 +50,7 @@ async function openSession(run: SetupRun): Promise<Session> {
 function explain(error: DmsError): string {
   if (error instanceof ClientUnavailableError) return 'the daemon does not run; start it with nunet run, and to lend:'
   if (error instanceof NoTerminalError) return 'not looked at, because no passphrase is given; to lend:'
-  return `${error.message}. If the daemon was started before this setup, restart it; then:`
+  return `${error.message}; when that is mended:`
 }
 
 async function lendThrough(run: SetupRun, session: Session, proposal: Offer): Promise<void> {

@@ -6,6 +6,18 @@ export class UnsupportedOfferError extends DmsError {
   readonly kind = 'invalid'
 }
 
+/** A token cannot be the anchor it was sent as. */
+export class AnchorRefusedError extends DmsError {
+  readonly code = 'NODE_ANCHOR_REFUSED'
+  readonly kind = 'invalid'
+}
+
+/** There is no such anchor to remove. */
+export class NoAnchorError extends DmsError {
+  readonly code = 'NODE_NO_ANCHOR'
+  readonly kind = 'not-found'
+}
+
 /** A message lacks what its behaviour cannot do without. */
 export class BadRequestError extends DmsError {
   readonly code = 'NODE_BAD_REQUEST'

@@ -1,0 +1,47 @@
+import type { Clock } from '../../base/index.ts'
+
+/** Something that may be done so often: as many at once as fit, and then as many as flow in. */
+export interface Budget {
+  /** Takes `amount` when that much is left; otherwise nothing, and says so. */
+  take(amount?: number): boolean
+}
+
+/** How large a budget is. */
+export interface BudgetSize {
+  readonly capacity: number
+  readonly perSecond: number
+}
+
+/** Creates a full budget. */
+export function createBudget(clock: Clock, { capacity, perSecond }: BudgetSize): Budget {
+  let left = capacity
+  let at = clock.now()
+  return {
+    take(amount = 1) {
+      const now = clock.now()
+      left = Math.min(capacity, left + (Math.max(0, now - at) / 1000) * perSecond)
+      at = now
+      if (amount > left) return false
+      left -= amount
+      return true
+    }
+  }
+}
+
+/** Senders whose budgets are remembered; those heard of least recently are forgotten first. */
+const MAX_SENDERS = 1024
+
+/** A budget for each sender. */
+export function createBudgets(clock: Clock, size: BudgetSize): (sender: string) => Budget {
+  const budgets = new Map<string, Budget>()
+  return (sender) => {
+    const budget = budgets.get(sender) ?? createBudget(clock, size)
+    budgets.delete(sender) // and to the end: it is the one heard of last
+    budgets.set(sender, budget)
+    for (const oldest of budgets.keys()) {
+      if (budgets.size <= MAX_SENDERS) break
+      budgets.delete(oldest)
+    }
+    return budget
+  }
+}
