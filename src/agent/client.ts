@@ -56,9 +56,10 @@ export function createAgentClient({ socketPath, clock }: { readonly socketPath: 
 }
 
 function accepted(reply: AgentReply | undefined, name = ''): Extract<AgentReply, { readonly ok: true }> {
-  if (reply === undefined) throw new KeyLockedError(`the key ${name} is no longer unlocked: the agent has ended`)
+  if (reply === undefined)
+    throw new KeyLockedError(`the key ${name} is no longer unlocked: the agent has ended; unlock it again: nunet unlock ${name}`)
   if (reply.ok) return reply
-  if (reply.reason === 'locked') throw new KeyLockedError(`${reply.message} any more`)
+  if (reply.reason === 'locked') throw new KeyLockedError(`${reply.message} any more; unlock it again: nunet unlock ${name}`)
   throw new AgentRefusedError(`the agent refuses: ${reply.message}`)
 }
 

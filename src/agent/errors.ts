@@ -21,7 +21,7 @@ export class AgentFailedError extends DmsError {
 /** The agent does not hold this key: never unlocked, locked again, its time is over, or its file was changed. */
 export class KeyLockedError extends DmsError {
   readonly code = 'AGENT_KEY_LOCKED'
-  readonly kind = 'not-found'
+  readonly kind = 'unauthenticated'
 }
 
 /** The agent does not do what it was asked: a message it cannot read, another version, or too many keys. */

@@ -12,6 +12,8 @@ export const PROTOCOL_VERSION = 1
 /** Longest time that a key stays unlocked: a day. */
 export const MAX_LIFETIME = millis(86_400_000)
 
+type JsonObject = { readonly [name: string]: JsonValue }
+
 /** What a command asks of the agent. */
 export type AgentRequest =
   | { readonly type: 'list' }
@@ -63,23 +65,33 @@ export function encodeRequest(request: AgentRequest): { readonly header: JsonVal
 /** Reads a request; refuses what is too long, of another version or unknown. */
 export function parseRequest({ header, body }: Frame): Result<AgentRequest, Issue> {
   if (!isJsonObject(header)) return refuse('', 'must be an object')
-  const { version, type, name, path, digest } = header
+  const { version, type, name } = header
   if (type !== 'lock' && version !== PROTOCOL_VERSION) return refuse('version', `must be ${PROTOCOL_VERSION}`)
-  if (type === 'list') return ok({ type })
-  if (type === 'lock' && name === undefined) return ok({ type })
+  if (type === 'list' || (type === 'lock' && name === undefined)) return ok({ type })
   if (!isText(name, 64)) return refuse('name', 'must be a text of 1 to 64 characters')
-  if (type === 'find' || type === 'lock') return ok({ type, name })
-  if (type === 'sign') {
-    return isText(header['did'], 256) ? ok({ type, name, did: header['did'], message: body }) : refuse('did', 'must be a DID')
+  switch (type) {
+    case 'find':
+    case 'lock':
+      return ok({ type, name })
+    case 'sign': {
+      const { did } = header
+      return isText(did, 256) ? ok({ type, name, did, message: body }) : refuse('did', 'must be a DID')
+    }
+    case 'unlock':
+      return parseUnlock(name, header, body)
+    default:
+      return refuse('type', 'is unknown')
   }
-  if (type !== 'unlock') return refuse('type', 'is unknown')
+}
+
+function parseUnlock(name: string, header: JsonObject, privateKey: Uint8Array): Result<AgentRequest, Issue> {
+  const { path, digest, lifetime_ms: lifetime } = header
   if (!isText(path, 4096) || !path.startsWith('/')) return refuse('path', 'must be an absolute path')
   if (!isText(digest, 64) || !/^[0-9a-f]{64}$/.test(digest)) return refuse('digest', 'must be a SHA-256 in hexadecimal')
-  const lifetime = header['lifetime_ms']
   if (typeof lifetime !== 'number' || !(lifetime > 0 && lifetime <= MAX_LIFETIME)) {
     return refuse('lifetime_ms', `must be more than 0 and at most ${MAX_LIFETIME}`)
   }
-  return ok({ type, name, path, digest, privateKey: body, lifetime: millis(lifetime) })
+  return ok({ type: 'unlock', name, path, digest, privateKey, lifetime: millis(lifetime) })
 }
 
 /** What the agent answers. */

@@ -1,7 +1,11 @@
 import { type Agent, findAgent, type KeyToUnlock, type UnlockedKey } from '../agent/index.ts'
+import { seconds, withTimeout } from '../base/index.ts'
 import type { Config } from '../config/index.ts'
 import { NotStartedError } from './errors.ts'
 import type { Io } from './io.ts'
+
+/** Longer than an agent waits for the lock of its socket. */
+const START_TIME = seconds(15)
 
 /** An agent may end just before a key reaches it; then another one is started. */
 const TRIES = 3
@@ -23,7 +27,9 @@ export async function handToAgent(key: KeyToUnlock, config: Config, io: Io): Pro
     const unlocked = await agent?.unlock(key)
     if (unlocked !== undefined) return unlocked
     try {
-      await io.startDetached(['agent', '--user-dir', config.general.user_dir])
+      await withTimeout(io.clock, START_TIME, 'its start', () =>
+        io.startDetached(['agent', '--user-dir', config.general.user_dir])
+      )
     } catch (error) {
       failure = error // another command may have started one meanwhile: the next attempt finds it
     }

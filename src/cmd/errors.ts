@@ -36,6 +36,12 @@ export class NotStartedError extends DmsError {
   readonly kind = 'unavailable'
 }
 
+/** The unlock agent does not hold the key that was to be locked. */
+export class NotUnlockedError extends DmsError {
+  readonly code = 'CMD_NOT_UNLOCKED'
+  readonly kind = 'not-found'
+}
+
 /** A file that was named, or the input, cannot be used. */
 export class BadFileError extends DmsError {
   readonly code = 'CMD_BAD_FILE'

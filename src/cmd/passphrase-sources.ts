@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createSecret, type Secret } from '../base/index.ts'
 import { readPrivateFile } from '../db/index.ts'
-import { readDescriptor } from './descriptor.ts'
 import { NoFileError, NoPassphraseError, UsageError } from './errors.ts'
 import type { Io, PassphraseFlags } from './io.ts'
 import { note } from './output.ts'
@@ -61,7 +60,7 @@ async function fromCredential({ environment, cwd }: Io, key: string): Promise<Se
 
 async function fromDescriptor(io: Io, descriptor: number): Promise<Secret> {
   // what Node has opened already cannot be opened a second time
-  const text = descriptor === 0 ? await io.readInput() : await readDescriptor(descriptor)
+  const text = descriptor === 0 ? await io.readInput() : await (await import('./descriptor.ts')).readDescriptor(descriptor)
   return toPassphrase(text, `file descriptor ${descriptor}`)
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -71,7 +71,6 @@ describe('unlock refuses', () => {
   })
 
   test('to put its socket into a directory that is open to others', async () => {
-    const { mkdirSync } = await import('node:fs')
     mkdirSync(join(home, `nunet-${process.geteuid?.() ?? 0}`), { mode: 0o755 })
     const outcome = await nunet('unlock user')
     expect(outcome).toMatchObject({ code: 69, stdout: '' })
