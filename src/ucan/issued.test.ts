@@ -24,7 +24,10 @@ describe('the record of issued tokens', () => {
     expect(await record().list()).toEqual([])
     await record().add([await grantOf(issuer, { subject: keyOf(2).did })])
     const [line = ''] = (await readFile(path(), 'utf8')).split('\n')
-    await writeFile(path(), `null\n{"sub":1}\n${line.slice(0, 40)}\n${line.replace('"cap":["/test"]', '"cap":[1]')}\n${line}\n`)
+    await writeFile(
+      path(),
+      `null\n{"sub":1}\n${line.slice(0, 40)}\n${line.replace('"cap":["/test"]', '"cap":[1]')}\n${line.replace(/"exp":\d+/, '"exp":99999999999999999999')}\n${line}\n`
+    )
     expect(await record().list()).toHaveLength(1)
   })
 

@@ -9,6 +9,7 @@ import {
   parseJson
 } from '../base/index.ts'
 import { readPrivateFile, withFileLock, writePrivateFile } from '../db/index.ts'
+import { isWireText } from './capability.ts'
 import { isExpired } from './chain.ts'
 import type { Token } from './types.ts'
 
@@ -30,6 +31,8 @@ export interface IssuedRecord {
 
 /** Bytes of the file; the oldest lines go first. About 2000 tokens. */
 const MAX_BYTES = 900_000
+
+const MAX_INT64 = 2n ** 63n - 1n
 
 /** Creates the record over a file. */
 export function createIssuedRecord({ path, clock }: { readonly path: string; readonly clock: Clock }): IssuedRecord {
@@ -80,26 +83,38 @@ function parseLine(line: string): readonly IssuedToken[] {
   const json = line === '' ? undefined : parseJson(line)
   if (json?.ok !== true || !isJsonObject(json.value)) return []
   const { time, iss, sub, aud = '', cap, topic = [], nonce, exp } = json.value
-  const bytes = typeof nonce === 'string' ? decodeBase64(nonce) : undefined
-  const issuedAt = typeof time === 'string' ? Date.parse(time) : Number.NaN
-  if (typeof iss !== 'string' || typeof sub !== 'string' || typeof aud !== 'string' || bytes?.ok !== true) return []
-  if (!isTexts(cap) || !isTexts(topic) || Number.isNaN(issuedAt)) return []
-  if (typeof exp !== 'bigint' && !Number.isSafeInteger(exp)) return []
+  const texts = [time, iss, sub, aud, nonce].filter(isText)
+  if (texts.length < 5 || !isTexts(cap) || !isTexts(topic)) return []
+  const [issued = '', issuer = '', subject = '', audience = '', base64 = ''] = texts
+  const bytes = decodeBase64(base64)
+  const issuedAt = Date.parse(issued)
+  const expiresAt = readNanos(exp)
+  if (!bytes.ok || Number.isNaN(issuedAt) || expiresAt === undefined) return []
   const token: Token = {
     action: 'delegate',
-    issuer: iss,
-    subject: sub,
-    audience: aud,
+    issuer,
+    subject,
+    audience,
     topics: topic,
     capabilities: cap,
     nonce: bytes.value,
-    expiresAt: BigInt(exp as bigint | number),
+    expiresAt,
     depth: 0n,
     signature: new Uint8Array()
   }
   return [{ token, issuedAt: millis(issuedAt) }]
 }
 
+function readNanos(value: unknown): bigint | undefined {
+  if (typeof value !== 'bigint' && !(typeof value === 'number' && Number.isSafeInteger(value))) return undefined
+  const nanos = BigInt(value)
+  return nanos >= 0n && nanos <= MAX_INT64 ? nanos : undefined
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && isWireText(value)
+}
+
 function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((entry) => typeof entry === 'string')
+  return Array.isArray(value) && value.every(isText)
 }
