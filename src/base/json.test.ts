@@ -19,6 +19,7 @@ describe('parseJson', () => {
     ['"\\u12g4"', 'four hexadecimal digits'],
     ['', 'a value'],
     ['nul', 'a value'],
+    ['1e999', 'a number within the range'],
     ['['.repeat(100), 'nesting']
   ])('refuses %s and says what it expected', (text, expected) => {
     const result = parseJson(text)

@@ -108,9 +108,11 @@ function createParser(text: string): { document(): JsonValue } {
     const literal = NUMBER.exec(text)?.[0]
     if (literal === undefined) fail('a value')
     if (literal.length > 400) fail('a number of at most 400 digits')
-    at += literal.length
     const value = Number(literal)
     const isInteger = /^-?\d+$/.test(literal)
+    // Go refuses it too, and nothing could write it again
+    if (!isInteger && !Number.isFinite(value)) fail('a number within the range of 64-bit floats')
+    at += literal.length
     return isInteger && !Number.isSafeInteger(value) ? BigInt(literal) : value
   }
 

@@ -20,12 +20,14 @@ export {
   StoreOpenError,
   WriteFailedError
 } from './errors.ts'
+export { findOpenAccess, type OpenAccess } from './file-access.ts'
 export { type FileLockOptions, withFileLock } from './file-lock.ts'
 export {
   backupFile,
   listFiles,
   MAX_PRIVATE_FILE,
   readPrivateFile,
+  removeStaleFiles,
   rewriteFile,
   type WriteFileOptions,
   writePrivateFile

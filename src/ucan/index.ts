@@ -12,8 +12,13 @@ export {
   BadContextFileError,
   BadContextNameError,
   BadGrantError,
+  ContextBusyError,
+  ContextChangedError,
   ContextExistsError,
+  ContextFullError,
   ContextNotFoundError,
+  ContextWritableError,
+  NotDelegableError,
   NotIssuerError,
   WrongKeyError
 } from './errors.ts'
@@ -43,7 +48,9 @@ export type {
   ContextFile,
   ContextKey,
   ContextNotice,
+  ContextSeal,
   ContextStore,
+  ContextView,
   Denial,
   GrantRequest,
   ParseTokens,
