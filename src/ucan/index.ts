@@ -5,8 +5,9 @@
  * State: none in module scope; a context holds its anchors, its temporary grants and a bounded cache of good chains.
  */
 export { implies, MAX_CAPABILITY_LENGTH, parseCapability } from './capability.ts'
-export { isExpired, type Revocations, revocationKey, type SignatureVerifier, verifyToken } from './chain.ts'
+export { describeNanos, isExpired, type Revocations, revocationKey, type SignatureVerifier, verifyToken } from './chain.ts'
 export { type ContextOptions, createContext } from './context.ts'
+export { type ContextFileContent, parseContextFile, readableEntries } from './context-file.ts'
 export { type ContextStoreOptions, createContextStore } from './context-store.ts'
 export {
   BadContextFileError,
@@ -23,6 +24,18 @@ export {
   WrongKeyError
 } from './errors.ts'
 export { parseExpiry } from './expiry.ts'
+export {
+  type Admission,
+  type CallExplanation,
+  type CallQuestion,
+  type Carrier,
+  type Culprit,
+  explainCall,
+  type Party,
+  type PresentedToken
+} from './explain.ts'
+export { firstProblem, type InspectedLink, type Inspection, inspectToken } from './inspect.ts'
+export type { Problem } from './reasons.ts'
 export {
   decodeToken,
   decodeTokenList,

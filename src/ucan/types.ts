@@ -121,7 +121,12 @@ export interface CapabilityContext {
    * Errors: `UCAN_NOT_ISSUER`.
    */
   revoke(token: Token, options?: AbortOptions): Promise<Token>
-  /** New tokens chained on the provide anchors that allow all requested capabilities; empty when none does (A §8.2). */
+  /**
+   * New tokens chained on the provide anchors that allow all requested capabilities, or on the fewest that do so together
+   * (A §8.2, W23); never none.
+   *
+   * Errors: `UCAN_BAD_GRANT`; `UCAN_NOT_DELEGABLE` names what no anchor allows.
+   */
   delegate(request: GrantRequest, now: Millis, options?: AbortOptions): Promise<readonly Token[]>
   /**
    * A self-issued require anchor that lives in memory only, for the grants of deployments (A §10.2, W13); returns its removal.
