@@ -23,6 +23,24 @@ export async function confirmReplacement({ terminal }: Io, { complaint, question
   }
 }
 
+/** What is worth a question, and how it is put. */
+export interface Question {
+  /** For the error without a terminal: `signing the file makes everything in it count`. */
+  readonly complaint: string
+  readonly question: string
+}
+
+/**
+ * Lets a person agree to something.
+ *
+ * @throws NotConfirmedError for no, or when there is no terminal to ask on; it names `--yes`.
+ */
+export async function confirm({ terminal }: Io, { complaint, question }: Question): Promise<void> {
+  if (terminal === undefined) throw new NotConfirmedError(`${complaint}; use --yes to do it without being asked`)
+  const answer = (await terminal.ask(`${question} (y/N): `)).trim().toLowerCase()
+  if (answer !== 'y' && answer !== 'yes') throw new NotConfirmedError('not confirmed: nothing was done')
+}
+
 /** What cannot be undone, and what is typed to have it done. */
 export interface Grave {
   /** For the error without a terminal: `deleting the key user cannot be undone`. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { errorMessage } from '../base/index.ts'
+import { DmsError, errorMessage } from '../base/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Signer } from '../identity/index.ts'
 import {
@@ -7,6 +7,7 @@ import {
   type ContextFile,
   ContextNotFoundError,
   type ContextStore,
+  type ContextView,
   createContextStore,
   createIssuedRecord,
   type IssuedRecord,
@@ -19,7 +20,7 @@ import { loadSettings } from './settings.ts'
 import { contextSourceOf } from './signers.ts'
 
 /** The capability contexts of the user directory. */
-export function contextsOf(config: Config, { clock, random }: Io): ContextStore {
+export function contextsOf(config: Config, { clock, random }: Pick<Io, 'clock' | 'random'>): ContextStore {
   return createContextStore({ directory: join(config.general.user_dir, 'cap'), clock, random })
 }
 
@@ -34,15 +35,59 @@ export async function openContext(flags: Flags, io: Io): Promise<ContextFile> {
   const name = flags.text('context') ?? ''
   const contexts = contextsOf(config, io)
   const { fileName, openSigner } = await contextSourceOf(name, config, io)
-  if (!(await contexts.exists(fileName))) throw noContext(name)
+  // Nobody should type a passphrase, or wake a wallet, for a file that is then refused.
+  await readNamed(name, fileName, contexts)
   return await openContextFile(contexts, fileName, await openSigner(), io)
 }
 
 /** Opens a context with its key; what was set aside in it is told on stderr. */
 export async function openContextFile(contexts: ContextStore, name: string, signer: Signer, io: Io): Promise<ContextFile> {
   const file = await contexts.open(name, signer)
-  for (const { message } of file.notices) await note(io, `Warning: ${file.path}: ${message}`)
+  await tellNotices(file, io)
   return file
+}
+
+/** What {@link readContext} takes besides the flags. */
+export interface ReadOptions {
+  /** Reads a context whose signature does not fit, too; its notices say so. */
+  readonly acceptChanged?: boolean
+}
+
+/** Reads the context that `--context` names; no key and no passphrase is needed. Tells on stderr as {@link openContext}. */
+export async function readContext(flags: Flags, io: Io, options: ReadOptions = {}): Promise<ContextView> {
+  const { config } = await loadSettings(flags, io)
+  const name = flags.text('context') ?? ''
+  const { fileName } = await contextSourceOf(name, config, io)
+  const view = await readNamed(name, fileName, contextsOf(config, io), options)
+  await tellNotices(view, io)
+  return view
+}
+
+/** All contexts of the user directory that can be read, by name; a broken one is nobody's business here. */
+export async function readAllContexts(contexts: ContextStore): Promise<ReadonlyMap<string, ContextView>> {
+  const views = new Map<string, ContextView>()
+  for (const name of await contexts.list()) {
+    const view = await contexts.read(name).catch((error: unknown) => {
+      if (error instanceof DmsError) return undefined // commands that are about that context refuse it with this error
+      throw error
+    })
+    if (view !== undefined) views.set(name, view)
+  }
+  return views
+}
+
+async function readNamed(
+  name: string,
+  fileName: string,
+  contexts: ContextStore,
+  options: ReadOptions = {}
+): Promise<ContextView> {
+  if (!(await contexts.exists(fileName))) throw noContext(name)
+  return await contexts.read(fileName, options)
+}
+
+async function tellNotices({ path, notices }: Pick<ContextFile, 'path' | 'notices'>, io: Io): Promise<void> {
+  for (const { message } of notices) await note(io, `Warning: ${path}: ${message}`)
 }
 
 /** Has the DMS that runs with this context take a change over; loaded only by commands that have changed something. */

@@ -84,9 +84,9 @@ export class NothingToBroadcastError extends DmsError {
   readonly kind = 'not-found'
 }
 
-/** No provide anchor allows the delegation. */
-export class NotDelegableError extends DmsError {
-  readonly code = 'CMD_NOT_DELEGABLE'
+/** `nunet cap inspect --check` found a token that does not hold. */
+export class TokenRefusedError extends DmsError {
+  readonly code = 'CMD_TOKEN_REFUSED'
   readonly kind = 'forbidden'
 }
 

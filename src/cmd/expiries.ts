@@ -1,5 +1,25 @@
-import { err, type Millis, ok, type Result, toNanos } from '../base/index.ts'
-import { parseExpiry } from '../ucan/index.ts'
+import { err, fromNanos, type Millis, millis, ok, type Result, toNanos } from '../base/index.ts'
+import { describeNanos, parseExpiry } from '../ucan/index.ts'
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/** An expiry (UNIX nanoseconds) for people: the instant, and how far away it is: `2030-01-01T00:00:00.000Z (in 3 days)`. */
+export function describeExpiry(expiresAt: bigint, now: Millis): string {
+  const left = fromNanos(expiresAt) - now
+  return `${describeNanos(expiresAt)} (${left < 0 ? `expired ${describeSpan(millis(-left))} ago` : `in ${describeSpan(millis(left))}`})`
+}
+
+/** A duration in its largest unit, rounded down: `3 days`, `2 h`, `5 min`. */
+export function describeSpan(span: Millis): string {
+  const days = Math.floor(span / DAY)
+  if (days >= 2) return `${days} days`
+  if (span >= HOUR) return `${Math.floor(span / HOUR)} h`
+  if (span >= MINUTE) return `${Math.floor(span / MINUTE)} min`
+  return `${Math.floor(span / SECOND)} s`
+}
 
 /** UNIX nanoseconds; a time that has passed is refused, for such a token could never be used (A §14, W10). */
 export function parseFutureExpiry(text: string, now: Millis): Result<bigint, string> {

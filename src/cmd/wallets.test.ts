@@ -112,10 +112,16 @@ describe('without a wallet', () => {
 describe('with a Ledger', () => {
   test('the quick start works as it is printed, without a passphrase for the user', async () => {
     await quickStart(withDevice, 'ledger:user')
-    // one signature each for grant, delegate and revoke; the texts are those of the tokens
-    expect(device.shown.map((text) => Buffer.from(text).toString('utf8').slice(0, 17))).toEqual(
-      new Array(3).fill('dms:token:{"act":')
-    )
+    // one signature each for the new context, grant, the anchor, delegate and revoke; the texts are those of the tokens
+    const token = 'dms:token:{"act":'
+    const shown = device.shown.map((text) => Buffer.from(text).toString('utf8'))
+    expect(shown.map((text) => /^dms:\w+:(?:\{"act":)?/.exec(text)?.[0])).toEqual([
+      'dms:context:',
+      token,
+      'dms:context:',
+      token,
+      token
+    ])
   })
 
   test('its owner is told to confirm, with the text that the device shows', async () => {
@@ -208,7 +214,9 @@ describe('with a Ledger', () => {
 
   test('the context of a key is not signed for by the Ledger', async () => {
     await withDevice('cap new user', { passphrase: 'secret' })
-    const outcome = await withDevice('cap list -c ledger:user')
+    const outcome = await withDevice(
+      'cap grant -c ledger:user --cap /public --duration 1h did:key:z6MkvRY9Uk6FnLQKzEd9BXNYEYwbtwtLLiB4uPQ1HPdFhw9n'
+    )
     expect(outcome).toMatchObject({ code: 77, stdout: '' })
     expect(outcome.stderr).toContain('use --context without ledger:')
   })
@@ -225,7 +233,7 @@ describe('with a Ledger', () => {
     expect(Number((seen?.envelope.expiresAt ?? 0n) / 1_000_000n) - before).toBeGreaterThan(150_000)
     const tokens = parseTokens(Buffer.from(seen?.envelope.capabilities ?? []).toString('utf8'))
     expect(tokens.ok && tokens.value.map(({ issuer }) => issuer)).toEqual([did, did])
-    expect(device.shown).toHaveLength(2)
+    expect(device.shown).toHaveLength(3) // the new context, the call and the grant to reply
   })
 })
 
@@ -240,11 +248,11 @@ describe('with ledger-cli', () => {
         (line) =>
           JSON.parse(line) as { readonly args: readonly string[]; readonly mode: string; readonly environment: readonly string[] }
       )
-    expect(calls.map(({ args }) => args[0])).toEqual(['key', 'key', 'sign', 'sign', 'sign'])
+    expect(calls.map(({ args }) => args[0])).toEqual(['key', 'key', 'sign', 'sign', 'sign', 'sign', 'sign'])
     expect(calls.every(({ args }) => args[1] === '-o' && args[3] === '-a' && args[4] === '0')).toBe(true)
     expect(calls.every(({ mode }) => mode === '600')).toBe(true)
     expect(calls.flatMap(({ environment }) => environment).filter((name) => name.startsWith('DMS_'))).toEqual([])
-    const token = Buffer.from(calls[2]?.args[5] ?? '', 'hex').toString('utf8')
+    const token = Buffer.from(calls[3]?.args[5] ?? '', 'hex').toString('utf8')
     expect(token).toMatch(/^dms:token:\{"act":"delegate"/)
   })
 

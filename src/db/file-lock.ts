@@ -80,15 +80,15 @@ function tryAcquire(lock: string, holder: Holder): boolean {
 function place(lock: string, holder: Holder): boolean {
   const temporary = `${lock}.${holder.token}`
   mkdirSync(dirname(lock), { recursive: true, mode: 0o700 })
-  writeFileSync(temporary, JSON.stringify(holder), { flag: 'wx', mode: 0o600 })
   try {
+    writeFileSync(temporary, JSON.stringify(holder), { flag: 'wx', mode: 0o600 })
     linkSync(temporary, lock)
     return true
   } catch (error) {
     if (hasErrno(error, 'EEXIST')) return false
     throw error
   } finally {
-    unlinkSync(temporary)
+    rmSync(temporary, { force: true }) // a full disk leaves it empty, a forbidden directory not even that
   }
 }
 

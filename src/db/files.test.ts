@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, millis } from '../base/index.ts'
 import { FileExistsError, FileFailedError, FileRefusedError } from './errors.ts'
-import { backupFile, listFiles, readPrivateFile, rewriteFile, writePrivateFile } from './files.ts'
+import { backupFile, listFiles, readPrivateFile, removeStaleFiles, rewriteFile, writePrivateFile } from './files.ts'
 
 let directory: string
 
@@ -160,6 +160,28 @@ describe('backupFile', () => {
     expect(names).not.toContain('dms.cap.2')
     expect(names).toContain('dms.cap.3')
     expect(names).toContain('dms.cap.12')
+  })
+})
+
+describe('removeStaleFiles', () => {
+  test('removes what a killed writer of this file left, and nothing of other files', async () => {
+    const hex = '0123456789abcdef'
+    const others = [
+      'dms.cap',
+      `.dms.cap.${hex}.bak`,
+      '.dms.cap.12.tmp',
+      `.dms.cap.cap.${hex}.tmp`,
+      `.user.cap.${hex}.tmp`,
+      'dms.cap.1700000000'
+    ]
+    const stale = [`.dms.cap.${hex}.tmp`, `.dms.cap.1700000000.${hex}.tmp`, `.dms.cap.1700000000-2.${hex}.tmp`]
+    for (const name of [...others, ...stale]) await writeFile(join(directory, name), '')
+    await removeStaleFiles(join(directory, 'dms.cap'))
+    expect((await readdir(directory)).toSorted()).toEqual(others.toSorted())
+  })
+
+  test('says nothing when there is no directory', async () => {
+    expect(await removeStaleFiles(join(directory, 'none', 'dms.cap'))).toBeUndefined()
   })
 })
 

@@ -155,6 +155,23 @@ export async function fileStamp(path: string): Promise<string | undefined> {
   }
 }
 
+/**
+ * Removes what a process that was killed while it wrote `path`, or a copy of it, left behind: `.<name>.<hex>.tmp`.
+ *
+ * Only for who holds the lock of `path` ({@link withFileLock}): then nobody else is writing, and every such file is litter.
+ */
+export async function removeStaleFiles(path: string): Promise<void> {
+  const [directory, prefix] = [dirname(path), `.${basename(path).slice(0, 200)}.`]
+  const names = await readdir(directory).catch(() => []) // what cannot be listed holds no litter of ours to remove
+  for (const name of names) {
+    const isOurs = name.startsWith(prefix) && TEMPORARY.test(name.slice(prefix.length))
+    if (isOurs) await unlink(join(directory, name)).catch(() => undefined) // it stays, and costs nothing but its room
+  }
+}
+
+/** What follows the name of a file in that of a temporary one; copies have their time in between. */
+const TEMPORARY = /^(?:\d+(?:-\d+)?\.)?[0-9a-f]{16}\.tmp$/
+
 /** Creates a directory and its missing parents with mode 0700. */
 export async function createDirectory(path: string): Promise<void> {
   try {

@@ -20,6 +20,7 @@ export {
   StoreOpenError,
   WriteFailedError
 } from './errors.ts'
+export { findOpenAccess, type OpenAccess } from './file-access.ts'
 export { type FileLockOptions, withFileLock } from './file-lock.ts'
 export {
   backupFile,
@@ -29,6 +30,7 @@ export {
   MAX_PRIVATE_FILE,
   readPrivateFile,
   removeFile,
+  removeStaleFiles,
   rewriteFile,
   type WriteFileOptions,
   writePrivateFile

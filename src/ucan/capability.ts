@@ -59,3 +59,8 @@ export function someImplies(granted: readonly string[] | null, wanted: string): 
 export function implyAll(granted: readonly string[] | null, wanted: readonly string[] | null): boolean {
   return wanted?.every((text) => someImplies(granted, text)) ?? true
 }
+
+/** Whether some of `granted` lies below `wanted`: it allows a part of it. */
+export function isImpliedBy(granted: readonly string[] | null, wanted: string): boolean {
+  return granted?.some((candidate) => implies(wanted, candidate)) ?? false
+}

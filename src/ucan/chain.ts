@@ -123,7 +123,8 @@ export function allowsAction(requirement: Token, token: Token): boolean {
   )
 }
 
-function isDepthAllowed(link: Token, level: number): boolean {
+/** Whether a link may stand `level` links below the end of its chain, as far as the link itself says. */
+export function isDepthAllowed(link: Token, level: number): boolean {
   return link.depth === 0n || BigInt(level) <= link.depth
 }
 

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto'
 import {
+  decodeBase64,
+  encodeBase64,
   encodeGoJson,
   err,
   hours,
@@ -9,13 +12,14 @@ import {
   ok,
   parseJson,
   type Result,
-  toNanos
+  toNanos,
+  utf8
 } from '../base/index.ts'
-import { type Did, parseDid } from '../identity/index.ts'
+import { type Did, parseDid, type Signer } from '../identity/index.ts'
 import { isSameIssue, verifyAnchor } from './anchor-set.ts'
 import { expiresBefore, quote, revocationKey, type SignatureVerifier } from './chain.ts'
 import { decodeToken, encodeToken } from './token.ts'
-import type { Anchor, Anchors, ContextNotice, Token } from './types.ts'
+import type { Anchor, Anchors, ContextNotice, ContextSeal, Token } from './types.ts'
 
 /** Tokens that ended this long ago are dropped from a file that is saved; before, a wrong clock may be to blame. */
 const KEEP_EXPIRED = hours(30 * 24)
@@ -28,9 +32,14 @@ type TokenMember = (typeof TOKEN_MEMBERS)[number]
 /** Entries that are not loaded but stay in the file as they are. */
 export type SetAside = Readonly<Record<'roots' | TokenMember, readonly JsonValue[]>>
 
+/** Notices about entries of one file; a file of garbage would fill the screen. */
+const MAX_NOTICES = 20
+
 /** What a context file says (A §8.3). */
 export interface ContextFileContent {
-  readonly did: string
+  readonly did: Did
+  /** Whether the signature of the file is there and good; a broken one is for the caller to refuse. */
+  readonly seal: ContextSeal
   /** Verified; expired and broken tokens are not among them. */
   readonly anchors: Anchors
   readonly setAside: SetAside
@@ -41,6 +50,7 @@ export interface ContextFileContent {
 export function emptyContent(did: Did): ContextFileContent {
   return {
     did,
+    seal: 'signed',
     anchors: { roots: [], require: [], provide: [], revoke: [] },
     setAside: { roots: [], require: [], provide: [], revoke: [] },
     notices: []
@@ -68,18 +78,95 @@ export function parseContextFile(text: string, now: Millis, verifier: SignatureV
     entries[member] = list.value
   }
   const sorted = sortEntries(entries, now, verifier)
-  return ok({ did: did.value, ...sorted, notices: [...sorted.notices, ...unknownMembers(file)] })
+  const seal = sealOf(file['sig'], { did: did.value, entries, verifier })
+  return ok({ did: did.value, seal, ...sorted, notices: [...bounded(sorted.notices), ...unknownMembers(file)] })
 }
 
-/** The text of a context file: one line, byte for byte as the reference writes it. */
-export function encodeContextFile(content: Pick<ContextFileContent, 'did' | 'anchors' | 'setAside'>): string {
-  const { did, anchors, setAside } = content
-  const roots = [...anchors.roots.map((uri) => encodeGoJson({ uri })), ...setAside.roots.map(encodeGoJson)]
+function bounded(notices: readonly ContextNotice[]): readonly ContextNotice[] {
+  const more = notices.length - MAX_NOTICES
+  return more <= 0 ? notices : [...notices.slice(0, MAX_NOTICES), { message: `${more} more entries are not used` }]
+}
+
+/** The members of a file that are signed. */
+export type SignedContent = Pick<ContextFileContent, 'did' | 'anchors' | 'setAside'>
+
+/** The text of a context file without signature: one line, byte for byte as the reference writes it. */
+export function encodeContextFile({ did, anchors, setAside }: SignedContent): string {
+  const tokens = (member: TokenMember): readonly string[] => [
+    ...anchors[member].map(encodeToken),
+    ...setAside[member].map(encodeGoJson)
+  ]
+  return layOut(did, {
+    roots: [...anchors.roots.map((uri) => encodeGoJson({ uri })), ...setAside.roots.map(encodeGoJson)],
+    require: tokens('require'),
+    provide: tokens('provide'),
+    revoke: tokens('revoke')
+  })
+}
+
+/**
+ * The text of a context file with the signature of its own key, as one more member `sig` after those of the reference, which
+ * ignores it.
+ *
+ * @returns The text, or nothing when the signer gave a signature that does not verify: such a file could not be opened again.
+ */
+export async function signContextFile(
+  content: SignedContent,
+  signer: Signer,
+  verifier: SignatureVerifier
+): Promise<string | undefined> {
+  const text = encodeContextFile(content)
+  const message = messageOf(text)
+  const signature = await signer.sign(message)
+  if (!verifier.verify(content.did, message, signature)) return undefined
+  return `${text.slice(0, -'}\n'.length)},"sig":"${encodeBase64(signature)}"}\n`
+}
+
+/** What is signed: short enough for the screen of a hardware wallet, and no token or envelope begins like it. */
+function messageOf(unsigned: string): Uint8Array {
+  return utf8(`dms:context:${createHash('sha256').update(unsigned).digest('hex')}`)
+}
+
+/**
+ * Checks the signature over the values of the file, in the order in which they stand there.
+ *
+ * White space and the order of members do not count, as with tokens (A §7.2); entries that are set aside do.
+ */
+function sealOf(
+  signature: JsonValue | undefined,
+  file: { readonly did: Did; readonly entries: SetAside; readonly verifier: SignatureVerifier }
+): ContextSeal {
+  const { did, entries, verifier } = file
+  if (signature === undefined) return 'unsigned'
+  const bytes = typeof signature === 'string' ? decodeBase64(signature) : undefined
+  if (bytes?.ok !== true) return 'broken'
+  const encode = (member: keyof SetAside): readonly string[] => entries[member].map(encodeGoJson)
+  const text = layOut(did, {
+    roots: encode('roots'),
+    require: encode('require'),
+    provide: encode('provide'),
+    revoke: encode('revoke')
+  })
+  return verifier.verify(did, messageOf(text), bytes.value) ? 'signed' : 'broken'
+}
+
+/** Puts encoded entries into the order and form of the reference. */
+function layOut(did: Did, entries: Readonly<Record<'roots' | TokenMember, readonly string[]>>): string {
   const members = TOKEN_MEMBERS.map((member) => {
-    const tokens = [...anchors[member].map(encodeToken), ...setAside[member].map(encodeGoJson)]
+    const tokens = entries[member]
     return `"${member}":${tokens.length === 0 ? '{}' : `{"tok":[${tokens.join(',')}]}`}`
   })
-  return `{"did":${encodeGoJson({ uri: did })},"roots":[${roots.join(',')}],${members.join(',')}}\n`
+  return `{"did":${encodeGoJson({ uri: did })},"roots":[${entries.roots.join(',')}],${members.join(',')}}\n`
+}
+
+/** The set-aside entries that are tokens at least. */
+export function readableEntries(setAside: SetAside): Pick<Anchors, TokenMember> {
+  const read = (entries: readonly JsonValue[]): readonly Token[] =>
+    entries.flatMap((entry) => {
+      const token = decodeToken(entry)
+      return token.ok ? [token.value] : []
+    })
+  return { require: read(setAside.require), provide: read(setAside.provide), revoke: read(setAside.revoke) }
 }
 
 /** The content without entries that are expired for certain: by more than 30 days, and readable. */
@@ -122,7 +209,7 @@ function readList(value: JsonValue | undefined, member: 'roots' | TokenMember): 
 
 function unknownMembers(file: { readonly [name: string]: JsonValue }): readonly ContextNotice[] {
   return Object.keys(file)
-    .filter((name) => !['did', 'roots', ...TOKEN_MEMBERS].includes(name))
+    .filter((name) => !['did', 'roots', ...TOKEN_MEMBERS, 'sig'].includes(name))
     .map((name) => ({ message: `unknown member ${quote(name)}: ignored, and dropped when the file is next saved` }))
 }
 

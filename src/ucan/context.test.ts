@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { millis } from '../base/index.ts'
+import { millis, toNanos } from '../base/index.ts'
 import { createVerifier, didOf } from '../identity/index.ts'
+import { verifyToken } from './chain.ts'
 import { createContext } from './context.ts'
 import {
   actorOf,
@@ -293,7 +294,8 @@ describe('the work of authorize', () => {
     const [token] = await messageFrom(contextOf(holder, { provide: [chain] }))
     expect(token?.chain).toBe(chain)
     const tooLong = contextOf(holder, { provide: [{ ...chain, chain }] })
-    expect(await tooLong.delegate({ subject: context.did, capabilities: ['/test'], expiresAt: inSeconds(40) }, NOW)).toEqual([])
+    const request = { subject: context.did, capabilities: ['/test'], expiresAt: inSeconds(40) }
+    await expect(tooLong.delegate(request, NOW)).rejects.toThrow('its chain has 16 links, at most 16 are read')
     expect(await messageFrom(tooLong)).toHaveLength(1)
     const denial = errorOf(context.authorize(claimOf(new Array(60).fill(token)), NOW))
     expect(denial).toMatchObject({ reason: 'bad-signature', known: false })
@@ -451,12 +453,40 @@ describe('grant and delegate', () => {
     const short = await grantOf(organization, { subject: context.did, expiresAt: inSeconds(20) })
     const revoked = await grantOf(organization, { subject: context.did })
     const revoke = [await organization.revoke(revoked)]
-    expect(await contextOf(here, { provide: [part, short, revoked], revoke }).delegate(request, NOW)).toEqual([])
+    const delegation = contextOf(here, { provide: [part, short, revoked], revoke }).delegate(request, NOW)
+    await expect(delegation).rejects.toMatchObject({ code: 'UCAN_NOT_DELEGABLE', kind: 'forbidden' })
+    await expect(delegation).rejects.toThrow(
+      `the provide anchor of "${organization.did}" for "/test" cannot carry it: link 1: it ends at`
+    )
   })
 
   test('delegate with the expiry of the anchor skips anchors that are expired', async () => {
     const provide = [await grantOf(organization, { subject: context.did, expiresAt: inSeconds(-1) })]
-    expect(await contextOf(here, { provide }).delegate({ ...request, expiresAt: 0n }, NOW)).toEqual([])
+    const delegation = contextOf(here, { provide }).delegate({ ...request, expiresAt: 0n }, NOW)
+    await expect(delegation).rejects.toThrow('no provide anchor of this context allows "/test"')
+  })
+
+  test('delegate combines the fewest anchors that together allow everything, one token each', async () => {
+    const anchorFor = (capabilities: readonly string[], subject = context.did): Promise<Token> =>
+      grantOf(organization, { subject, capabilities })
+    const anchors = [
+      await anchorFor(['/a']),
+      await anchorFor(['/b']),
+      await anchorFor(['/a', '/c']),
+      await anchorFor(['/b', '/d']),
+      await anchorFor(['/d'])
+    ]
+    const wanted = { ...request, capabilities: ['/a/1', '/b', '/c', '/d'] }
+    const tokens = await contextOf(here, { provide: anchors }).delegate(wanted, NOW)
+    expect(tokens.map(({ chain, capabilities }) => [chain, capabilities])).toEqual([
+      [anchors[2], ['/a/1', '/c']],
+      [anchors[3], ['/b', '/d']]
+    ])
+    for (const token of tokens) expect(verifyToken(token, toNanos(NOW), { verifier: createVerifier() }).ok).toBe(true)
+    const excess = contextOf(here, { provide: anchors }).delegate({ ...wanted, capabilities: ['/a', '/e', '/f'] }, NOW)
+    await expect(excess).rejects.toThrow(
+      'failed to delegate capabilities: not authorized: no provide anchor of this context allows "/e"; no provide anchor of this context allows "/f"'
+    )
   })
 
   test('delegate makes one token for each suitable anchor, and takes its expiry for 0', async () => {

@@ -41,3 +41,33 @@ export class WrongKeyError extends DmsError {
   readonly code = 'UCAN_WRONG_KEY'
   readonly kind = 'forbidden'
 }
+
+/** A context file was changed by something else than this program with the context's key: its signature does not fit. */
+export class ContextChangedError extends DmsError {
+  readonly code = 'UCAN_CONTEXT_CHANGED'
+  readonly kind = 'forbidden'
+}
+
+/** Others than its owner can change a context file; the message names the command that ends that. */
+export class ContextWritableError extends DmsError {
+  readonly code = 'UCAN_CONTEXT_WRITABLE'
+  readonly kind = 'forbidden'
+}
+
+/** Somebody else saved the context while a change of it was being signed; nothing was overwritten. */
+export class ContextBusyError extends DmsError {
+  readonly code = 'UCAN_CONTEXT_BUSY'
+  readonly kind = 'conflict'
+}
+
+/** A change would make a context file larger than what is read again. */
+export class ContextFullError extends DmsError {
+  readonly code = 'UCAN_CONTEXT_FULL'
+  readonly kind = 'exhausted'
+}
+
+/** No provide anchors allow what shall be delegated; the message names what is not covered. */
+export class NotDelegableError extends DmsError {
+  readonly code = 'UCAN_NOT_DELEGABLE'
+  readonly kind = 'forbidden'
+}

@@ -5,21 +5,39 @@
  * State: none in module scope; a context holds its anchors, its temporary grants and a bounded cache of good chains.
  */
 export { implies, MAX_CAPABILITY_LENGTH, parseCapability } from './capability.ts'
-export { isExpired, type Revocations, revocationKey, type SignatureVerifier, verifyToken } from './chain.ts'
+export { describeNanos, isExpired, type Revocations, revocationKey, type SignatureVerifier, verifyToken } from './chain.ts'
 export { type ContextOptions, createContext } from './context.ts'
+export { type ContextFileContent, parseContextFile, readableEntries } from './context-file.ts'
 export { type ContextStoreOptions, createContextStore } from './context-store.ts'
 export { type ContextWatch, type ContextWatchOptions, createContextWatch } from './context-watch.ts'
 export {
   BadContextFileError,
   BadContextNameError,
   BadGrantError,
+  ContextBusyError,
+  ContextChangedError,
   ContextExistsError,
+  ContextFullError,
   ContextNotFoundError,
+  ContextWritableError,
+  NotDelegableError,
   NotIssuerError,
   WrongKeyError
 } from './errors.ts'
 export { parseExpiry } from './expiry.ts'
+export {
+  type Admission,
+  type CallExplanation,
+  type CallQuestion,
+  type Carrier,
+  type Culprit,
+  explainCall,
+  type Party,
+  type PresentedToken
+} from './explain.ts'
+export { firstProblem, type InspectedLink, type Inspection, inspectToken } from './inspect.ts'
 export { createIssuedRecord, type IssuedRecord, type IssuedToken } from './issued.ts'
+export type { Problem } from './reasons.ts'
 export {
   decodeToken,
   decodeTokenList,
@@ -47,7 +65,9 @@ export type {
   ContextKey,
   ContextNotice,
   ContextReload,
+  ContextSeal,
   ContextStore,
+  ContextView,
   Denial,
   GrantRequest,
   ParseTokens,

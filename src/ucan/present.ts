@@ -1,8 +1,11 @@
 import { type AbortOptions, type Millis, type Result, toNanos } from '../base/index.ts'
 import { type ActorId, type Did, didOfActorId } from '../identity/index.ts'
-import { allowsDelegation, type DelegationQuery, describeNanos, isAnchored, isExpired } from './chain.ts'
-import { BadGrantError } from './errors.ts'
+import { someImplies } from './capability.ts'
+import { allowsDelegation, type DelegationQuery, describeNanos, isAnchored, isExpired, quote } from './chain.ts'
+import { type Cover, fewestCovering } from './combine.ts'
+import { BadGrantError, NotDelegableError } from './errors.ts'
 import { type Draft, draftOf, type Mint, requireMessageTerms } from './mint.ts'
+import { carryProblems, type Problem } from './reasons.ts'
 import { encodeToken, linksOf, MAX_LINKS, MAX_TOKEN_LIST_BYTES } from './token.ts'
 import type { Denial, GrantRequest, PresentBroadcastRequest, PresentRequest, Token } from './types.ts'
 
@@ -37,9 +40,11 @@ export interface Presenter {
   /** The tokens of a broadcast: on provide anchors, newest first, as many as fit, and a self-signed one. */
   presentBroadcast(request: PresentBroadcastRequest, options?: AbortOptions): Promise<readonly Token[]>
   /**
-   * One delegation for each provide anchor that allows all of it; an `expiresAt` of 0 takes the expiry of the anchor.
+   * One delegation for each provide anchor that allows all of it; without any, one for each of the fewest anchors that allow
+   * it together. An `expiresAt` of 0 takes the expiry of the anchor.
    *
    * @throws BadGrantError for invalid requests, also for an expiry before `now`.
+   * @throws NotDelegableError when something of it is allowed by no anchor.
    */
   delegate(request: GrantRequest, now: Millis, options?: AbortOptions): Promise<readonly Token[]>
 }
@@ -48,7 +53,7 @@ export interface Presenter {
 export function createPresenter({ own, mint, provide, verify }: PresenterOptions): Presenter {
   const create = (draft: Draft, options: AbortOptions | undefined): Promise<Token> => mint.sign(mint.draft(draft), options)
 
-  const usableAnchors = (action: 'invoke' | 'broadcast' | 'delegate', query: DelegationQuery): readonly Token[] =>
+  const usableAnchors = (action: 'invoke' | 'broadcast', query: DelegationQuery): readonly Token[] =>
     provide().filter((anchor) => canCarry(anchor, action, query))
 
   function usableReplies({ target, received = [], now }: PresentRequest, query: DelegationQuery): readonly Token[] {
@@ -98,15 +103,50 @@ export function createPresenter({ own, mint, provide, verify }: PresenterOptions
       if (!isAutomatic && draft.expiresAt < toNanos(now)) {
         throw new BadGrantError(`the expiry ${describeNanos(draft.expiresAt)} has passed; choose one in the future`)
       }
+      const query: DelegationQuery = { ...draft, issuer: own }
+      const anchors = provide().filter((token) => !isExpired(token, now))
       const tokens: Token[] = []
-      for (const anchor of usableAnchors('delegate', { ...draft, issuer: own }).filter((token) => !isExpired(token, now))) {
-        tokens.push(
-          await create({ ...draft, expiresAt: isAutomatic ? anchor.expiresAt : draft.expiresAt, chain: anchor }, options)
-        )
+      for (const { item: anchor, covered } of coversOf(anchors, query)) {
+        const expiresAt = isAutomatic ? anchor.expiresAt : draft.expiresAt
+        tokens.push(await create({ ...draft, capabilities: covered, expiresAt, chain: anchor }, options))
       }
       return tokens
     }
   }
+}
+
+/**
+ * The anchors to delegate on, each with what it is used for: every anchor that allows all of it or, when there is none, the
+ * fewest that allow it together (W23).
+ *
+ * @throws NotDelegableError naming the capabilities that no anchor allows, and why the nearest one does not.
+ */
+function coversOf(anchors: readonly Token[], query: DelegationQuery): readonly Cover<Token>[] {
+  const wanted = query.capabilities ?? []
+  const whole = anchors.filter((anchor) => canCarry(anchor, 'delegate', query))
+  if (whole.length > 0) return whole.map((item) => ({ item, covered: wanted }))
+  const allows = (anchor: Token, capability: string): boolean =>
+    canCarry(anchor, 'delegate', { ...query, capabilities: [capability] })
+  const parts = anchors.map((item) => ({ item, covered: wanted.filter((capability) => allows(item, capability)) }))
+  const chosen = fewestCovering(wanted, parts)
+  if (chosen !== undefined) return chosen
+  const missing = wanted.filter((capability) => !parts.some(({ covered }) => covered.includes(capability)))
+  throw new NotDelegableError(
+    `failed to delegate capabilities: not authorized: ${missing.map((capability) => refusalOf(capability, anchors, query)).join('; ')}`
+  )
+}
+
+function refusalOf(capability: string, anchors: readonly Token[], query: DelegationQuery): string {
+  const nearest = anchors
+    .filter((anchor) => someImplies(anchor.capabilities, capability))
+    .map((anchor) => ({ anchor, problems: carryProblems(anchor, 'delegate', { ...query, capabilities: [capability] }) }))
+    .reduce<{ readonly anchor: Token; readonly problems: readonly Problem[] } | undefined>(
+      (a, b) => (a === undefined || b.problems.length < a.problems.length ? b : a),
+      undefined
+    )
+  const [problem] = nearest?.problems ?? []
+  if (nearest === undefined || problem === undefined) return `no provide anchor of this context allows ${quote(capability)}`
+  return `the provide anchor of ${quote(nearest.anchor.issuer)} for ${quote(capability)} cannot carry it: link ${problem.link}: ${problem.message}`
 }
 
 /** Signs `draft` on each of `chains`, as long as there is room. */
@@ -126,7 +166,7 @@ async function signOn(
 }
 
 /** Whether a new token fits on this delegation, with one more link for an invocation on a new delegation. */
-function canCarry(token: Token, action: 'invoke' | 'broadcast' | 'delegate', query: DelegationQuery): boolean {
+export function canCarry(token: Token, action: 'invoke' | 'broadcast' | 'delegate', query: DelegationQuery): boolean {
   const newLinks = action === 'delegate' ? 2 : 1
   return linksOf(token).length + newLinks <= MAX_LINKS && allowsDelegation(token, action, query)
 }

@@ -76,7 +76,7 @@ test('TestDelegationDepth: a delegation of depth 1 carries invocations and broad
     ['broadcast', undefined]
   ])
   const request = { subject: r3.did, topics: ['/broadcast/test'], capabilities: ['/test'], expiresAt: inSeconds(30) }
-  expect(await r2.delegate(request, NOW)).toEqual([])
+  await expect(r2.delegate(request, NOW)).rejects.toMatchObject({ code: 'UCAN_NOT_DELEGABLE' })
 })
 
 describe('TestAdversarialChains and TestDelegationChain', () => {

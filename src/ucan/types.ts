@@ -130,7 +130,12 @@ export interface CapabilityContext {
    * Errors: `UCAN_NOT_ISSUER`.
    */
   revoke(token: Token, options?: AbortOptions): Promise<Token>
-  /** New tokens chained on the provide anchors that allow all requested capabilities; empty when none does (A §8.2). */
+  /**
+   * New tokens chained on the provide anchors that allow all requested capabilities, or on the fewest that do so together
+   * (A §8.2, W23); never none.
+   *
+   * Errors: `UCAN_BAD_GRANT`; `UCAN_NOT_DELEGABLE` names what no anchor allows.
+   */
   delegate(request: GrantRequest, now: Millis, options?: AbortOptions): Promise<readonly Token[]>
   /**
    * A self-issued require anchor that lives in memory only, for the grants of deployments (A §10.2, W13); returns its removal.
@@ -196,13 +201,40 @@ export interface ContextReload {
   readonly notices: readonly ContextNotice[]
 }
 
-/** A context together with its file (A §8.3); every change is written atomically, mode 0600, under a lock. */
+/**
+ * Whether a context file carries a good signature of its own key, none (as those of the reference), or one that does not
+ * fit what is in the file.
+ */
+export type ContextSeal = 'signed' | 'unsigned' | 'broken'
+
+/** What a context file says, read without its key. */
+export interface ContextView {
+  readonly path: string
+  readonly did: Did
+  readonly seal: ContextSeal
+  /** SHA-256 of the file's text, in hexadecimal: what {@link ContextStore.seal} is told to sign. */
+  readonly digest: string
+  /** What can be used now. */
+  readonly anchors: Anchors
+  /** Tokens that are in the file but cannot be used: expired, revoked, broken. What is no token at all is only noticed. */
+  readonly setAside: Pick<Anchors, 'require' | 'provide' | 'revoke'>
+  readonly notices: readonly ContextNotice[]
+}
+
+/** A context together with its file (A §8.3); every change is signed, and written atomically, mode 0600, under a lock. */
 export interface ContextFile {
   readonly path: string
   readonly context: CapabilityContext
   /** Tokens that were set aside (expired, broken) and what else is worth telling (W11). */
   readonly notices: readonly ContextNotice[]
-  /** Applies a change to the newest content of the file and saves it. */
+  /**
+   * Applies a change to the newest content of the file, signs it with the context's key and saves it.
+   *
+   * `change` may be called several times, each time with a fresh draft: when somebody else saved meanwhile. A hardware
+   * wallet asks its owner; a refusal leaves the file as it was.
+   *
+   * Errors: those of `open`, of the signer, `UCAN_CONTEXT_BUSY`, `UCAN_CONTEXT_FULL`, and `DB_…` when it cannot be written.
+   */
   update<T>(change: (context: CapabilityContext) => T): Promise<T>
   /**
    * Reads the file anew and puts its anchors in place of those of the context, in one step. Temporary grants, and what was
@@ -216,10 +248,31 @@ export interface ContextFile {
 /** The capability contexts of a user: `<user_dir>/cap/<name>.cap`. */
 export interface ContextStore {
   exists(name: string): Promise<boolean>
+  /** The names of all contexts, in order. */
+  list(): Promise<readonly string[]>
   /** Creates an empty context; `overwrite` keeps the old file as a backup. Errors: `UCAN_CONTEXT_EXISTS`. */
   create(name: string, signer: Signer, options?: { readonly overwrite?: boolean }): Promise<ContextFile>
-  /** Errors: `UCAN_CONTEXT_NOT_FOUND`, `UCAN_BAD_CONTEXT_FILE`, `UCAN_WRONG_KEY` (the file belongs to another DID). */
+  /**
+   * Opens a context with its key.
+   *
+   * Errors: those of {@link ContextStore.read}, `UCAN_WRONG_KEY` (the file belongs to another DID).
+   */
   open(name: string, signer: Signer): Promise<ContextFile>
+  /**
+   * Reads a context without its key: nothing but the DID in the file is needed to check it.
+   *
+   * Errors: `UCAN_CONTEXT_NOT_FOUND`, `UCAN_BAD_CONTEXT_FILE`, `UCAN_CONTEXT_WRITABLE` (others can change it), and, unless
+   * `acceptChanged` is set, `UCAN_CONTEXT_CHANGED` (its signature does not fit).
+   */
+  read(name: string, options?: { readonly acceptChanged?: boolean }): Promise<ContextView>
+  /**
+   * Signs a file as it is, when it still has the text of `digest`; the old file is kept as a backup.
+   *
+   * Errors: those of `read`, `UCAN_WRONG_KEY`, `UCAN_CONTEXT_BUSY` (it has another text by now).
+   *
+   * @returns The path of the backup.
+   */
+  seal(name: string, signer: Signer, digest: string): Promise<string | undefined>
 }
 
 /** Reads a token list or a single token (the CLI accepts both, W14). */

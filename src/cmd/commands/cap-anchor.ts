@@ -1,15 +1,21 @@
+import { hours, millis, toNanos } from '../../base/index.ts'
 import { parseDid } from '../../identity/index.ts'
-import { type Anchor, encodeToken } from '../../ucan/index.ts'
+import { type Anchor, encodeToken, type Token } from '../../ucan/index.ts'
 import { addAnchors } from '../anchors.ts'
+import { tokenToJson } from '../chains.ts'
 import type { Action, Flags } from '../command.ts'
-import { openContext, tellDms } from '../contexts.ts'
+import { openContext, readContext, tellDms } from '../contexts.ts'
 import { readDid } from '../dids.ts'
 import { NoAnchorError, UsageError } from '../errors.ts'
+import { describeExpiry } from '../expiries.ts'
 import type { Io } from '../io.ts'
-import { note, printLine } from '../output.ts'
+import { note, printJson, printLine } from '../output.ts'
 import { readTokens } from '../tokens.ts'
 
 const TOKEN_KINDS = ['require', 'provide', 'revoke'] as const
+
+/** How long before its end a token is warned about. */
+const WARNING_TIME = hours(7 * 24)
 
 /** `nunet cap anchor`: adds all anchors or, when one of them is refused, none. Prints nothing on stdout. */
 export const anchor: Action = async ({ flags }, io) => {
@@ -31,12 +37,26 @@ export const remove: Action = async ({ flags }, io) => {
   await tellDms(file.context, flags, io)
 }
 
-/** `nunet cap list`: four sections, under each a line of TAB and DID, or TAB and token (A §12.2). */
+/** `nunet cap list`: four sections, under each a line of TAB and DID, or TAB and token (A §12.2). Needs no key. */
 export const list: Action = async ({ flags }, io) => {
-  const { context } = await openContext(flags, io)
-  const { roots, ...tokens } = context.list(io.clock.now())
+  const { did, seal, anchors } = await readContext(flags, io, { acceptChanged: flags.isOn('unsigned-ok') })
+  const { roots, ...tokens } = anchors
+  await warnOfEnds([...tokens.require, ...tokens.provide], io)
+  if (flags.isOn('json')) {
+    const lists = TOKEN_KINDS.map((kind) => [kind, tokens[kind].map(tokenToJson)] as const)
+    return await printJson(io, { did, seal, roots, ...Object.fromEntries(lists) })
+  }
   await printSection(io, 'roots', roots)
   for (const kind of TOKEN_KINDS) await printSection(io, kind, tokens[kind].map(encodeToken))
+}
+
+/** Anchors have to be renewed by hand: whoever looks at them is told in time. */
+async function warnOfEnds(tokens: readonly Token[], io: Io): Promise<void> {
+  const now = io.clock.now()
+  const limit = toNanos(millis(now + WARNING_TIME))
+  for (const { issuer, subject, expiresAt } of tokens.filter((token) => token.expiresAt < limit)) {
+    await note(io, `Warning: the token of ${issuer} for ${subject} ends at ${describeExpiry(expiresAt, now)}`)
+  }
 }
 
 async function printSection(io: Io, name: string, entries: readonly string[]): Promise<void> {

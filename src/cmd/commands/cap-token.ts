@@ -1,10 +1,11 @@
 import { type Millis, toNanos } from '../../base/index.ts'
-import { encodeTokenList, type GrantRequest, type Token } from '../../ucan/index.ts'
+import { encodeTokenList, type GrantRequest, NotDelegableError, type Token } from '../../ucan/index.ts'
 import type { Action, Flags, Invocation } from '../command.ts'
 import { openContext, recordIssued } from '../contexts.ts'
 import { readDid } from '../dids.ts'
-import { NotDelegableError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { parseFutureExpiry } from '../expiries.ts'
+import type { Io } from '../io.ts'
 import { note, printLine } from '../output.ts'
 
 /** `nunet cap grant <did>`: stdout has one line with the token list; the context is not changed (A §12.2). */
@@ -18,7 +19,7 @@ export const grant: Action = async (invocation, io) => {
   await printLine(io, encodeTokenList(tokens))
 }
 
-/** `nunet cap delegate <did>`: tokens chained on the provide anchors that allow all of it, in one line. */
+/** `nunet cap delegate <did>`: tokens chained on the provide anchors that allow all of it, alone or together, in one line. */
 export const delegate: Action = async (invocation, io) => {
   const { flags } = invocation
   const selfSign = flags.text('self-sign') ?? 'no'
@@ -29,16 +30,25 @@ export const delegate: Action = async (invocation, io) => {
   const now = io.clock.now()
   const request = requestOf(invocation, isAutomatic ? 0n : expiryOf(flags, now))
   const { context } = await openContext(flags, io)
-  const chained = selfSign === 'only' ? [] : await context.delegate(request, now)
-  if (chained.length === 0 && selfSign !== 'only') {
-    throw new NotDelegableError(
-      'failed to delegate capabilities: not authorized: no provide anchor of this context allows all of it until then'
-    )
-  }
   const selfSigned: readonly Token[] = selfSign === 'no' ? [] : [await context.grant(request)]
+  const chained = selfSign === 'only' ? [] : await chainedOf(context.delegate(request, now), selfSigned.length > 0, io)
+  if (chained.length > 1 && chained.every(({ capabilities }) => (capabilities?.length ?? 0) < request.capabilities.length)) {
+    await note(io, `No single provide anchor allows all of it: ${chained.length} tokens together do; anchor the whole list`)
+  }
   const tokens = [...chained, ...selfSigned]
   await recordIssued(tokens, flags, io)
   await printLine(io, encodeTokenList(tokens))
+}
+
+/** With a token of our own as well, as `also` means, that no anchor allows all of it is only worth a warning. */
+async function chainedOf(delegation: Promise<readonly Token[]>, hasOwn: boolean, io: Io): Promise<readonly Token[]> {
+  try {
+    return await delegation
+  } catch (error) {
+    if (!hasOwn || !(error instanceof NotDelegableError)) throw error
+    await note(io, `Warning: only a self-signed token is printed: ${error.message}`)
+    return []
+  }
 }
 
 function requestOf({ args: [subject = ''], flags }: Invocation, expiresAt: bigint): GrantRequest {

@@ -1,5 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../command.ts'
-import { contextFlag, force, userContext } from './flags.ts'
+import { contextFlag, force, json, userContext } from './flags.ts'
 
 const requiredContext = contextFlag({ required: true })
 
@@ -84,8 +84,55 @@ export const cap: CommandSpec = {
     {
       name: 'list',
       summary: 'Lists the anchors of a context.',
-      flags: [userContext],
+      description: 'Needs no key. On stderr it says which of them end within a week.',
+      flags: [
+        userContext,
+        json,
+        { name: 'unsigned-ok', type: 'switch', doc: 'Lists a file too whose signature does not fit what is in it.' }
+      ],
+      examples: ['nunet cap list --context dms', 'nunet cap list --context dms --json'],
       load: async () => (await import('../commands/cap-anchor.ts')).list
+    },
+    {
+      name: 'inspect',
+      summary: 'Takes tokens apart: who gave what to whom, until when, and which link breaks.',
+      description:
+        'The token is JSON, a file with it, a context file, a message, or - for stdin. Needs no key. What the contexts of this user have revoked counts as revoked.',
+      args: ['token'],
+      flags: [json, { name: 'check', type: 'switch', doc: 'Fails when a token does not hold.' }],
+      examples: ['nunet cap inspect token.json', 'nunet cap inspect - < token.json', 'nunet cap inspect ~/.nunet/cap/dms.cap'],
+      load: async () => (await import('../commands/cap-inspect.ts')).inspect
+    },
+    {
+      name: 'explain',
+      summary: 'Says whether a call would be allowed, by which chain, or which link is missing.',
+      description:
+        'With --to the context calls that DID; with --from that DID calls the context; with --token alone its holder does. Contexts of this user directory are looked into on both sides; they need no key.',
+      args: ['behavior'],
+      flags: [
+        requiredContext,
+        { name: 'to', type: 'text', value: 'did', doc: 'Whom the context calls.' },
+        { name: 'from', type: 'text', value: 'did', doc: 'Who calls the context.' },
+        { name: 'topic', short: 't', type: 'text', value: 'topic', doc: 'The topic, when it is a broadcast.' },
+        { name: 'token', type: 'text', value: 'token', doc: 'What the caller holds besides; a file or - for stdin too.' },
+        { name: 'at', type: 'text', value: 'time', doc: 'Another time than now, as 2030-12-31.' },
+        json
+      ],
+      rules: { exclusive: [['to', 'from']] },
+      examples: [
+        'nunet cap explain --context dms --to <did> /public/hello',
+        'nunet cap explain --context dms --from <did> /dms/deployment/request',
+        'nunet cap explain --context dms --token token.json /public/hello'
+      ],
+      load: async () => (await import('../commands/cap-explain.ts')).explain
+    },
+    {
+      name: 'seal',
+      summary: 'Signs a context file as it is, so that it counts again.',
+      description: 'For files that were changed by hand or made by the Go program. Shows what is in the file, and asks.',
+      flags: [requiredContext, { name: 'yes', short: 'y', type: 'switch', doc: 'Does it without asking.' }],
+      examples: ['nunet cap seal --context dms'],
+      load: async () => (await import('../commands/cap-seal.ts')).seal
     },
     {
       name: 'remove',
