@@ -3,7 +3,7 @@
 INSTALLED := node_modules/.installed
 BUILT     := dist/.built
 # Folders too: a file that is added or removed changes its folder.
-SOURCES   := $(shell find src -type d -o -name '*.mjs' -o -name '*.ts' ! -name '*.test.ts')
+SOURCES   := $(shell find src -type d -o -name '*.mjs' -o -name '*.ts' ! -name '*.test.ts') $(wildcard scripts/*.* scripts/program/* scripts/support/*)
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -40,7 +40,7 @@ docs-check: $(INSTALLED)
 	@sh scripts/check-docs.sh
 
 clean:
-	rm -rf dist node_modules coverage .demo
+	rm -rf dist bundle builds node_modules coverage .demo
 
 # `npm install`, not `npm ci`: the lock file holds optional packages of other platforms that a registry need not have.
 $(INSTALLED): package.json package-lock.json
@@ -50,6 +50,6 @@ $(INSTALLED): package.json package-lock.json
 
 $(BUILT): $(INSTALLED) $(SOURCES) tsconfig.json tsconfig.build.json
 	@sh scripts/check-node.sh
-	@rm -rf dist
+	@rm -rf dist bundle
 	npm run --silent build
 	@touch $@

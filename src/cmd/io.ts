@@ -29,7 +29,7 @@ export interface Io {
   readonly cwd: string
   readonly home: string
   /** Nothing when there is no terminal: then nobody is asked anything. */
-  readonly terminal?: Terminal
+  readonly terminal?: Terminal | undefined
   readonly clock: Clock
   readonly random: Random
   /** Cost of new key files; the standard one when missing. */

@@ -1,29 +1,30 @@
-import { spawn } from 'node:child_process'
 import { homedir } from 'node:os'
-import { createInterface } from 'node:readline'
-import { Writable } from 'node:stream'
 import { CancelledError, createSecret, hasErrno, systemClock, systemRandom } from '../base/index.ts'
 import { InputTooLongError } from './errors.ts'
 import { type Io, MAX_INPUT, type Output, type Terminal } from './io.ts'
 
 /**
- * The {@link Io} of this process.
+ * The {@link Io} of this process. Streams, terminal and the modules behind them are made when they are used: they cost a short
+ * command more time than its own work.
  *
  * Takes `DMS_PASSPHRASE` out of the environment, so that no child process inherits it (A §14, W7).
  */
 export function processIo(): Io {
   const passphrase = process.env['DMS_PASSPHRASE'] ?? ''
   delete process.env['DMS_PASSPHRASE']
-  const hasTerminal = process.stdin.isTTY && process.stderr.isTTY
   return {
-    stdout: outputOf(process.stdout),
-    stderr: outputOf(process.stderr),
+    stdout: outputOf(() => process.stdout),
+    stderr: outputOf(() => process.stderr),
     readInput,
     environment: process.env,
     ...(passphrase === '' ? {} : { passphrase: createSecret(passphrase) }),
     cwd: process.cwd(),
-    home: homedir(),
-    ...(hasTerminal ? { terminal } : {}),
+    get home() {
+      return homedir()
+    },
+    get terminal() {
+      return process.stdin.isTTY && process.stderr.isTTY ? terminal : undefined
+    },
     clock: systemClock,
     random: systemRandom,
     onStopSignal,
@@ -33,20 +34,25 @@ export function processIo(): Io {
 }
 
 /** A reader that went away, as in `nunet cap list | head -1`, is no error. */
-function outputOf(stream: NodeJS.WriteStream): Output {
-  const ignoreClosed = (error: Error): void => {
-    if (!hasErrno(error, 'EPIPE')) throw error
+function outputOf(open: () => NodeJS.WriteStream): Output {
+  let stream: NodeJS.WriteStream | undefined
+  const opened = (): NodeJS.WriteStream => {
+    stream ??= open().on('error', ignoreClosed)
+    return stream
   }
-  stream.on('error', ignoreClosed)
   return {
     write: (text) =>
       new Promise((resolve, reject) => {
-        stream.write(text, (error) => {
+        opened().write(text, (error) => {
           if (error === undefined || error === null || hasErrno(error, 'EPIPE')) resolve()
           else reject(error)
         })
       })
   }
+}
+
+function ignoreClosed(error: Error): void {
+  if (!hasErrno(error, 'EPIPE')) throw error
 }
 
 async function readInput(): Promise<string> {
@@ -64,6 +70,7 @@ const terminal: Terminal = {
   ask: (question) => askLine(question, process.stderr),
   async askHidden(question) {
     process.stderr.write(question)
+    const { Writable } = await import('node:stream')
     try {
       return await askLine('', new Writable({ write: (_chunk, _encoding, done) => done() }))
     } finally {
@@ -73,9 +80,10 @@ const terminal: Terminal = {
 }
 
 /** What is typed is echoed by readline to `output` only. */
-function askLine(question: string, output: NodeJS.WritableStream): Promise<string> {
+async function askLine(question: string, output: NodeJS.WritableStream): Promise<string> {
+  const { createInterface } = await import('node:readline')
   const reader = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 })
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     reader.question(question, (answer) => {
       resolve(answer)
       reader.close()
@@ -95,8 +103,9 @@ function onStopSignal(listener: () => void): () => void {
   }
 }
 
-function runProgram(command: string, args: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
+async function runProgram(command: string, args: readonly string[]): Promise<number> {
+  const { spawn } = await import('node:child_process')
+  return await new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: 'inherit' })
     child.once('error', reject)
     child.once('exit', (code) => resolve(code ?? 1))

@@ -1,10 +1,10 @@
 import type { CommandSpec } from './command.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
 import { actor } from './groups/actor.ts'
 import { cap } from './groups/cap.ts'
 import { config } from './groups/config.ts'
 import { contextFlag } from './groups/flags.ts'
 import { key } from './groups/key.ts'
-import { GLOBAL_FLAGS } from './settings.ts'
 
 /** The whole command line. Only texts and names are here: the code of a command is loaded when it is called. */
 export const ROOT: CommandSpec = {

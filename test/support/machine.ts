@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { createSecret } from '../../src/base/index.ts'
 import { createKeystore, generateKeyPair, type KeyPair } from '../../src/identity/index.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../dist/bin.js', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../../bin/nunet', import.meta.url))
 const PASSPHRASE = 'the passphrase of the tests'
 
 /** Cheap key derivation: the key files name their own cost, so the program needs no switch for it. */
