@@ -54,8 +54,12 @@ export async function bundleProgram({ form, external = [], plugins = [] }: Bundl
     logLevel: 'warning'
   })
   const eager = eagerModules(metafile)
+  const foreign = commonJsModules(metafile)
   const modules = await Promise.all(
-    outputFiles.map(async ({ path, text }) => ({ name: basename(path), text: await toCommonJs(text) }))
+    outputFiles.map(async ({ path, text }) => {
+      const name = basename(path)
+      return { name, text: `${await toCommonJs(text)}${foreign.has(name) ? 'module.exports=module.exports.default;' : ''}` }
+    })
   )
   const lazy = modules.filter(({ name }) => !eager.has(name))
   return [
@@ -71,6 +75,15 @@ function eagerModules({ outputs }: esbuild.Metafile): ReadonlySet<string> {
     for (const { path, kind } of outputs[name]?.imports ?? []) if (kind === 'import-statement') eager.add(basename(path))
   }
   return eager
+}
+
+/**
+ * The names of the modules that were CommonJS and are imported dynamically: esbuild gives them a default export only, where Node
+ * gives them their members as well.
+ */
+function commonJsModules({ inputs, outputs }: esbuild.Metafile): ReadonlySet<string> {
+  const found = Object.entries(outputs).filter(([, { entryPoint = '' }]) => inputs[entryPoint]?.format === 'cjs')
+  return new Set(found.map(([name]) => name))
 }
 
 function toPack(modules: readonly BundledFile[]): string {

@@ -61,7 +61,7 @@ async function createHome(home: string): Promise<string> {
     general: { user_dir: home, work_dir: join(home, 'work'), data_dir: join(home, 'data') },
     rest: { port: await freePort() },
     p2p: { listen_address: ['/ip4/127.0.0.1/tcp/0'], bootstrap_peers: [] },
-    observability: { logging: { file: '' } }
+    observability: { logging: { file: join(home, 'dms.log') } }
   }
   await writeFile(config, JSON.stringify(settings))
   return config
