@@ -35,6 +35,15 @@ const PACKAGES: Readonly<Record<Architecture, NodePackage>> = {
 
 /** The path of Node for an architecture: fetched once, and checked each time. */
 export async function nodeBinary(architecture: Architecture): Promise<string> {
+  return await extract(architecture, 'bin/node')
+}
+
+/** The licences of Node and of what is in it. */
+export async function nodeLicence(): Promise<string> {
+  return await readFile(await extract('amd64', 'LICENSE'), 'utf8')
+}
+
+async function extract(architecture: Architecture, member: string): Promise<string> {
   const { name, integrity } = PACKAGES[architecture]
   const tarball = join(CACHE, `${name}-${NODE_VERSION}.tgz`)
   await mkdir(CACHE, { recursive: true })
@@ -45,10 +54,9 @@ export async function nodeBinary(architecture: Architecture): Promise<string> {
     throw new Error(`${name}@${NODE_VERSION} is not what was expected: ${found ?? 'nothing'} instead of ${integrity}`)
   }
   const directory = join(CACHE, `${name}-${NODE_VERSION}`)
-  await rm(directory, { recursive: true, force: true })
-  await mkdir(directory)
-  await run('tar', ['-xzf', tarball, '-C', directory, '--strip-components=2', 'package/bin/node'])
-  return join(directory, 'node')
+  await mkdir(directory, { recursive: true })
+  await run('tar', ['-xzf', tarball, '-C', directory, '--strip-components=1', `package/${member}`])
+  return join(directory, member)
 }
 
 async function fetchPackage(name: string): Promise<void> {
