@@ -97,7 +97,7 @@ async function placeControl(root: string, architecture: Architecture, version: s
       'Priority: optional',
       'Maintainer: NuNet DMS contributors <dms@nunet.invalid>',
       `Installed-Size: ${Math.ceil((await sizeOf(root)) / 1024)}`,
-      'Depends: libc6 (>= 2.28), libstdc++6, passwd, init-system-helpers, iproute2',
+      'Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6, passwd, init-system-helpers, iproute2',
       'Recommends: docker.io | docker-ce, iptables',
       'Description: lends this machine to the NuNet network, and runs jobs on others',
       ' The Device Management Service makes a machine a member of NuNet, a network of',
