@@ -22,7 +22,16 @@ async function install(): Promise<Requirement> {
   try {
     await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', scratch], { cwd: ROOT })
     const tarball = join(scratch, `nunet-dms-${VERSION}.tgz`)
-    const flags = ['--global', '--prefix', scratch, '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0', '--loglevel=error']
+    const flags = [
+      '--global',
+      '--prefix',
+      scratch,
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      '--fetch-retries=0',
+      '--loglevel=error'
+    ]
     await run('npm', ['install', ...flags, tarball], { cwd: scratch, timeout: INSTALL_LIMIT })
     return { available: true }
   } catch (error) {
