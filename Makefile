@@ -2,15 +2,26 @@
 
 INSTALLED := node_modules/.installed
 BUILT     := dist/.built
+PROGRAMS  := builds/dms_linux_amd64 builds/dms_linux_arm64
 # Folders too: a file that is added or removed changes its folder.
-SOURCES   := $(shell find src -type d -o -name '*.mjs' -o -name '*.ts' ! -name '*.test.ts')
+SOURCES   := $(shell find src -type d -o -name '*.mjs' -o -name '*.ts' ! -name '*.test.ts') $(wildcard scripts/*.* scripts/program/* scripts/support/*)
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.DEFAULT_GOAL := build
-.PHONY: build demo test check format bench docs docs-check clean
+.DEFAULT_GOAL := all
+.PHONY: all build executables deb demo test check format bench docs docs-check clean
 
+# What is needed to work here, and the executables for machines without Node.
+all: build executables
+
+# bin/nunet, from the checkout.
 build: $(BUILT)
+
+executables: $(PROGRAMS)
+
+# builds/nunet-dms_<version>_<architecture>.deb
+deb: $(PROGRAMS)
+	@tsx scripts/deb.ts
 
 # Two nodes on this machine: one lends, the other runs a job on it.
 demo: $(BUILT)
@@ -40,7 +51,7 @@ docs-check: $(INSTALLED)
 	@sh scripts/check-docs.sh
 
 clean:
-	rm -rf dist node_modules coverage .demo
+	rm -rf dist bundle builds node_modules coverage .demo
 
 # `npm install`, not `npm ci`: the lock file holds optional packages of other platforms that a registry need not have.
 $(INSTALLED): package.json package-lock.json
@@ -50,6 +61,10 @@ $(INSTALLED): package.json package-lock.json
 
 $(BUILT): $(INSTALLED) $(SOURCES) tsconfig.json tsconfig.build.json
 	@sh scripts/check-node.sh
-	@rm -rf dist
+	@rm -rf dist bundle
 	npm run --silent build
 	@touch $@
+
+# One run makes both.
+$(PROGRAMS) &: $(BUILT)
+	@tsx scripts/executable.ts

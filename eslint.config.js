@@ -3,7 +3,19 @@ import tseslint from 'typescript-eslint'
 
 /** Only what needs types, plus the rules about time and chance; format and syntax are Biome's (biome.json). */
 export default defineConfig(
-  globalIgnores(['dist/', 'node_modules/', 'coverage/', 'test/vectors/', '**/*.js', '**/*.cjs', '**/*.mjs', 'vitest.config.ts']),
+  globalIgnores([
+    'dist/',
+    'bundle/',
+    'builds/',
+    '.cache/',
+    'node_modules/',
+    'coverage/',
+    'test/vectors/',
+    '**/*.js',
+    '**/*.cjs',
+    '**/*.mjs',
+    'vitest.config.ts'
+  ]),
   {
     files: ['**/*.ts'],
     plugins: { '@typescript-eslint': tseslint.plugin },

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { makeImage, removeImage, whyNoDocker } from './demo-image.ts'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
-const PROGRAM = join(ROOT, 'dist', 'bin.js')
+const PROGRAM = join(ROOT, 'bin', 'nunet')
 const PASSPHRASE = randomBytes(16).toString('hex')
 const STARTED_AT = Date.now()
 

@@ -1,11 +1,11 @@
 import { access } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
-/** The compiled program: what is measured is what runs in production; a TypeScript runner in between costs up to a fifth. */
+/** The compiled modules: what is measured is what runs in production; a TypeScript runner in between costs up to a fifth. */
 const DIST = new URL('../../dist/', import.meta.url)
 
-/** The compiled program of the command line. */
-export const PROGRAM = fileURLToPath(new URL('bin.js', DIST))
+/** The program as it is installed: the bundle. */
+export const PROGRAM = fileURLToPath(new URL('../../bin/nunet', import.meta.url))
 
 /** The compiled modules that are measured inside of this process. */
 export interface Dms {
@@ -19,7 +19,8 @@ export interface Dms {
 
 /** `true`, or that the program must be compiled first. */
 export async function isBuilt(): Promise<true | string> {
-  return access(PROGRAM).then(
+  const built = [new URL('bin.js', DIST), new URL('../../bundle/nunet.cjs', import.meta.url)]
+  return Promise.all(built.map((file) => access(file))).then(
     () => true as const,
     () => 'the program is not built; run make' // whatever keeps it from being read, a build helps
   )

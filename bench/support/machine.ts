@@ -13,16 +13,29 @@ import type { Scratch } from './scratch.ts'
 /** A derivation that costs nothing: files say themselves how their key is derived. */
 const CHEAP: ScryptCost = { n: 2, r: 1, p: 1 }
 
+/** What is executed, with the arguments before those of `nunet`. */
+export type Program = readonly [command: string, ...args: string[]]
+
+const BUNDLE: Program = [process.execPath, PROGRAM]
+
+/** How a command is run. */
+export interface CallOptions {
+  /** Which key files are used. `unlocked`: the standard ones, with no passphrase at hand. */
+  readonly keys?: 'cheap' | 'standard' | 'unlocked'
+  /** The program; by default the bundle by this Node. */
+  readonly program?: Program
+}
+
 /** One daemon with its owner, in a directory of its own. */
 export interface Machine {
   readonly user: KeyPair
   readonly node: KeyPair
   /** Runs `nunet …` with the owner's configuration to its end and resolves with its stdout. */
-  nunet(args: readonly string[], options?: { readonly keys?: 'cheap' | 'standard' }): Promise<string>
+  nunet(args: readonly string[], options?: CallOptions): Promise<string>
   /** Saves an anchor of the daemon; before it starts. */
   anchor(anchor: Anchor): Promise<void>
   /** Starts the daemon; the scratch stops it. */
-  start(): Promise<ChildProcess>
+  start(program?: Program): Promise<ChildProcess>
   /** The owner at the daemon, in this process. */
   readonly session: Session
 }
@@ -53,19 +66,25 @@ export async function createMachine(scratch: Scratch, name: string): Promise<Mac
     if (!outcome.ok) throw new Error(outcome.error.message)
   }
   await anchor({ kind: 'root', did: user.did })
-  const environment = cleanEnvironment({ HOME: home, DMS_PASSPHRASE: passphrase.reveal() })
+  // Where an agent for unlocked keys puts its socket.
+  const places = { HOME: home, XDG_RUNTIME_DIR: scratch.directory }
+  const environment = cleanEnvironment({ ...places, DMS_PASSPHRASE: passphrase.reveal() })
   return {
     user,
     node,
     anchor,
-    nunet: (args, { keys = 'cheap' } = {}) => {
+    nunet: (args, { keys = 'cheap', program: [command, ...start] = BUNDLE } = {}) => {
       const { path } = keys === 'cheap' ? cheap : standard
-      return runToEnd(process.execPath, [PROGRAM, ...args, '--config', path], environment)
+      return runToEnd(
+        command,
+        [...start, ...args, '--config', path],
+        keys === 'unlocked' ? cleanEnvironment(places) : environment
+      )
     },
-    async start() {
+    async start([command, ...start] = BUNDLE) {
       const daemon = await startUntil(
-        process.execPath,
-        [PROGRAM, 'run', '-c', 'dms', '--config', cheap.path],
+        command,
+        [...start, 'run', '-c', 'dms', '--config', cheap.path],
         environment,
         'DMS is ready'
       )

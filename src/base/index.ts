@@ -38,6 +38,7 @@ export { type LogFields, type Logger, silentLogger } from './log.ts'
 export { type Random, randomHex, randomInt, shuffled, systemRandom } from './random.ts'
 export { err, ok, type Result } from './result.ts'
 export { createSecret, type Secret } from './secret.ts'
+export { type ProgramBuild, programBuild, type SelfProgram, selfProgram } from './self-program.ts'
 export {
   bytesEqual,
   decodeBase32,

@@ -1,5 +1,4 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { isIPv6 } from 'node:net'
 import {
   type AbortOptions,
   type Clock,
@@ -58,7 +57,7 @@ export function createCaller({
   readonly clock: Clock
 }): Caller {
   const agent = new Agent({ keepAlive: false })
-  const place = `${isIPv6(host) ? `[${host}]` : host}:${port}`
+  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
   return async ({ path, body, timeout, limit, signal }) => {
     const work = (inner: AbortSignal): Promise<Answer> => {
       const outgoing = request({

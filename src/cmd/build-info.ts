@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { hasErrno, isJsonObject, type JsonValue, parseJson } from '../base/index.ts'
+import { hasErrno, isJsonObject, type JsonValue, parseJson, programBuild } from '../base/index.ts'
 
 /** Which program this is. */
 export interface BuildInfo {
@@ -10,8 +10,13 @@ export interface BuildInfo {
   readonly date: string
 }
 
-/** Reads `version` of package.json and what the build wrote into `build-info.json` beside the compiled modules, if it did. */
+/**
+ * What the bundler wrote into the program; for compiled modules, `version` of package.json and what the build wrote into
+ * `build-info.json` beside them.
+ */
 export function buildInfo(): BuildInfo {
+  const bundled = programBuild()
+  if (bundled !== undefined) return { version: bundled.version, commit: bundled.commit, date: bundled.date }
   const manifest = readMembers('../../package.json')
   const build = readMembers('../build-info.json')
   return { version: textOf(manifest['version']), commit: textOf(build['commit']), date: textOf(build['date']) }

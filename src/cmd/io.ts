@@ -8,7 +8,7 @@ export interface Output {
   /** Resolves once the text was handed over; a reader that is gone is no error. */
   write(text: string): Promise<void>
   /** The terminal that it leads to; nothing for a file or a pipe, which get plain text. */
-  readonly screen?: Screen
+  readonly screen?: Screen | undefined
 }
 
 /** How a person is asked; only used when there is a terminal. */
@@ -45,7 +45,7 @@ export interface Io {
   readonly cwd: string
   readonly home: string
   /** Nothing when there is no terminal: then nobody is asked anything. */
-  readonly terminal?: Terminal
+  readonly terminal?: Terminal | undefined
   readonly clock: Clock
   readonly random: Random
   /** Cost of new key files; the standard one when missing. */

@@ -5,24 +5,28 @@ import { type Io, MAX_INPUT, type Output, type Terminal } from './io.ts'
 import { screenOf } from './screen.ts'
 
 /**
- * The {@link Io} of this process.
+ * The {@link Io} of this process. Streams, terminal and the modules behind them are made when they are used: they cost a short
+ * command more time than its own work.
  *
  * Takes `DMS_PASSPHRASE` and `DMS_NEW_PASSPHRASE` out of the environment, so that no child process inherits it (A §14, W7).
  */
 export function processIo(): Io {
   const passphrase = takeSecret('DMS_PASSPHRASE')
   const newPassphrase = takeSecret('DMS_NEW_PASSPHRASE')
-  const hasTerminal = process.stdin.isTTY && process.stderr.isTTY
   return {
-    stdout: outputOf(process.stdout),
-    stderr: outputOf(process.stderr),
+    stdout: outputOf(() => process.stdout),
+    stderr: outputOf(() => process.stderr),
     readInput,
     environment: process.env,
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(newPassphrase === undefined ? {} : { newPassphrase }),
     cwd: process.cwd(),
-    home: homedir(),
-    ...(hasTerminal ? { terminal } : {}),
+    get home() {
+      return homedir()
+    },
+    get terminal() {
+      return process.stdin.isTTY && process.stderr.isTTY ? terminal : undefined
+    },
     clock: systemClock,
     random: systemRandom,
     onStopSignal,
@@ -50,22 +54,28 @@ function shieldProcess(): void {
 }
 
 /** A reader that went away, as in `nunet cap list | head -1`, is no error. */
-function outputOf(stream: NodeJS.WriteStream): Output {
-  const ignoreClosed = (error: Error): void => {
-    if (!hasErrno(error, 'EPIPE')) throw error
+function outputOf(open: () => NodeJS.WriteStream): Output {
+  let stream: NodeJS.WriteStream | undefined
+  const opened = (): NodeJS.WriteStream => {
+    stream ??= open().on('error', ignoreClosed)
+    return stream
   }
-  stream.on('error', ignoreClosed)
-  const screen = screenOf(stream, process.env)
   return {
-    ...(screen === undefined ? {} : { screen }),
+    get screen() {
+      return screenOf(opened(), process.env)
+    },
     write: (text) =>
       new Promise((resolve, reject) => {
-        stream.write(text, (error) => {
+        opened().write(text, (error) => {
           if (error === undefined || error === null || hasErrno(error, 'EPIPE')) resolve()
           else reject(error)
         })
       })
   }
+}
+
+function ignoreClosed(error: Error): void {
+  if (!hasErrno(error, 'EPIPE')) throw error
 }
 
 async function readInput(): Promise<string> {

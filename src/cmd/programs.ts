@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { selfProgram } from '../base/index.ts'
 import { NotStartedError } from './errors.ts'
 import { oneLine } from './output.ts'
 
@@ -11,7 +12,7 @@ const MAX_COMPLAINT = 4096
 
 /** Implements `Io.startDetached` with this process's own program. */
 export async function startDetached(args: readonly string[]): Promise<void> {
-  const { command, prefix } = await ownProgram()
+  const { command, args: prefix } = selfProgram()
   const environment = Object.entries(process.env).filter(([name]) => ENVIRONMENT.includes(name))
   const child = spawn(command, [...prefix, ...args], {
     cwd: '/',
@@ -26,14 +27,6 @@ export async function startDetached(args: readonly string[]): Promise<void> {
     child.stderr.destroy()
     child.unref()
   }
-}
-
-/** How this program is started: Node and its script, or the single executable that has both inside. */
-async function ownProgram(): Promise<{ readonly command: string; readonly prefix: readonly string[] }> {
-  const { isSea } = await import('node:sea')
-  const options = process.execArgv.filter((option) => !option.startsWith('--inspect'))
-  const [, script = ''] = process.argv
-  return { command: process.execPath, prefix: isSea() ? [] : [...options, script] }
 }
 
 function firstLineOf(child: ChildProcessByStdio<null, Readable, Readable>): Promise<void> {

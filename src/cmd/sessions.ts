@@ -15,11 +15,18 @@ export async function openClient(flags: Flags, io: Io): Promise<Client> {
   return clientOf(config, io)
 }
 
-/** A session of the user that `--context` names, at that node. */
+/** A session of the user that `--context` names, at that node, which is asked for its handle while the key is opened. */
 export async function openSession(flags: Flags, io: Io): Promise<Session> {
   const client = await openClient(flags, io)
-  const { context } = await openContext(flags, io)
-  return createSession({ client, context, clock: io.clock, random: io.random })
+  const asking = new AbortController()
+  client.handle({ signal: asking.signal }).catch(() => undefined) // the first message asks again and tells why
+  try {
+    const { context } = await openContext(flags, io)
+    return createSession({ client, context, clock: io.clock, random: io.random })
+  } catch (error) {
+    asking.abort() // or the process would wait for an answer that nobody needs
+    throw error
+  }
 }
 
 /** How long a message lives whose tokens a person confirms on a wallet, one after another, before it is sent. */

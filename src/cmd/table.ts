@@ -1,4 +1,5 @@
 import type { CommandSpec } from './command.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
 import { actor } from './groups/actor.ts'
 import { agentCommands } from './groups/agent.ts'
 import { cap } from './groups/cap.ts'
@@ -7,7 +8,6 @@ import { deploy, get } from './groups/deployments.ts'
 import { contextFlag, json } from './groups/flags.ts'
 import { key } from './groups/key.ts'
 import { setup } from './groups/setup.ts'
-import { GLOBAL_FLAGS } from './settings.ts'
 
 /** The whole command line. Only texts and names are here: the code of a command is loaded when it is called. */
 export const ROOT: CommandSpec = {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { createSecret } from '../../src/base/index.ts'
 import { createKeystore, generateKeyPair, type KeyPair } from '../../src/identity/index.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../dist/bin.js', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../../bin/nunet', import.meta.url))
 const PASSPHRASE = 'the passphrase of the tests'
 
 /** Cheap key derivation: the key files name their own cost, so the program needs no switch for it. */
@@ -78,13 +78,21 @@ export async function eventually<T>(what: string, seconds: number, check: () => 
   throw new Error(`${what} did not happen within ${seconds} s${last === '' ? '' : `: ${last}`}`)
 }
 
+/** How the program of the machines is started; by default, the bundle by this Node. */
+export interface TestProgram {
+  readonly command: string
+  readonly args: readonly string[]
+}
+
+const BUNDLE: TestProgram = { command: process.execPath, args: [PROGRAM] }
+
 /** Creates a place for machines. */
-export async function createMachines(): Promise<TestMachines> {
+export async function createMachines(program: TestProgram = BUNDLE): Promise<TestMachines> {
   const directory = await mkdtemp(join(tmpdir(), 'nunet-e2e-'))
   const machines: TestMachine[] = []
   return {
     async create(name) {
-      const machine = await createMachine(join(directory, name))
+      const machine = await createMachine(join(directory, name), program)
       machines.push(machine)
       return machine
     },
@@ -113,7 +121,7 @@ export async function createMachines(): Promise<TestMachines> {
   }
 }
 
-async function createMachine(home: string): Promise<TestMachine> {
+async function createMachine(home: string, program: TestProgram): Promise<TestMachine> {
   await mkdir(home, { recursive: true })
   const config = join(home, 'dms_config.json')
   const restPort = await freePort()
@@ -132,7 +140,7 @@ async function createMachine(home: string): Promise<TestMachine> {
   let daemonErrors = ''
 
   function launch(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-    return spawn(process.execPath, [PROGRAM, '--config', config, ...args], {
+    return spawn(program.command, [...program.args, '--config', config, ...args], {
       cwd: home,
       env: { PATH: process.env['PATH'] ?? '', HOME: home, DMS_PASSPHRASE: PASSPHRASE, ...env },
       stdio: ['pipe', 'pipe', 'pipe']

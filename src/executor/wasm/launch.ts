@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type AbortOptions, type Bytes, type Clock, millis, seconds } from '../../base/index.ts'
+import { type AbortOptions, type Bytes, type Clock, millis, programBuild, seconds } from '../../base/index.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
 import type { Workload } from '../executor.ts'
 import {
@@ -101,13 +101,13 @@ async function runnerReady(files: RunFiles, child: ChildProcess, clock: Clock, o
 }
 
 async function spawnRunner(files: RunFiles, memory: Bytes): Promise<ChildProcess> {
-  const runner = fileURLToPath(new URL('./runner.mjs', import.meta.url))
+  const { args, env } = programBuild()?.form === 'executable' ? runnerInside(files, memory) : runnerBeside(files, memory)
   const output = await open(files.runner, 'a', 0o600)
   try {
-    return spawn(process.execPath, [...nodeFlags(files, dirname(runner), memory), runner, files.directory], {
+    return spawn(process.execPath, args, {
       cwd: files.directory,
       detached: true,
-      env: {},
+      env,
       stdio: ['ignore', output.fd, output.fd]
     })
   } finally {
@@ -115,14 +115,34 @@ async function spawnRunner(files: RunFiles, memory: Bytes): Promise<ChildProcess
   }
 }
 
-function nodeFlags(files: RunFiles, program: string, memory: Bytes): string[] {
-  return [
-    '--no-warnings',
-    `--wasm-max-mem-pages=${Math.min(Math.floor(memory / WASM_PAGE), WASM_PAGE)}`,
-    `--max-old-space-size=${SUPERVISOR_HEAP_MIB}`,
-    '--v8-pool-size=1',
-    ...permissionFlags(files, program)
-  ]
+/** What the supervisor is started with. */
+interface Runner {
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+function runnerBeside(files: RunFiles, memory: Bytes): Runner {
+  const runner = fileURLToPath(new URL('./runner.mjs', import.meta.url))
+  const flags = [`--wasm-max-mem-pages=${pagesOf(memory)}`, ...nodeFlags(files, [dirname(runner)])]
+  return { args: [...flags, runner, files.directory], env: {} }
+}
+
+/**
+ * In the single executable the supervisor is the program itself, told by its first argument (scripts/program/executable.cjs).
+ * Such a program takes the options of Node only from this variable, and one of V8 not even there.
+ */
+function runnerInside(files: RunFiles, memory: Bytes): Runner {
+  const options = nodeFlags(files, []).map((flag) => `"${flag.replace(/["\\]/g, '\\$&')}"`)
+  return { args: ['__wasm-runner', String(pagesOf(memory)), files.directory], env: { NODE_OPTIONS: options.join(' ') } }
+}
+
+/** The largest WebAssembly memory that is granted, in pages. */
+function pagesOf(memory: Bytes): number {
+  return Math.min(Math.floor(memory / WASM_PAGE), WASM_PAGE)
+}
+
+function nodeFlags(files: RunFiles, programs: readonly string[]): readonly string[] {
+  return ['--no-warnings', `--max-old-space-size=${SUPERVISOR_HEAP_MIB}`, '--v8-pool-size=1', ...permissionFlags(files, programs)]
 }
 
 /**
@@ -130,10 +150,10 @@ function nodeFlags(files: RunFiles, program: string, memory: Bytes): string[] {
  *
  * It binds the JavaScript of the supervisor only: Node's WASI does not ask it (tried), so `sandbox.mjs` guards the module.
  */
-function permissionFlags(files: RunFiles, program: string): string[] {
+function permissionFlags(files: RunFiles, programs: readonly string[]): readonly string[] {
   const known = process.allowedNodeEnvironmentFlags
   const main = ['--permission', '--experimental-permission'].find((name) => known.has(name))
-  const readable = [program, files.directory, files.data, '/proc/self/stat', '/proc/sys/kernel/random/boot_id']
+  const readable = [...programs, files.directory, files.data, '/proc/self/stat', '/proc/sys/kernel/random/boot_id']
   if (main === undefined || !known.has('--allow-wasi') || readable.some((path) => /[,*]/.test(path))) return []
   return [
     main,

@@ -56,8 +56,16 @@ function killed(signal, outOfMemory, text) {
   finish({ type: 'killed', signal, outOfMemory })
 }
 
+/** The single executable has no files beside it: its build puts the text of the sandbox in place of the global name. */
+function sandbox() {
+  const text = globalThis.NUNET_SANDBOX
+  return text === undefined
+    ? new URL('./sandbox.mjs', import.meta.url)
+    : new URL(`data:text/javascript,${encodeURIComponent(text)}`)
+}
+
 function supervise(run) {
-  const worker = new Worker(new URL('./sandbox.mjs', import.meta.url), {
+  const worker = new Worker(sandbox(), {
     workerData: { ...run, directory },
     env: {},
     stdin: false,

@@ -1,0 +1,21 @@
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { bundleFile, bundleProgram } from './support/bundler.ts'
+import { makeCaches } from './support/code-cache.ts'
+
+/** Where bin/nunet looks for it. */
+const BUNDLE = 'bundle'
+
+/** Programs that are started by their path, beside the module that starts them. */
+const PROGRAMS = ['runner.mjs', 'sandbox.mjs']
+
+/** Packages with native code: they stay in node_modules, where npm puts them. */
+const NATIVE_PACKAGES = ['@photostructure/sqlite', 'node-hid']
+
+const packs = await bundleProgram({ form: 'bundle', external: NATIVE_PACKAGES })
+rmSync(BUNDLE, { recursive: true, force: true })
+mkdirSync(BUNDLE)
+for (const { name, text } of packs) writeFileSync(join(BUNDLE, name), text)
+for (const name of PROGRAMS) copyFileSync(join('src/executor/wasm', name), join(BUNDLE, name))
+writeFileSync(join(BUNDLE, 'nunet.cjs'), await bundleFile('scripts/program/beside.cjs', { format: 'cjs' }))
+await makeCaches(process.execPath, join(BUNDLE, 'nunet.cjs'), join(BUNDLE, `cache-${process.version}-${process.arch}`))
