@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { access, chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { programVersion } from './support/bundler.ts'
@@ -51,7 +51,7 @@ async function placeCommon(root: string): Promise<void> {
   await write(join(documentation, 'changelog.gz'), compress(await readFile('CHANGELOG.md')))
   await write(join(documentation, 'third-party-licences.gz'), compress(Buffer.from(await thirdPartyLicences())))
   await placeCompletions(root)
-  await placeManual(join(root, 'usr/share/man/man1'))
+  await placeManual(join(root, 'usr/share/man'))
 }
 
 /** What the program itself prints for each shell. */
@@ -63,18 +63,19 @@ async function placeCompletions(root: string): Promise<void> {
   }
 }
 
-/** The pages that scripts/man.ts writes into a directory, where there is such a script. */
-async function placeManual(directory: string): Promise<void> {
+/** The pages that scripts/man.ts writes, each in the directory of its section, where there is such a script. */
+async function placeManual(manual: string): Promise<void> {
   const hasManual = await access('scripts/man.ts').then(
     () => true,
     () => false
   )
   if (!hasManual) return
+  const directory = join(manual, 'man1')
   await mkdir(directory, { recursive: true })
   await run('tsx', ['scripts/man.ts', directory])
   for (const name of await readdir(directory)) {
     if (name.endsWith('.gz')) continue
-    await write(join(directory, `${name}.gz`), compress(await readFile(join(directory, name))))
+    await write(join(manual, `man${extname(name).slice(1)}`, `${name}.gz`), compress(await readFile(join(directory, name))))
     await rm(join(directory, name))
   }
 }

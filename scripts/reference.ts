@@ -1,7 +1,7 @@
 // Prints the references in docs/reference from the code: `npm run docs`. The same code gives the same bytes.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { renderCommandReference } from '../src/cmd/index.ts'
+import { renderCommandReference } from '../src/cmd/reference.ts'
 import { renderConfigReference } from '../src/config/index.ts'
 import { renderBehaviorReference, renderEnsembleReference } from '../src/protocol/index.ts'
 import { errorClasses, renderErrorReference } from './support/error-reference.ts'

@@ -1,5 +1,5 @@
 import { nearest, parseGoDuration } from '../base/index.ts'
-import { type CommandSpec, type FlagSpec, flagsOf } from './command.ts'
+import { type CommandSpec, type FlagSpec, flagsOf, visibleCommands } from './command.ts'
 import { splitCsv } from './csv.ts'
 import { UsageError } from './errors.ts'
 
@@ -39,6 +39,7 @@ export function resolveCommand(root: CommandSpec, argv: readonly string[]): Reso
       continue
     }
     const found = command.commands?.find(({ name }) => name === token)
+    if (found?.takesRawLine === true) return { path: [...path, found], rest: [...rest, '--', ...argv.slice(at + 1)] }
     if (found !== undefined) path.push(found)
     else if (command.commands !== undefined) throw unknownCommand(path, token)
     else rest.push(token)
@@ -151,13 +152,17 @@ function takesNext(path: readonly CommandSpec[], token: string): boolean {
   return false
 }
 
-function allFlags(command: CommandSpec): readonly FlagSpec[] {
+/** The flags of a command and of everything below it. */
+export function allFlags(command: CommandSpec): readonly FlagSpec[] {
   return [...(command.flags ?? []), ...(command.persistentFlags ?? []), ...(command.commands ?? []).flatMap(allFlags)]
 }
 
 function unknownCommand(path: readonly CommandSpec[], token: string): UsageError {
   const group = path.at(-1)
-  const near = nearest(token.slice(0, 100), group?.commands?.map(({ name }) => name) ?? [])
+  const near = nearest(
+    token.slice(0, 100),
+    visibleCommands(group).map(({ name }) => name)
+  )
   const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`
   const kind = group?.kindOfCommands ?? 'command'
   return new UsageError(`unknown ${kind} ${JSON.stringify(token.slice(0, 200))} for "${nameOf(path)}"${hint}`)

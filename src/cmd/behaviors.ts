@@ -42,12 +42,14 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
   {
     name: '/dms/node/peers/ping',
     summary: 'Measures the round trip to a peer.',
-    flags: [{ name: 'host', short: 'H', type: 'text', value: 'peer', doc: 'Id of the peer.', required: true }]
+    flags: [{ name: 'host', short: 'H', type: 'text', value: 'peer', doc: 'Id of the peer.', required: true }],
+    examples: ['nunet actor cmd -c dms /dms/node/peers/ping --host <peer>']
   },
   {
     name: '/dms/node/peers/connect',
     summary: 'Connects to a peer.',
-    flags: [{ name: 'address', short: 'a', type: 'text', value: 'multiaddr', doc: 'Address with the peer id.', required: true }]
+    flags: [{ name: 'address', short: 'a', type: 'text', value: 'multiaddr', doc: 'Address with the peer id.', required: true }],
+    examples: ['nunet actor cmd -c dms /dms/node/peers/connect --address /ip4/203.0.113.7/tcp/9000/p2p/<peer>']
   },
   {
     name: '/dms/node/onboarding/onboard',
@@ -94,7 +96,8 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
         type: 'text',
         value: 'key',
         doc: 'created_at, updated_at or status; with - for descending.',
-        default: '-created_at'
+        default: '-created_at',
+        values: ['-created_at', 'created_at', '-updated_at', 'updated_at', '-status', 'status']
       }
     ],
     examples: ['nunet actor cmd -c dms /dms/node/deployment/list --status running --created-after 7d --sort -created_at']
@@ -102,33 +105,77 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
   {
     name: '/dms/node/deployment/status',
     summary: 'Shows where a deployment stands, and how it came there.',
-    flags: [deploymentId, { name: 'include-usage', short: 'u', type: 'switch', doc: 'With usage.' }]
+    flags: [deploymentId, { name: 'include-usage', short: 'u', type: 'switch', doc: 'With usage.' }],
+    examples: ['nunet actor cmd -c dms /dms/node/deployment/status -i <id>']
   },
-  { name: '/dms/node/deployment/manifest', summary: 'Shows what runs where.', flags: [deploymentId] },
+  {
+    name: '/dms/node/deployment/manifest',
+    summary: 'Shows what runs where.',
+    flags: [deploymentId],
+    examples: ['nunet actor cmd -c dms /dms/node/deployment/manifest -i <id>']
+  },
   {
     name: '/dms/node/deployment/logs',
     summary: 'Fetches the output of an allocation.',
     flags: [
       deploymentId,
       { name: 'allocation', short: 'a', type: 'text', value: 'name', doc: 'As in the manifest: node.allocation.', required: true }
-    ]
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/deployment/logs -i <id> -a node1.alloc1']
   },
-  { name: '/dms/node/deployment/shutdown', summary: 'Ends a deployment.', flags: [deploymentId] },
+  {
+    name: '/dms/node/deployment/shutdown',
+    summary: 'Ends a deployment.',
+    flags: [deploymentId],
+    examples: ['nunet actor cmd -c dms /dms/node/deployment/shutdown -i <id>']
+  },
   { name: '/dms/cap/list', summary: 'Lists the anchors of the node.' },
   {
     name: '/dms/cap/root/anchor',
     summary: 'Makes a DID a root anchor of the node.',
-    flags: [{ name: 'did', type: 'list', value: 'did', doc: 'Whoever has this DID may do everything.', required: true }]
+    flags: [{ name: 'did', type: 'list', value: 'did', doc: 'Whoever has this DID may do everything.', required: true }],
+    examples: ['nunet actor cmd -c dms /dms/cap/root/anchor --did <user-did>']
   },
-  { name: '/dms/cap/require/anchor', summary: 'Adds a require anchor to the node.', flags: [capToken] },
-  { name: '/dms/cap/provide/anchor', summary: 'Adds a provide anchor to the node.', flags: [capToken] },
-  { name: '/dms/cap/revoke/anchor', summary: 'Adds a revocation to the node.', flags: [capToken] },
-  { name: '/dms/cap/anchor', summary: 'Adds an anchor, also to nodes of 2025.', flags: anyAnchor, rules: oneAnchor },
-  { name: '/dms/cap/remove', summary: 'Removes an anchor from the node.', flags: anyAnchor, rules: oneAnchor },
+  {
+    name: '/dms/cap/require/anchor',
+    summary: 'Adds a require anchor to the node.',
+    flags: [capToken],
+    examples: ['nunet actor cmd -c dms /dms/cap/require/anchor --token <token>']
+  },
+  {
+    name: '/dms/cap/provide/anchor',
+    summary: 'Adds a provide anchor to the node.',
+    flags: [capToken],
+    examples: ['nunet actor cmd -c dms /dms/cap/provide/anchor --token <token>']
+  },
+  {
+    name: '/dms/cap/revoke/anchor',
+    summary: 'Adds a revocation to the node.',
+    flags: [capToken],
+    examples: ['nunet actor cmd -c dms /dms/cap/revoke/anchor --token <token>']
+  },
+  {
+    name: '/dms/cap/anchor',
+    summary: 'Adds an anchor, also to nodes of 2025.',
+    flags: anyAnchor,
+    rules: oneAnchor,
+    examples: ['nunet actor cmd -c dms /dms/cap/anchor --provide <token>']
+  },
+  {
+    name: '/dms/cap/remove',
+    summary: 'Removes an anchor from the node.',
+    flags: anyAnchor,
+    rules: oneAnchor,
+    examples: ['nunet actor cmd -c dms /dms/cap/remove --root <user-did>']
+  },
   { name: '/dms/cap/reload', summary: 'Has the node read its capability context anew.', isPlain: true },
   {
     name: '/dms/cap/revoke/broadcast',
     summary: 'Has the node tell all others of revocations.',
-    flags: [{ ...capToken, doc: 'The revocation; - reads stdin. Without it all that the node has.', required: false }]
+    flags: [{ ...capToken, doc: 'The revocation; - reads stdin. Without it all that the node has.', required: false }],
+    examples: [
+      'nunet actor cmd -c dms /dms/cap/revoke/broadcast',
+      'nunet actor cmd -c dms /dms/cap/revoke/broadcast --token - < revocation.json'
+    ]
   }
 ]

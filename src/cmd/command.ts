@@ -4,6 +4,9 @@ import type { Io } from './io.ts'
 /** How the text of a flag is read; `list` repeats and splits at commas. */
 export type FlagType = 'text' | 'switch' | 'list' | 'integer' | 'number' | 'duration'
 
+/** What a shell offers for a value: names of this machine's things, or some words. */
+export type ValueSource = 'key' | 'context' | 'config-key' | 'config-value' | 'file' | 'directory' | readonly string[]
+
 /** One flag of a command. */
 export interface FlagSpec {
   /** Without the dashes. */
@@ -17,6 +20,8 @@ export interface FlagSpec {
   /** The value when the flag is not given, as it would be written. */
   readonly default?: string
   readonly required?: boolean
+  /** What a shell offers for its value; files for a `path` when missing. */
+  readonly values?: ValueSource
 }
 
 /** What must hold between flags; the names are those of {@link FlagSpec}. */
@@ -43,6 +48,8 @@ export interface Flags {
 
 /** One call of a command. */
 export interface Invocation {
+  /** The whole command line, for commands that speak about it. */
+  readonly root: CommandSpec
   /** Names from the program to the command: `['nunet', 'key', 'new']`. */
   readonly path: readonly string[]
   readonly args: readonly string[]
@@ -63,11 +70,18 @@ export interface CommandSpec {
   readonly args?: readonly string[]
   /** How many of them may be left out, from the end. */
   readonly optionalArgs?: number
+  /** What a shell offers for them, in order; files for one called `file` when missing. */
+  readonly argValues?: readonly ValueSource[]
   readonly flags?: readonly FlagSpec[]
   /** Flags that the commands below have too. */
   readonly persistentFlags?: readonly FlagSpec[]
   readonly rules?: FlagRules
+  /** Whole lines as one would type them; `<word>` stands for something to put there. */
   readonly examples?: readonly string[]
+  /** Left out of help, references, manual pages and completion. */
+  readonly isHidden?: true
+  /** Everything after its name is an argument, also what looks like a flag. */
+  readonly takesRawLine?: true
   readonly commands?: readonly CommandSpec[]
   /** What a member of {@link CommandSpec.commands} is called in messages; `command` when missing. */
   readonly kindOfCommands?: string
@@ -82,3 +96,8 @@ export function flagsOf(path: readonly CommandSpec[]): readonly FlagSpec[] {
 
 /** The flag that every command has. */
 export const HELP: FlagSpec = { name: 'help', short: 'h', type: 'switch', doc: 'Explains the command.' }
+
+/** The commands of a group that people are shown. */
+export function visibleCommands(group: CommandSpec | undefined): readonly CommandSpec[] {
+  return (group?.commands ?? []).filter(({ isHidden }) => isHidden !== true)
+}

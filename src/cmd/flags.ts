@@ -57,7 +57,9 @@ export function checkLine(command: CommandSpec, name: string, specs: readonly Fl
   checkRules(command.rules ?? {}, (flag) => values.has(flag))
 }
 
-function checkArguments({ args: names = [], optionalArgs = 0 }: CommandSpec, name: string, given: readonly string[]): void {
+function checkArguments(command: CommandSpec, name: string, given: readonly string[]): void {
+  if (command.takesRawLine === true) return
+  const { args: names = [], optionalArgs = 0 } = command
   const [most, least] = [names.length, names.length - optionalArgs]
   if (most === 0 && given.length > 0) throw new UsageError(`unknown command ${JSON.stringify(given[0])} for "${name}"`)
   if (most === least && given.length !== most) throw new UsageError(`accepts ${most} arg(s), received ${given.length}`)

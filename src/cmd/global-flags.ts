@@ -4,9 +4,30 @@ import type { FlagSpec } from './command.ts'
 export const KEYED_FLAGS: readonly (FlagSpec & { readonly key: string })[] = [
   { name: 'rest-addr', type: 'text', value: 'address', doc: 'Address of the REST server.', key: 'rest.addr' },
   { name: 'rest-port', type: 'integer', value: 'port', doc: 'Port of the REST server.', key: 'rest.port' },
-  { name: 'user-dir', type: 'text', value: 'path', doc: 'Directory of keys and capability files.', key: 'general.user_dir' },
-  { name: 'work-dir', type: 'text', value: 'path', doc: 'Directory of deployments and jobs.', key: 'general.work_dir' },
-  { name: 'data-dir', type: 'text', value: 'path', doc: 'Directory of the database.', key: 'general.data_dir' },
+  {
+    name: 'user-dir',
+    type: 'text',
+    value: 'path',
+    doc: 'Directory of keys and capability files.',
+    values: 'directory',
+    key: 'general.user_dir'
+  },
+  {
+    name: 'work-dir',
+    type: 'text',
+    value: 'path',
+    doc: 'Directory of deployments and jobs.',
+    values: 'directory',
+    key: 'general.work_dir'
+  },
+  {
+    name: 'data-dir',
+    type: 'text',
+    value: 'path',
+    doc: 'Directory of the database.',
+    values: 'directory',
+    key: 'general.data_dir'
+  },
   {
     name: 'debug',
     type: 'switch',

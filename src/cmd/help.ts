@@ -1,5 +1,5 @@
 import { nameOf } from './argv.ts'
-import { type CommandSpec, type FlagSpec, flagsOf, HELP } from './command.ts'
+import { type CommandSpec, type FlagSpec, flagsOf, HELP, visibleCommands } from './command.ts'
 
 /** The help of the command at the end of a path. */
 export function renderHelp(path: readonly CommandSpec[]): string {
@@ -49,8 +49,8 @@ export function flagDoc({ type, doc, default: fallback, required }: FlagSpec): s
 
 type Row = readonly [left: string, right: string]
 
-function commandRows({ commands = [] }: CommandSpec): readonly Row[] {
-  return commands.map(({ name, summary }) => [name, summary])
+function commandRows(command: CommandSpec): readonly Row[] {
+  return visibleCommands(command).map(({ name, summary }) => [name, summary])
 }
 
 function flagRow(flag: FlagSpec): Row {

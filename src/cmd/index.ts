@@ -7,4 +7,3 @@
 export type { Io, Output, Terminal } from './io.ts'
 export { main } from './main.ts'
 export { processIo } from './process-io.ts'
-export { renderCommandReference } from './reference.ts'

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { CommandSpec } from './command.ts'
+import { type CommandSpec, visibleCommands } from './command.ts'
 import { type CallOptions, call } from './fixtures.ts'
 import { ROOT } from './table.ts'
 
@@ -100,7 +100,7 @@ describe('wrong input is one line on stderr, nothing on stdout, no file, and', (
 describe('help', () => {
   function* paths(command: CommandSpec, path: readonly string[]): Generator<readonly string[]> {
     yield path
-    for (const below of command.commands ?? []) yield* paths(below, [...path, below.name])
+    for (const below of visibleCommands(command)) yield* paths(below, [...path, below.name])
   }
 
   test.each([...paths(ROOT, [])].map((path) => [path.join(' '), path] as const))(
@@ -126,6 +126,12 @@ test('version has the lines that clients read', async () => {
   expect(stdout).toMatch(
     /^NuNet Device Management Service\nVersion: \d+\.\d+\.\d+\S*\nCommit: \S+\n\nNode Version: v\d\S*\nBuild Date: \S+\n$/
   )
+})
+
+test('version is also asked for with a flag, and printed as JSON', async () => {
+  expect(await nunet('--version')).toEqual(await nunet('version'))
+  expect(JSON.parse((await nunet('version --json')).stdout)).toMatchObject({ node_version: process.version })
+  expect(await nunet('key --version')).toMatchObject({ code: 2, stdout: '' })
 })
 
 describe('the passphrase', () => {
@@ -221,14 +227,15 @@ describe('config', () => {
   })
 
   test('set writes one key, and get finds it', async () => {
+    const path = join(home, '.nunet/dms_config.json')
     expect((await nunet('config set rest.port 10000')).stdout).toBe(
-      'Config file did not exist. Creating new file...\nApplied changes.\n'
+      `Config file did not exist. Creating new file...\nConfig path: ${path}\nApplied changes.\n`
     )
     expect((await nunet('config set REST.ADDR 0.0.0.0')).stdout).toBe('Updating existing config file...\nApplied changes.\n')
     expect(await nunet('config get rest.port')).toEqual({
       code: 0,
       stdout: '10000\n',
-      stderr: `Found config file at: ${home}/dms_config.json\n`
+      stderr: `Found config file at: ${path}\n`
     })
     expect((await nunet('--rest-port 1234 config get rest.port')).stdout).toBe('1234\n')
   })
@@ -258,22 +265,6 @@ describe('config', () => {
     }
     const { observability } = JSON.parse(await readFile(file, 'utf8')) as Record<string, object>
     expect(observability).toMatchObject({ elastic: { enabled: true, flush_interval: 5 }, logging: { level: 'DEBUG' } })
-  })
-
-  test('edit runs the editor on the file and then checks it', async () => {
-    const runs: (readonly string[])[] = []
-    const environment = { EDITOR: 'ed -s' }
-    const path = join(home, 'dms_config.json')
-    const runProgram = async (command: string, args: readonly string[]): Promise<number> => {
-      runs.push([command, ...args])
-      await writeFile(path, '{"rest":{"prot":1}}')
-      return 0
-    }
-    const outcome = await nunet('config edit', { environment, runProgram })
-    expect(runs).toEqual([['ed', '-s', path]])
-    expect(outcome.stdout).toBe(`Text editor: ed -s\nConfig path: ${path}\n`)
-    expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining('rest.prot') as string })
-    expect((await nunet('config edit', { environment, runProgram: async () => 3 })).stderr).toContain('ended with code 3')
   })
 })
 
@@ -311,6 +302,55 @@ nodes:
     expect(outcome).toMatchObject({ code: 2, stdout: '' })
     expect(outcome.stderr).toContain('leads out of the directory')
   })
+})
+
+describe('a broken configuration', () => {
+  const READS_NONE = ['nunet validate', 'nunet version', 'nunet config edit', 'nunet completion']
+  /** Speak in their own manner of what is broken. */
+  const OWN_WAY = ['nunet setup', 'nunet doctor']
+
+  function* leaves(path: readonly CommandSpec[]): Generator<readonly CommandSpec[]> {
+    const below = visibleCommands(path.at(-1))
+    if (below.length === 0) yield path
+    for (const command of below) yield* leaves([...path, command])
+  }
+
+  test.each(
+    [...leaves([ROOT])]
+      .map((path) => [path.map(({ name }) => name).join(' '), path.at(-1)?.examples?.[0] ?? ''] as const)
+      .filter(([name]) => ![...READS_NONE, ...OWN_WAY].some((free) => name.startsWith(free)))
+  )('stops %s, instead of silently meaning the defaults', async (_, example) => {
+    await writeFile(join(home, 'dms_config.json'), '{ "rest": { "port": 1, } }')
+    await writeFile(join(home, 'ensemble.yaml'), '')
+    const argv = [...example.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '').slice(1)
+    const end = argv.indexOf('<')
+    const outcome = await call(home, end < 0 ? argv : argv.slice(0, end), { input: '' })
+    expect(outcome).toMatchObject({ code: 2, stdout: '' })
+    expect(await readFile(join(home, 'dms_config.json'), 'utf8')).toBe('{ "rest": { "port": 1, } }')
+  })
+
+  test('stops a setup that asks nothing before it makes anything', async () => {
+    await writeFile(join(home, 'dms_config.json'), '{ "rest": { "port": 1, } }')
+    const outcome = await nunet('setup --yes --no-network')
+    expect(outcome.code).toBe(2)
+    expect(outcome.stderr).toContain('dms_config.json: invalid JSON in line 1')
+    expect(await readdir(home)).toEqual(['dms_config.json'])
+  })
+
+  test('is the first thing that a doctor finds', async () => {
+    await writeFile(join(home, 'dms_config.json'), '{ "rest": { "port": 1, } }')
+    const outcome = await nunet('doctor')
+    expect(outcome.code).toBe(2)
+    expect(outcome.stdout).toMatch(/^Configuration\n {2}problem file: .*dms_config\.json: invalid JSON in line 1/)
+  })
+
+  test.each([['version'], ['--help'], ['help key new'], ['completion bash'], ['__complete key']])(
+    'does not stop %s',
+    async (line) => {
+      await writeFile(join(home, 'dms_config.json'), '{')
+      expect(await nunet(line)).toMatchObject({ code: 0, stderr: '' })
+    }
+  )
 })
 
 test('a stack is shown for --debug only', async () => {

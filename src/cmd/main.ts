@@ -27,12 +27,13 @@ async function runLine(argv: readonly string[], io: Io): Promise<void> {
   const command = path.at(-1) ?? ROOT
   const specs = flagsOf(path)
   const line = parseLine(specs, rest)
+  if (command === ROOT && line.values.get('version')?.at(-1) === 'true') return await runLine(['version'], io)
   const isHelp = command.load === undefined || argv[0] === 'help' || line.values.get('help')?.at(-1) === 'true'
   if (isHelp) return await io.stdout.write(renderHelp(path))
   checkLine(command, nameOf(path), specs, line)
   const run = await loadAction(command)
   const flags = createFlags(specs, line.values)
-  await run({ path: path.map(({ name }) => name), args: line.args, flags }, withPassphraseFlags(io, flags))
+  await run({ root: ROOT, path: path.map(({ name }) => name), args: line.args, flags }, withPassphraseFlags(io, flags))
 }
 
 /** So that commands need not carry these flags to wherever a passphrase is needed. */

@@ -1,4 +1,4 @@
-import { type CommandSpec, flagsOf } from './command.ts'
+import { type CommandSpec, flagsOf, visibleCommands } from './command.ts'
 import { flagDoc, flagUsage, usageOf } from './help.ts'
 import { ROOT } from './table.ts'
 
@@ -13,7 +13,7 @@ export function renderCommandReference(): string {
 }
 
 function renderCommands(path: readonly CommandSpec[]): readonly string[] {
-  return (path.at(-1)?.commands ?? []).flatMap((command) => {
+  return visibleCommands(path.at(-1)).flatMap((command) => {
     const below = [...path, command]
     if (command.commands !== undefined) return renderCommands(below)
     const own = flagsOf(below).filter((flag) => !flagsOf([ROOT]).includes(flag))

@@ -3,6 +3,12 @@ import type { Flags } from './command.ts'
 import { KEYED_FLAGS } from './global-flags.ts'
 import type { Io } from './io.ts'
 
+/** The flag that sets a key for one call, if there is one. */
+export function flagOfKey(key: string): string | undefined {
+  const flag = KEYED_FLAGS.find((candidate) => candidate.key === key)
+  return flag === undefined ? undefined : `--${flag.name}`
+}
+
 /** Where the configuration of this call is looked for. */
 export function placesOf(flags: Flags, { environment, cwd, home }: Io): ConfigPlaces {
   const configPath = flags.text('config')

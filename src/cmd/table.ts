@@ -3,6 +3,7 @@ import { GLOBAL_FLAGS } from './global-flags.ts'
 import { actor } from './groups/actor.ts'
 import { agentCommands } from './groups/agent.ts'
 import { cap } from './groups/cap.ts'
+import { completion, hiddenCommands } from './groups/completion.ts'
 import { config } from './groups/config.ts'
 import { deploy, get } from './groups/deployments.ts'
 import { contextFlag, json } from './groups/flags.ts'
@@ -13,11 +14,18 @@ import { setup } from './groups/setup.ts'
 export const ROOT: CommandSpec = {
   name: 'nunet',
   summary: 'NuNet Device Management Service: lends this machine to others, and runs jobs on theirs.',
+  description:
+    'Flags may stand anywhere on the line. Results go to stdout, notes and questions to stderr; nobody is asked anything without a terminal.',
+  flags: [{ name: 'version', type: 'switch', doc: 'Prints the version.' }],
   persistentFlags: GLOBAL_FLAGS,
+  examples: ['nunet key new user', 'nunet run -c dms', 'nunet actor cmd -c dms /dms/node/peers/self'],
   commands: [
     {
       name: 'run',
       summary: 'Runs the service in the foreground.',
+      description:
+        'Ends at SIGINT or SIGTERM; jobs go on and are found again. A second signal ends it at once. ' +
+        'The key and the capability context must exist: nothing is made on the way.',
       flags: [contextFlag({ default: 'dms' })],
       examples: ['nunet run', 'nunet --config /etc/nunet/dms_config.json run -c dms'],
       load: async () => (await import('./commands/run.ts')).run
@@ -47,12 +55,18 @@ export const ROOT: CommandSpec = {
     {
       name: 'validate',
       summary: 'Checks an ensemble file.',
+      description: 'Prints each error as file:line:column, or that the file is valid. Reads no configuration and asks no node.',
       args: ['file'],
+      examples: ['nunet validate ensemble.yaml'],
       load: async () => (await import('./commands/validate.ts')).validate
     },
+    completion,
+    ...hiddenCommands,
     {
       name: 'version',
       summary: 'Prints the version.',
+      flags: [{ name: 'json', type: 'switch', doc: 'Prints it as JSON.' }],
+      examples: ['nunet version', 'nunet version --json'],
       load: async () => (await import('./commands/version.ts')).version
     }
   ]

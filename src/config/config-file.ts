@@ -27,10 +27,17 @@ export function configCandidates({ environment, cwd, home, configPath }: ConfigP
   return [cwd, join(home, '.nunet'), join(userConfig, 'nunet'), '/etc/nunet'].map((directory) => join(directory, FILE_NAME))
 }
 
-/** The file that commands read or change: the one that exists, else the one that a first write creates (D §3.1). */
+/**
+ * The file that commands read or change: the one that exists, else the one that a first write creates.
+ *
+ * That is the one of `--config`, else `~/.nunet/dms_config.json`: unlike the reference, which writes into whatever the
+ * working directory is, so that the daemon started elsewhere never sees it (D §12, 5).
+ */
 export async function findConfigFile(places: ConfigPlaces): Promise<{ readonly path: string; readonly exists: boolean }> {
-  const found = await readFirst(configCandidates(places))
-  return { path: found?.path ?? configCandidates(places)[0] ?? join(places.cwd, FILE_NAME), exists: found !== undefined }
+  const candidates = configCandidates(places)
+  const found = await readFirst(candidates)
+  const [first = ''] = places.configPath === undefined ? [join(places.home, '.nunet', FILE_NAME)] : candidates
+  return { path: found?.path ?? first, exists: found !== undefined }
 }
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { findConfigFile } from './config-file.ts'
-import { getConfigValue, setConfigValue, suggestConfigKey } from './edit.ts'
+import { getConfigValue, setConfigValue, suggestConfigKey, unsetConfigValue } from './edit.ts'
 import { ConfigError } from './errors.ts'
 import { loadConfig } from './load.ts'
 
@@ -77,7 +77,7 @@ describe('setConfigValue', () => {
 
   test('creates a private file that holds only what was set', async () => {
     const change = await setConfigValue({ path, key: 'Rest.Port', text: '8080' })
-    expect(change).toEqual({ created: true, key: 'rest.port', value: 8080 })
+    expect(change).toEqual({ created: true, key: 'rest.port', value: 8080, problems: [] })
     expect(await readFile(path, 'utf8')).toBe('{\n  "rest": {\n    "port": 8080\n  }\n}\n')
     expect((await stat(path)).mode & 0o777).toBe(0o600)
   })
@@ -158,6 +158,58 @@ describe('setConfigValue', () => {
   })
 })
 
+describe('values that belong together', () => {
+  test('are refused when they do not fit, and the file stays', async () => {
+    await writeFile(path, '{"general":{"port_available_range_from":1024,"port_available_range_to":32768}}')
+    const before = await readFile(path, 'utf8')
+    const from = setConfigValue({ path, key: 'general.port_available_range_from', text: '32768' })
+    await expect(from).rejects.toThrow('general.port_available_range_from (32768) must be below')
+    await expect(unsetConfigValue({ path, key: 'general.port_available_range_from' })).resolves.toMatchObject({ removed: true })
+    await writeFile(path, before)
+    const to = setConfigValue({ path, key: 'general.port_available_range_to', text: '1000' })
+    await expect(to).rejects.toThrow('must be below general.port_available_range_to (1000)')
+    expect(await readFile(path, 'utf8')).toBe(before)
+  })
+
+  test('may be mended one after the other: what was wrong before is told, not refused', async () => {
+    await writeFile(path, '{"rest":{"port":"x","prt":1}}')
+    const { problems } = await setConfigValue({ path, key: 'rest.port', text: '1' })
+    expect(problems).toEqual([`${path}: unknown key "rest.prt"; did you mean "rest.port"?`])
+  })
+})
+
+describe('unsetConfigValue', () => {
+  test('refuses keys that do not exist', async () => {
+    await writeFile(path, '{}')
+    await expect(unsetConfigValue({ path, key: 'rest.prt' })).rejects.toThrow('did you mean "rest.port"?')
+    await expect(unsetConfigValue({ path, key: '' })).rejects.toThrow('unknown key ""')
+    expect(await readFile(path, 'utf8')).toBe('{}')
+  })
+
+  test('writes nothing when there is nothing to take out', async () => {
+    expect(await unsetConfigValue({ path, key: 'rest.port' })).toEqual({ key: 'rest.port', removed: false })
+    expect(await readdir(directory)).toEqual([])
+    await writeFile(path, '{"rest":{}}')
+    expect(await unsetConfigValue({ path, key: 'rest.port' })).toEqual({ key: 'rest.port', removed: false })
+    expect(await readFile(path, 'utf8')).toBe('{"rest":{}}')
+  })
+
+  test('takes out a key and the sections that are empty then, and nothing else', async () => {
+    await writeFile(path, '{"observability":{"logging":{"rotation":{"max_backups":1}}},"rest":{"port":1,"addr":"::1"}}')
+    await chmod(path, 0o640)
+    await unsetConfigValue({ path, key: 'observability.max_backups' })
+    await unsetConfigValue({ path, key: 'REST.port' })
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ rest: { addr: '::1' } })
+    expect((await stat(path)).mode & 0o777).toBe(0o640)
+  })
+
+  test('takes out a section', async () => {
+    await writeFile(path, '{"rest":{"port":1},"general":{"debug":true}}')
+    expect(await unsetConfigValue({ path, key: 'rest' })).toEqual({ key: 'rest', removed: true })
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ general: { debug: true } })
+  })
+})
+
 describe('getConfigValue', () => {
   beforeEach(async () => {
     await writeFile(path, '{}')
@@ -185,7 +237,11 @@ describe('findConfigFile', () => {
     const home = join(directory, 'home')
     const found = await findConfigFile({ environment: {}, cwd: directory, home })
     // a machine may have /etc/nunet/dms_config.json
-    expect(found).toEqual(found.exists ? { path: '/etc/nunet/dms_config.json', exists: true } : { path, exists: false })
+    expect(found).toEqual(
+      found.exists
+        ? { path: '/etc/nunet/dms_config.json', exists: true }
+        : { path: join(home, '.nunet', 'dms_config.json'), exists: false }
+    )
     expect(await findConfigFile({ environment: {}, cwd: directory, home, configPath: '~/x.json' })).toEqual({
       path: join(home, 'x.json'),
       exists: false

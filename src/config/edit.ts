@@ -1,8 +1,11 @@
-import { isJsonObject, type JsonValue } from '../base/index.ts'
+import { type Clock, isJsonObject, type JsonValue, systemClock } from '../base/index.ts'
 import { readPrivateFile, rewriteFile, withFileLock } from '../db/index.ts'
 import { type JsonObject, parseConfigText } from './config-file.ts'
 import { ConfigError } from './errors.ts'
-import { describeContradiction, describeRefused, findKey, KEYS, type NamedKey, PORT_RANGE, suggestKey } from './keys.ts'
+import { describeRefused, findKey, KEYS, type NamedKey, suggestKey } from './keys.ts'
+import { problemsError, problemsOf } from './load.ts'
+import { memberAt, removeMember, renderMembers, setMember } from './members.ts'
+import { backUp, deprecatedIn, type Migration, migrateMembers } from './migrate.ts'
 import type { Config } from './schema.ts'
 
 /** What {@link setConfigValue} did. */
@@ -13,6 +16,19 @@ export interface ConfigChange {
   readonly key: string
   /** The value as it stands in the file now. */
   readonly value: JsonValue
+  /** Deprecated keys that were moved on the way. */
+  readonly migration?: Migration
+  /** What else is wrong with the file, and was before: the other commands will refuse it. */
+  readonly problems: readonly string[]
+}
+
+/** What {@link unsetConfigValue} did. */
+export interface ConfigRemoval {
+  /** The key or section: the successor when a deprecated one was asked for. */
+  readonly key: string
+  /** Whether it was in the file. */
+  readonly removed: boolean
+  readonly migration?: Migration
 }
 
 /** What to write, and where. */
@@ -23,25 +39,48 @@ export interface ConfigEdit {
   readonly key: string
   /** Converted by the declared type of the key: `true`, `9999`, `a,b` or JSON for lists. */
   readonly text: string
+  /** For the name of the copy that a migration keeps. */
+  readonly clock?: Clock
 }
 
 /**
  * Sets one value in the file and leaves everything else in it, its mode and its owner as they are (D §3.4, E §2.7).
+ * Deprecated keys become their successors on the way, as in `migrateConfigFile`.
  *
- * @throws ConfigError for an unknown key, a value of the wrong type or a file that is not a JSON object; the file is
- * untouched then.
+ * @throws ConfigError for an unknown key, a value of the wrong type or one that does not fit the others, or a file that
+ * is not a JSON object; the file is untouched then.
  * @throws FileLockedError and the other errors of `db` when the file cannot be written.
  */
-export async function setConfigValue({ path, key, text }: ConfigEdit): Promise<ConfigChange> {
+export async function setConfigValue({ path, key, text, clock = systemClock }: ConfigEdit): Promise<ConfigChange> {
   const named = knownKey(key.toLowerCase())
   const value = convert(named, text)
   return await withFileLock(path, async () => {
     const before = await readPrivateFile(path)
     const members = before === undefined ? {} : parseConfigText(path, before)
-    const after = setMember(members, named.name.split('.'), value, path)
-    refuseContradiction(after, named, path)
-    await rewriteFile(path, `${render(path, after)}\n`)
-    return { created: before === undefined, key: named.name, value }
+    const current = migrateMembers(members, path)
+    const after = setMember(current, named.name, value, path)
+    const problems = refuseNewProblems(path, current, after)
+    const migration = await replace(path, members, after, clock)
+    return { created: before === undefined, key: named.name, value, problems, ...withMigration(migration) }
+  })
+}
+
+/**
+ * Takes a key or a whole section out of the file, so that the default counts again.
+ *
+ * @throws ConfigError for an unknown key, or when what is left would not fit; the file is untouched then.
+ * @throws FileLockedError and the other errors of `db` when the file cannot be written.
+ */
+export async function unsetConfigValue({ path, key, clock = systemClock }: Omit<ConfigEdit, 'text'>): Promise<ConfigRemoval> {
+  const name = knownName(key.toLowerCase())
+  if ((await readPrivateFile(path)) === undefined) return { key: name, removed: false } // no lock file where nothing is
+  return await withFileLock(path, async () => {
+    const members = parseConfigText(path, (await readPrivateFile(path)) ?? '')
+    const current = migrateMembers(members, path)
+    if (memberAt(current, name) === undefined) return { key: name, removed: false }
+    const after = removeMember(current, name)
+    refuseNewProblems(path, current, after)
+    return { key: name, removed: true, ...withMigration(await replace(path, members, after, clock)) }
   })
 }
 
@@ -50,9 +89,9 @@ export async function setConfigValue({ path, key, text }: ConfigEdit): Promise<C
  *
  * @returns `undefined` when there is no such key; {@link suggestConfigKey} may know which one was meant.
  */
-export function getConfigValue(config: Config, key: string): unknown {
+export function getConfigValue(config: Config | JsonValue, key: string): unknown {
   const name = key.toLowerCase()
-  return valueIn(config, findKey(name)?.name ?? name)
+  return (findKey(name)?.name ?? name).split('.').reduce<unknown>((value, member) => memberOf(value, member), config)
 }
 
 /** The key that an unknown name probably means. */
@@ -64,14 +103,47 @@ function memberOf(value: unknown, name: string): unknown {
   return isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
 }
 
+/** What was wrong before is told, not refused: this may be the command that mends it. */
+function refuseNewProblems(path: string, before: JsonObject, after: JsonObject): readonly string[] {
+  const known = problemsOf(path, before)
+  const problems = problemsOf(path, after)
+  const fresh = problems.filter((problem) => !known.includes(problem))
+  if (fresh.length > 0) throw problemsError(fresh, path)
+  return problems
+}
+
+/** A file that loses deprecated keys is kept beside the new one. */
+async function replace(path: string, before: JsonObject, after: JsonObject, clock: Clock): Promise<Migration | undefined> {
+  const moved = deprecatedIn(before)
+  const text = renderMembers(path, after)
+  const backup = moved.length === 0 ? undefined : await backUp(path, clock)
+  await rewriteFile(path, text)
+  return backup === undefined ? undefined : { moved, backup }
+}
+
+function withMigration(migration: Migration | undefined): { readonly migration?: Migration } {
+  return migration === undefined ? {} : { migration }
+}
+
 function knownKey(name: string): NamedKey {
   const named = findKey(name)
   if (named !== undefined) return named
   const within = KEYS.filter((candidate) => candidate.name.startsWith(`${name}.`)).map((candidate) => candidate.name)
   if (within.length > 0) throw new ConfigError(`${name} is a section: set one of ${within.join(', ')}`)
+  throw unknownKey(name)
+}
+
+function knownName(name: string): string {
+  const isSection = name !== '' && KEYS.some((candidate) => candidate.name.startsWith(`${name}.`))
+  const known = isSection ? name : findKey(name)?.name
+  if (known === undefined) throw unknownKey(name)
+  return known
+}
+
+function unknownKey(name: string): ConfigError {
   const suggestion = suggestKey(name)
   const hint = suggestion === undefined ? '' : `; did you mean ${JSON.stringify(suggestion)}?`
-  throw new ConfigError(`unknown key ${JSON.stringify(name.slice(0, 200))}${hint}`)
+  return new ConfigError(`unknown key ${JSON.stringify(name.slice(0, 200))}${hint}`)
 }
 
 /** The JSON value to write; it must also be one that a later load accepts. */
@@ -80,36 +152,4 @@ function convert({ name, key }: NamedKey, text: string): JsonValue {
   const refusal = value.ok ? key.type.read(value.value) : value
   if (value.ok && refusal.ok) return value.value
   throw new ConfigError(`${name} ${refusal.ok ? '' : refusal.error}${describeRefused(key, text)}`)
-}
-
-function setMember(members: JsonObject, [first = '', ...rest]: readonly string[], value: JsonValue, path: string): JsonObject {
-  if (rest.length === 0) return { ...members, [first]: value }
-  const inner = members[first] ?? {}
-  if (!isJsonObject(inner))
-    throw new ConfigError(`${path}: ${first} must be an object, { … }, before ${rest.join('.')} can be set`)
-  return { ...members, [first]: setMember(inner, rest, value, path) }
-}
-
-/** A file that says what the key contradicts could not be loaded any more, by no command. */
-function refuseContradiction(members: JsonObject, { name }: NamedKey, path: string): void {
-  const names: readonly string[] = Object.values(PORT_RANGE)
-  if (!names.includes(name)) return
-  const values = names.map((other): readonly [string, unknown] => [other, valueIn(members, other) ?? findKey(other)?.key.default])
-  const contradiction = describeContradiction(Object.fromEntries<unknown>(values))
-  if (contradiction !== undefined) throw new ConfigError(`${path}: ${contradiction}`)
-}
-
-function valueIn(members: object, name: string): unknown {
-  return name.split('.').reduce<unknown>((value, member) => memberOf(value, member), members)
-}
-
-function render(path: string, members: JsonObject): string {
-  return JSON.stringify(
-    members,
-    (name, value: unknown) => {
-      if (typeof value === 'bigint') throw new ConfigError(`${path}: ${name} has a number that is too large, ${value}`)
-      return value
-    },
-    2
-  )
 }

@@ -11,3 +11,9 @@ export class ConfigNotFoundError extends DmsError {
   readonly code = 'CONFIG_NOT_FOUND'
   readonly kind = 'not-found'
 }
+
+/** The file was changed by somebody else while it was being edited. */
+export class ConfigConflictError extends DmsError {
+  readonly code = 'CONFIG_CHANGED_MEANWHILE'
+  readonly kind = 'conflict'
+}

@@ -5,10 +5,21 @@
  * State: none; the file belongs to the operator.
  */
 export { type ConfigPlaces, configCandidates, findConfigFile, resolvePath } from './config-file.ts'
-export { type ConfigChange, type ConfigEdit, getConfigValue, setConfigValue, suggestConfigKey } from './edit.ts'
+export {
+  type ConfigChange,
+  type ConfigEdit,
+  type ConfigRemoval,
+  getConfigValue,
+  setConfigValue,
+  suggestConfigKey,
+  unsetConfigValue
+} from './edit.ts'
 export { ineffectiveKeys } from './effects.ts'
-export { ConfigError, ConfigNotFoundError } from './errors.ts'
+export { ConfigConflictError, ConfigError, ConfigNotFoundError } from './errors.ts'
+export { checkConfigText, type HandEdit, keepRejected, saveHandEdit } from './hand-edit.ts'
+export { type ConfigKey, configKeys } from './key-list.ts'
 export { type ConfigInput, type ConfigSource, type FlagValue, type LoadedConfig, loadConfig } from './load.ts'
+export { type Migration, migrateConfigFile, tryToMigrate } from './migrate.ts'
 export { renderConfigReference } from './reference.ts'
 export type { Config } from './schema.ts'
 export type { ProviderConfig } from './value-types.ts'

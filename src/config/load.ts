@@ -36,12 +36,16 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
   /** By dotted key. */
   readonly sources: Readonly<Record<string, ConfigSource>>
+  /** By dotted key: the path of the file, or the name of the variable; keys with their default value are missing. */
+  readonly origins: Readonly<Record<string, string>>
 }
 
 /** One value before it is checked, and how to name its origin in a message. */
 interface Candidate {
   readonly source: ConfigSource
   readonly origin: string
+  /** The path of the file or the name of the variable alone. */
+  readonly place: string
   readonly value: Result<JsonValue, string>
   /** What was given, when it does not convert to a JSON value. */
   readonly given: JsonValue
@@ -73,8 +77,24 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
     config: toConfig(values),
     ...(file === undefined ? {} : { path: file.path }),
     warnings,
-    sources: Object.fromEntries(KEYS.map(({ name }) => [name, candidates[name]?.source ?? 'default']))
+    sources: Object.fromEntries(KEYS.map(({ name }) => [name, candidates[name]?.source ?? 'default'])),
+    origins: Object.fromEntries(Object.entries(candidates).map(([name, candidate]) => [name, candidate.place]))
   }
+}
+
+/** What is wrong with the members of a file, whatever flags and variables say; each with the path and what would be right. */
+export function problemsOf(path: string, members: JsonObject): readonly string[] {
+  const problems: string[] = []
+  const candidates = fileCandidates(path, members, { problems, warnings: [] })
+  const contradiction = describeContradiction(readValues(candidates, { cwd: '/', home: '/' }, problems))
+  return contradiction === undefined ? problems : [...problems, contradiction]
+}
+
+/** One error for all problems of a configuration; many are cut short. */
+export function problemsError(problems: readonly string[], path: string | undefined): ConfigError {
+  const more = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : ''
+  const details = { problems: problems.length, ...(path === undefined ? {} : { path }) }
+  return new ConfigError(`invalid configuration: ${problems.slice(0, MAX_PROBLEMS).join('; ')}${more}`, { details })
 }
 
 interface Notes {
@@ -102,7 +122,7 @@ interface FoundValue {
 function toFileCandidate(path: string): (found: FoundValue) => readonly [name: string, candidate: Candidate] {
   return ({ name, value }) => [
     currentName(name),
-    { source: 'file', origin: `${path}: ${name}`, value: { ok: true, value }, given: value }
+    { source: 'file', origin: `${path}: ${name}`, place: path, value: { ok: true, value }, given: value }
   ]
 }
 
@@ -155,12 +175,12 @@ function flagCandidates(flags: NonNullable<ConfigInput['flags']>, problems: stri
 
 function toCandidate(source: ConfigSource, origin: string, name: string, given: FlagValue): Candidate {
   const found = typeof given === 'string' ? findKey(name)?.key.type.fromText(given) : undefined
-  return { source, origin, value: found ?? { ok: true, value: given }, given }
+  return { source, origin, place: origin, value: found ?? { ok: true, value: given }, given }
 }
 
 type Values = Readonly<Record<string, unknown>>
 
-function readValues(candidates: Candidates, places: ConfigPlaces, problems: string[]): Values {
+function readValues(candidates: Candidates, places: Pick<ConfigPlaces, 'cwd' | 'home'>, problems: string[]): Values {
   return Object.fromEntries(
     KEYS.map((named) => {
       const value = readValue(named, candidates[named.name], problems)
@@ -180,12 +200,6 @@ function readValue({ key }: NamedKey, candidate: Candidate | undefined, problems
 
 function isPath({ type }: Key<unknown>): boolean {
   return type === pathType || type === optionalPath
-}
-
-function problemsError(problems: readonly string[], path: string | undefined): ConfigError {
-  const more = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : ''
-  const details = { problems: problems.length, ...(path === undefined ? {} : { path }) }
-  return new ConfigError(`invalid configuration: ${problems.slice(0, MAX_PROBLEMS).join('; ')}${more}`, { details })
 }
 
 /** The one place where checked values get the type of the schema that checked them. */

@@ -11,6 +11,20 @@ describe('the schema', () => {
     expect(key.doc).toMatch(/\.$/)
   })
 
+  test.each(KEYS.map(({ name, key }) => [name, key.type] as const))(
+    'has a type for %s that takes its examples and refuses its counterexamples',
+    (_name, type) => {
+      const isTaken = (text: string): boolean => {
+        const value = type.fromText(text)
+        return value.ok && type.read(value.value).ok
+      }
+      expect(type.examples.length).toBeGreaterThan(0)
+      expect(type.counterexamples.length).toBeGreaterThan(0)
+      expect(type.examples.filter((text) => !isTaken(text))).toEqual([])
+      expect(type.counterexamples.filter(isTaken)).toEqual([])
+    }
+  )
+
   test('has a successor for every deprecated key', () => {
     const names = KEYS.map(({ name }) => name)
     for (const successor of Object.values(DEPRECATED_KEYS)) expect(names).toContain(successor)

@@ -1,14 +1,16 @@
 import {
+  addressList,
   choice,
   contractAddress,
   duration,
+  endpoint,
   hexNumber,
+  host,
   optionalPath,
   path,
   port,
   providerList,
   text,
-  textList,
   toggle,
   url,
   type ValueType,
@@ -77,7 +79,7 @@ const general = {
   host_country: key(text, '', 'Country of this machine as two letters (`DE`); empty for unknown.'),
   host_continent: key(text, '', 'Continent of this machine, two letters as in ensembles (`EU`); empty for unknown.'),
   port_available_range_from: key(wholeNumber(1, 65_535), 16_384, 'First port that jobs may get.'),
-  port_available_range_to: key(wholeNumber(1, 65_536), 65_536, 'End of the ports that jobs may get; not included itself.'),
+  port_available_range_to: key(wholeNumber(2, 65_536), 65_536, 'End of the ports that jobs may get; not included itself.'),
   storage_mode: futureKey(toggle, false, 'Whether this node serves GlusterFS volumes.'),
   storage_ca_directory: futureKey(optionalPath, '~/.nunet/storage_ca_directory', 'Certificates of the GlusterFS server.'),
   storage_bricks_dir: futureKey(optionalPath, '~/.nunet/storage_bricks_dir', 'Data of the GlusterFS server.'),
@@ -117,7 +119,7 @@ const elastic = {
 
 const otel = {
   enabled: futureKey(toggle, false, 'Whether metrics are sent by OpenTelemetry.'),
-  endpoint: futureKey(text, '', 'Collector of the metrics, `host:port`.'),
+  endpoint: futureKey(endpoint, '', 'Collector of the metrics, `host:port`.'),
   insecure: futureKey(toggle, true, 'Whether the collector is spoken to without TLS.')
 }
 
@@ -125,18 +127,18 @@ const otel = {
 export const CONFIG_SCHEMA = {
   general,
   rest: {
-    addr: key(text, '127.0.0.1', 'Address on which the REST interface listens, and on which commands look for it.'),
+    addr: key(host, '127.0.0.1', 'Address on which the REST interface listens, and on which commands look for it.'),
     port: key(port, 9999, 'Port of the REST interface.')
   },
   profiler: {
     enabled: futureKey(toggle, true, 'Whether the profiler listens.'),
-    addr: futureKey(text, '127.0.0.1', 'Address of the profiler.'),
+    addr: futureKey(host, '127.0.0.1', 'Address of the profiler.'),
     port: futureKey(port, 6060, 'Port of the profiler.')
   },
   p2p: {
-    listen_address: key(textList, LISTEN_ADDRESSES, 'Multiaddresses on which other nodes reach this one.'),
+    listen_address: key(addressList, LISTEN_ADDRESSES, 'Multiaddresses on which other nodes reach this one.'),
     bootstrap_peers: key(
-      textList,
+      addressList,
       BOOTSTRAP_PEERS,
       'Nodes that are asked for other nodes; `BOOTSTRAP_PEERS` in the environment replaces them.'
     ),

@@ -8,6 +8,12 @@ export interface ValueType<T> {
   readonly read: (value: JsonValue) => Result<T, string>
   /** Turns a text into the JSON value that the file would hold, by the declared type and never by its look (D §3.4). */
   readonly fromText: (text: string) => Result<JsonValue, string>
+  /** Texts that `config set` takes, for the reference and for tests; the first one is the most ordinary. */
+  readonly examples: readonly string[]
+  /** Texts that it refuses. */
+  readonly counterexamples: readonly string[]
+  /** All values there are, when they are few: a shell offers them. */
+  readonly words?: readonly string[]
 }
 
 /** An item of `general.providers`. */
@@ -17,22 +23,52 @@ export interface ProviderConfig {
   readonly config: { readonly [name: string]: JsonValue }
 }
 
-/** Any text. */
+/** Longest text of one value, in characters: a path, an address or a token fits. */
+const MAX_TEXT = 4096
+
+/** Any text of one line. */
 export const text: ValueType<string> = {
   name: 'text',
-  read: (value) => (typeof value === 'string' ? ok(value) : err('must be a text in quotes')),
-  fromText: ok
+  read: (value) => readLine(value),
+  fromText: ok,
+  examples: ['production', '12345', 'true', ''],
+  counterexamples: ['two\nlines', 'x'.repeat(MAX_TEXT + 1)]
 }
 
 /** A path that must be given; `~` is the home directory. */
 export const path: ValueType<string> = {
   name: 'path',
-  read: (value) => (typeof value === 'string' && value !== '' ? ok(value) : err('must be a path in quotes')),
-  fromText: ok
+  read: (value) => (value === '' ? err('must be a path, and not empty') : readLine(value, 'must be a path in quotes')),
+  fromText: ok,
+  examples: ['/srv/nunet', '~/nunet', 'relative/directory'],
+  counterexamples: ['', '/srv/\nnunet']
 }
 
 /** A path, or an empty text for none. */
-export const optionalPath: ValueType<string> = { ...text, name: 'path, or empty for none' }
+export const optionalPath: ValueType<string> = {
+  ...text,
+  name: 'path, or empty for none',
+  examples: ['/var/log/nunet.jsonl', '~/nunet.jsonl', ''],
+  counterexamples: ['/var/\nlog']
+}
+
+/** The address on which something listens: an IP address or the name of a host, without port. */
+export const host: ValueType<string> = matching({
+  name: 'IP address or host name',
+  pattern: /^[0-9A-Za-z.:_%-]{1,253}$|^$/,
+  rule: 'must be an IP address or a host name, without a port or a slash',
+  examples: ['127.0.0.1', '::1', '0.0.0.0', 'node.example'],
+  counterexamples: ['http://127.0.0.1', '127.0.0.1 9999']
+})
+
+/** Where a service is reached, or an empty text for none. */
+export const endpoint: ValueType<string> = matching({
+  name: '`host:port`, or empty for none',
+  pattern: /^(https?:\/\/)?[0-9A-Za-z._-]{1,253}(:\d{1,5})?(\/[^\s]*)?$|^(https?:\/\/)?\[[0-9a-fA-F:]+\](:\d{1,5})?$|^$/,
+  rule: 'must be host:port, like otel.example:4317',
+  examples: ['otel.example:4317', '[::1]:4317', ''],
+  counterexamples: ['otel example', 'otel.example:port']
+})
 
 /** `true` or `false`; as text also the other spellings that Go reads. */
 export const toggle: ValueType<boolean> = {
@@ -42,7 +78,10 @@ export const toggle: ValueType<boolean> = {
     if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(word)) return ok(true)
     if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(word)) return ok(false)
     return err('must be true or false')
-  }
+  },
+  examples: ['true', 'false', '1', 'F'],
+  counterexamples: ['yes', '2', ''],
+  words: ['true', 'false']
 }
 
 /** A whole number between `least` and `most`. */
@@ -52,7 +91,9 @@ export function wholeNumber(least: number, most: number): ValueType<number> {
     name: `whole number, ${least} to ${most}`,
     read: (value) =>
       typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? ok(value) : err(rule),
-    fromText: (digits) => (/^[+-]?\d{1,15}$/.test(digits) ? ok(Number(digits)) : err(rule))
+    fromText: (digits) => (/^[+-]?\d{1,15}$/.test(digits) ? ok(Number(digits)) : err(rule)),
+    examples: [String(Math.min(most, Math.max(least, 20_000))), String(least), String(most)],
+    counterexamples: [String(least - 1), String(most + 1), '1.5', '0x10', 'many', '']
   }
 }
 
@@ -68,7 +109,10 @@ export function choice(words: readonly string[]): ValueType<string> {
       const word = typeof value === 'string' ? words.find((candidate) => candidate === value.toUpperCase()) : undefined
       return word === undefined ? err(rule) : ok(word)
     },
-    fromText: ok
+    fromText: ok,
+    examples: [...words, ...words.map((word) => word.toLowerCase())],
+    counterexamples: [`${words[0] ?? ''}X`, ''],
+    words
   }
 }
 
@@ -76,55 +120,71 @@ export function choice(words: readonly string[]): ValueType<string> {
 export const duration: ValueType<string> = {
   name: 'duration such as 2m, or empty',
   read(value) {
-    const isDuration = typeof value === 'string' && (value === '' || parseGoDuration(value).ok)
+    const isDuration = typeof value === 'string' && (value === '' || isLength(value))
     return isDuration ? ok(value) : err('must be a duration such as 90s, 2m or 1h30m')
   },
-  fromText: ok
+  fromText: ok,
+  examples: ['2m', '90s', '1h30m', ''],
+  counterexamples: ['soon', '5', '1d', '-2m']
 }
 
 /** An `http:` or `https:` address, or an empty text for none. */
 export const url: ValueType<string> = {
   name: 'URL, or empty for none',
   read(value) {
-    const isUrl = typeof value === 'string' && (value === '' || (/^https?:\/\//i.test(value) && URL.canParse(value)))
+    const isUrl = typeof value === 'string' && (value === '' || (/^https?:\/\/[^\s]+$/i.test(value) && URL.canParse(value)))
     return isUrl ? ok(value) : err('must be a URL that begins with http:// or https://')
   },
-  fromText: ok
+  fromText: ok,
+  examples: ['https://service.example/v1', 'http://127.0.0.1:9200', ''],
+  counterexamples: ['service.example', 'ftp://service.example', 'https://']
 }
 
 /** A contract address on an Ethereum-like chain, or an empty text for none. */
-export const contractAddress: ValueType<string> = {
+export const contractAddress: ValueType<string> = matching({
   name: 'address, 0x and 40 hexadecimal digits',
-  read: (value) =>
-    typeof value === 'string' && /^(0x[0-9a-fA-F]{40})?$/.test(value) ? ok(value) : err('must be 0x and 40 hexadecimal digits'),
-  fromText: ok
-}
+  pattern: /^(0x[0-9a-fA-F]{40})?$/,
+  rule: 'must be 0x and 40 hexadecimal digits',
+  examples: ['0xF0d33BeDa4d734C72684b5f9abBEbf715D0a7935', ''],
+  counterexamples: ['0x12', 'F0d33BeDa4d734C72684b5f9abBEbf715D0a7935']
+})
 
 /** A number in hexadecimal, as text. */
-export const hexNumber: ValueType<string> = {
+export const hexNumber: ValueType<string> = matching({
   name: 'hexadecimal number in quotes',
-  read: (value) =>
-    typeof value === 'string' && /^0x[0-9a-fA-F]{1,16}$/.test(value)
-      ? ok(value)
-      : err('must be 0x and hexadecimal digits, in quotes'),
-  fromText: ok
-}
+  pattern: /^0x[0-9a-fA-F]{1,16}$/,
+  rule: 'must be 0x and hexadecimal digits, in quotes',
+  examples: ['0x8D7374', '0x0'],
+  counterexamples: ['12', '0x', '']
+})
 
 /** Items of one list at most; nothing sensible comes near it. */
 const MAX_ITEMS = 1000
 
-/** A list of texts; as text a JSON list, or items between commas. `null` is the empty list, as Go writes it. */
-export const textList: ValueType<readonly string[]> = {
-  name: 'list of texts',
-  read: (value) => readList(value, 'must be a list of texts', (item) => (typeof item === 'string' ? item : undefined)),
-  fromText: (words) => (words.trimStart().startsWith('[') ? fromJson(words) : ok(splitList(words)))
+/** A list of multiaddresses; as text a JSON list, or items between commas. `null` is the empty list, as Go writes it. */
+export const addressList: ValueType<readonly string[]> = {
+  name: 'list of multiaddresses',
+  read: (value) =>
+    readList(value, 'must be a list of texts, each a multiaddress such as /ip4/0.0.0.0/tcp/9000', (item) =>
+      typeof item === 'string' && /^\/[^\s\p{Cc}]{1,1023}$/u.test(item) ? item : undefined
+    ),
+  fromText: (words) => (words.trimStart().startsWith('[') ? fromJson(words) : ok(splitList(words))),
+  examples: [
+    '/ip4/0.0.0.0/tcp/9100',
+    '["/ip4/0.0.0.0/tcp/9100","/ip6/::/tcp/9100"]',
+    '/ip4/1.2.3.4/tcp/1,/ip4/1.2.3.4/tcp/2',
+    '[]'
+  ],
+  counterexamples: ['0.0.0.0:9100', '[1]', '["/ip4/0.0.0.0/tcp/9100"']
 }
 
 /** The list of external providers; as text a JSON list. */
 export const providerList: ValueType<readonly ProviderConfig[]> = {
   name: 'list of objects with name, type and config',
   read: (value) => readList(value, 'must be a list of objects with name, type and config', toProvider),
-  fromText: fromJson
+  fromText: fromJson,
+  examples: ['[{"name":"lab","type":"local-incus","config":{"image":"debian"}}]', '[]', 'null'],
+  counterexamples: ['lab', '[{"name":"lab"}]', '[{"name":"lab","type":"local-incus","colour":"red"}]', '{}']
 }
 
 /** The items of a text between commas, without empty ones. */
@@ -133,6 +193,31 @@ export function splitList(words: string): readonly string[] {
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '')
+}
+
+interface Matching extends Pick<ValueType<string>, 'name' | 'examples' | 'counterexamples'> {
+  readonly pattern: RegExp
+  readonly rule: string
+}
+
+function matching({ pattern, rule, ...rest }: Matching): ValueType<string> {
+  return {
+    ...rest,
+    read: (value) => (typeof value === 'string' && pattern.test(value) ? ok(value) : err(rule)),
+    fromText: ok
+  }
+}
+
+/** Control characters would forge lines wherever the value is shown, and no value needs them. */
+function readLine(value: JsonValue, rule = 'must be a text in quotes'): Result<string, string> {
+  if (typeof value !== 'string') return err(rule)
+  if (value.length > MAX_TEXT) return err(`must have at most ${MAX_TEXT} characters`)
+  return /\p{Cc}/u.test(value) ? err('must be one line, without control characters') : ok(value)
+}
+
+function isLength(value: string): boolean {
+  const nanos = parseGoDuration(value)
+  return nanos.ok && nanos.value >= 0n
 }
 
 function readList<T>(value: JsonValue, rule: string, toItem: (item: JsonValue) => T | undefined): Result<readonly T[], string> {

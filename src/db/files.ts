@@ -84,7 +84,7 @@ export async function backupFile(
   if (data === undefined) return undefined
   const base = `${path}.${Math.floor(clock.now() / 1000)}`
   try {
-    const copy = await placeUnderFreeName(base, data)
+    const copy = await placeUnderFreeName(base, data, { mode: 0o600 })
     for (const old of (await backupsOf(path)).slice(MAX_BACKUPS)) await unlink(old)
     return copy
   } catch (error) {
@@ -116,6 +116,23 @@ export async function removeFile(path: string): Promise<boolean> {
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return false
     throw toFileError(error, `cannot remove ${path}`)
+  }
+}
+
+/**
+ * Copies a file to `copy`, or to `<copy>-2`, `-3`… when that name is taken, with its mode, owner and group, durably.
+ *
+ * @returns The path of the copy, or `undefined` when there is nothing to copy.
+ * @throws FileForbiddenError also when the owner or group cannot be kept.
+ */
+export async function preserveFile(path: string, copy: string): Promise<string | undefined> {
+  const data = await readBounded(path)
+  if (data === undefined) return undefined
+  try {
+    const { mode, uid, gid } = await stat(path)
+    return await placeUnderFreeName(copy, data, { mode: mode & 0o7777, owner: { uid, gid } })
+  } catch (error) {
+    throw toFileError(error, `cannot keep a copy of ${path}`)
   }
 }
 
@@ -257,11 +274,11 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-async function placeUnderFreeName(base: string, data: Uint8Array): Promise<string> {
+async function placeUnderFreeName(base: string, data: Uint8Array, placement: Omit<Placement, 'place'>): Promise<string> {
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? base : `${base}-${number}`
     try {
-      await placeFile(name, data, { mode: 0o600, place: link })
+      await placeFile(name, data, { ...placement, place: link })
       return name
     } catch (error) {
       if (!hasErrno(error, 'EEXIST')) throw error

@@ -28,6 +28,7 @@ export {
   listBackups,
   listFiles,
   MAX_PRIVATE_FILE,
+  preserveFile,
   readPrivateFile,
   removeFile,
   removeStaleFiles,

@@ -139,7 +139,7 @@ describe('a file without signature', () => {
     await createSigned()
     await given(withoutSignature(await readBack()))
     const file = await store.open('user', user)
-    expect(file.notices).toEqual([{ message: expect.stringContaining('it carries no signature of its key') }])
+    expect(file.notices).toEqual([{ message: expect.stringContaining('it carries no signature of its key') as unknown }])
     expect((await store.read('user')).seal).toBe('unsigned')
     await file.update((context) => context.remove({ kind: 'root', did: organization.did }))
     expect(file.notices).toEqual([])

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,6 +28,7 @@ export async function createDebianRoot(): Promise<DebianRoot> {
   const archive = await baseArchive()
   const directory = await mkdtemp(join(tmpdir(), 'nunet-debian-'))
   await run('tar', ['-xf', archive, '-C', directory])
+  await chmod(directory, 0o755) // it is the root of the others, too
   const enter = (script: string) =>
     ['unshare', ['--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', directory, script]] as const
   return {

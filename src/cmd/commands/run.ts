@@ -4,6 +4,7 @@ import { contextsOf } from '../contexts.ts'
 import { NotSetUpError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { keystoreOf } from '../keys.ts'
+import { migrateSettings } from '../migration.ts'
 import { note } from '../output.ts'
 import { givenPassphrase } from '../passphrase.ts'
 import { loadSettings } from '../settings.ts'
@@ -16,8 +17,9 @@ const STOPPED_BY_FORCE = 70
 export const run: Action = async ({ flags }, io) => {
   const reload: { listener?: (cause: string) => void } = {}
   const ignoreReloads = io.onReloadSignal((signal) => reload.listener?.(signal)) // first: until then SIGUSR1 opens the debugger
-  const { config, path, warnings } = await loadSettings(flags, io)
-  for (const warning of warnings) await note(io, `Warning: ${warning}`)
+  const settings = await loadSettings(flags, io)
+  const { config, path } = settings
+  const warnings = await migrateSettings(settings, io)
   const name = flags.text('context') ?? ''
   refuseWallet(name, 'the service signs every message by itself and needs a key of this machine; run it with one, such as -c dms')
   requireSetUp(name, {

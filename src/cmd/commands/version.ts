@@ -1,9 +1,13 @@
 import { buildInfo } from '../build-info.ts'
 import type { Action } from '../command.ts'
+import { printJson } from '../output.ts'
 
 /** `nunet version`: clients read the first line that begins with "version" (D §2.1, E §2.1). */
-export const version: Action = async (_invocation, io) => {
+export const version: Action = async ({ flags }, io) => {
   const { version: number, commit, date } = buildInfo()
+  if (flags.isOn('json')) {
+    return await printJson(io, { version: number, commit, node_version: process.version, build_date: date })
+  }
   await io.stdout.write(
     [
       'NuNet Device Management Service',

@@ -23,9 +23,11 @@ export const lifetimeRule: readonly string[] = ['timeout', 'expiry']
 const actorCmd: CommandSpec = {
   name: 'cmd',
   summary: 'Calls a behaviour of a node and prints the reply as JSON.',
+  description:
+    'Speaks as the context of -c. Without --dest the own node is asked, which must run. Exits with 0 when a question was answered, whatever the answer; a change that was refused is an error.',
   kindOfCommands: 'behavior',
   persistentFlags: [destination, ...lifetimeFlags],
-  commands: BEHAVIORS.map(({ name, summary, flags = [], rules = {}, examples = [] }) => ({
+  commands: BEHAVIORS.map(({ name, summary, flags = [], rules = {}, examples = [`nunet actor cmd -c dms ${name}`] }) => ({
     name,
     summary,
     flags,
@@ -33,7 +35,7 @@ const actorCmd: CommandSpec = {
     examples,
     load: async () => (await import('../commands/actor-cmd.ts')).callBehavior
   })),
-  examples: ['nunet actor cmd -c dms /dms/node/peers/self']
+  examples: ['nunet actor cmd -c dms /dms/node/peers/self', 'nunet actor cmd /public/hello --dest <did> -t 10s']
 }
 
 /** `nunet actor …`. */
@@ -60,18 +62,21 @@ export const actor: CommandSpec = {
       name: 'send',
       summary: 'Sends a message without waiting; - reads it from stdin.',
       args: ['msg'],
+      examples: ['nunet actor send - < message.json'],
       load: async () => (await import('../commands/actor-message.ts')).sendMessage
     },
     {
       name: 'invoke',
       summary: 'Sends a message and prints the reply; - reads it from stdin.',
       args: ['msg'],
+      examples: ['nunet actor invoke - < message.json'],
       load: async () => (await import('../commands/actor-message.ts')).invokeMessage
     },
     {
       name: 'broadcast',
       summary: 'Sends a message to everybody and prints the replies; - reads it from stdin.',
       args: ['msg'],
+      examples: ['nunet actor broadcast - < message.json'],
       load: async () => (await import('../commands/actor-message.ts')).broadcastMessage
     },
     actorCmd

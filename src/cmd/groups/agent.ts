@@ -9,6 +9,7 @@ export const agentCommands: readonly CommandSpec[] = [
       'The key is handed to an agent: a process that keeps it in memory, signs with it for commands of this user, and ends by itself. Deriving a key from its passphrase takes most of the time of a command, so commands are faster too. "nunet run" does not use the agent.',
     args: ['name'],
     optionalArgs: 1,
+    argValues: ['key'],
     flags: [
       { name: 'for', type: 'duration', doc: 'How long, at most 24h; unlocking again begins anew.', default: '15m' },
       { name: 'list', type: 'switch', doc: 'Shows which keys are unlocked, and how long still.' },
@@ -22,6 +23,7 @@ export const agentCommands: readonly CommandSpec[] = [
     summary: 'Makes the agent forget a key, or all.',
     args: ['name'],
     optionalArgs: 1,
+    argValues: ['key'],
     examples: ['nunet lock', 'nunet lock user'],
     load: async () => (await import('../commands/lock.ts')).lock
   },

@@ -42,8 +42,9 @@ export const cap: CommandSpec = {
       name: 'new',
       summary: 'Makes an empty capability context for a key, which is made too when there is none, or for a wallet.',
       args: ['name'],
+      argValues: ['key'],
       flags: [force],
-      examples: ['nunet cap new user', 'nunet cap new ledger:user'],
+      examples: ['nunet cap new user', 'nunet cap new ledger:user', 'nunet cap new dms --force'],
       load: async () => (await import('../commands/cap-new.ts')).newContext
     },
     {
@@ -75,10 +76,15 @@ export const cap: CommandSpec = {
           type: 'text',
           value: 'mode',
           doc: 'Whether a token of our own is added (also) or nothing else (only).',
-          default: 'no'
+          default: 'no',
+          values: ['no', 'also', 'only']
         }
       ],
       rules: { oneRequired: [['expiry', 'duration', 'auto-expire']], exclusive: [['expiry', 'duration', 'auto-expire']] },
+      examples: [
+        'nunet cap delegate --context user --cap /public --cap /broadcast --topic /nunet --expiry 2030-12-31 <dms-did>',
+        'nunet cap delegate --context user --cap /dms/deployment --auto-expire <dms-did>'
+      ],
       load: async () => (await import('../commands/cap-token.ts')).delegate
     },
     {
@@ -139,6 +145,7 @@ export const cap: CommandSpec = {
       summary: 'Removes an anchor from a context.',
       flags: anchorFlags,
       rules: anchorRules,
+      examples: ['nunet cap remove -c dms --root <user-did>', 'nunet cap remove -c dms --provide - < token.json'],
       load: async () => (await import('../commands/cap-anchor.ts')).remove
     },
     {
@@ -173,10 +180,7 @@ export const cap: CommandSpec = {
           doc: 'The revocation, from cap revoke; - reads stdin. Without it all that are anchored in the context.'
         }
       ],
-      examples: [
-        'nunet cap broadcast --context user',
-        'nunet cap revoke -c user <token> | nunet cap broadcast -c user --token -'
-      ],
+      examples: ['nunet cap broadcast --context user', 'nunet cap broadcast --context user --token - < revocation.json'],
       load: async () => (await import('../commands/cap-revoke.ts')).broadcast
     }
   ]

@@ -2,7 +2,15 @@ import type { FlagSpec } from '../command.ts'
 
 /** The flag that names a key and its capability context. */
 export function contextFlag(options: Pick<FlagSpec, 'default' | 'required'>): FlagSpec {
-  return { name: 'context', short: 'c', type: 'text', value: 'name', doc: 'Key and capability context to use.', ...options }
+  return {
+    name: 'context',
+    short: 'c',
+    type: 'text',
+    value: 'name',
+    doc: 'Key and capability context to use.',
+    values: 'context',
+    ...options
+  }
 }
 
 /** The same, where the user's own context is meant unless told otherwise. */

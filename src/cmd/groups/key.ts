@@ -30,6 +30,7 @@ export const key: CommandSpec = {
       name: 'did',
       summary: 'Prints the DID of a key or of a wallet.',
       args: ['name'],
+      argValues: ['key'],
       examples: ['nunet key did user', 'nunet key did ledger', 'nunet key did ledger:2'],
       load: async () => (await import('../commands/key-did.ts')).showDid
     },
@@ -62,6 +63,7 @@ export const key: CommandSpec = {
       name: 'export',
       summary: 'Prints the encrypted file of a key, for a backup.',
       args: ['name'],
+      argValues: ['key'],
       flags: [
         { name: 'output', short: 'o', type: 'text', value: 'path', doc: 'A new file of mode 0600 instead of stdout.' },
         { name: 'plain', type: 'switch', doc: 'The private key itself, as hexadecimal of its libp2p form.' },
@@ -76,6 +78,7 @@ export const key: CommandSpec = {
       description:
         'The file with the old passphrase is replaced once the new one was opened with the new passphrase; no copy of it is kept.',
       args: ['name'],
+      argValues: ['key'],
       flags: newPassphraseFlags,
       examples: ['nunet key passphrase user'],
       load: async () => (await import('../commands/key-passphrase.ts')).changePassphrase
@@ -84,6 +87,7 @@ export const key: CommandSpec = {
       name: 'delete',
       summary: 'Removes a key for good; needs its passphrase.',
       args: ['name'],
+      argValues: ['key'],
       flags: [{ name: 'keep-backup', type: 'switch', doc: 'Leaves a copy of its file beside it.' }, yes],
       examples: ['nunet key delete old'],
       load: async () => (await import('../commands/key-delete.ts')).deleteKey
@@ -96,18 +100,20 @@ export const key: CommandSpec = {
           name: 'set',
           summary: 'Adds an alias, or gives it another account.',
           args: ['alias', 'index'],
-          examples: ['nunet key ledger-alias set work 5', 'nunet key did ledger:work'],
+          examples: ['nunet key ledger-alias set work 5'],
           load: async () => (await import('../commands/ledger-alias.ts')).setAlias
         },
         {
           name: 'list',
           summary: 'Lists the aliases with their accounts.',
+          examples: ['nunet key ledger-alias list'],
           load: async () => (await import('../commands/ledger-alias.ts')).listAliases
         },
         {
           name: 'remove',
           summary: 'Removes an alias; its context file stays.',
           args: ['alias'],
+          examples: ['nunet key ledger-alias remove work'],
           load: async () => (await import('../commands/ledger-alias.ts')).removeAlias
         }
       ]
