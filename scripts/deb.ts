@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
@@ -45,6 +45,7 @@ async function main(): Promise<void> {
 async function placeCommon(root: string): Promise<void> {
   const documentation = join(root, 'usr/share/doc/nunet-dms')
   await place(join(root, 'lib/systemd/system/nunet.service'), join(SOURCES, 'nunet.service'))
+  await place(join(root, 'lib/udev/rules.d/70-nunet-ledger.rules'), join(SOURCES, 'ledger.rules'))
   await place(join(root, 'usr/lib/nunet-dms/first-run'), join(SOURCES, 'first-run'), 0o755)
   await place(join(documentation, 'copyright'), join(SOURCES, 'copyright'))
   await place(join(documentation, 'README.md'), join(SOURCES, 'README.md'))
@@ -56,27 +57,18 @@ async function placeCommon(root: string): Promise<void> {
 
 /** What the program itself prints for each shell. */
 async function placeCompletions(root: string): Promise<void> {
-  const { stdout: help } = await run(process.execPath, ['bin/nunet', '--help'])
-  if (!/^ {2}completion\b/m.test(help)) return // a program without that command has nothing to place
   for (const [shell, path] of Object.entries(COMPLETIONS)) {
     await write(join(root, path), (await run(process.execPath, ['bin/nunet', 'completion', shell])).stdout)
   }
 }
 
-/** The pages that scripts/man.ts writes, each in the directory of its section, where there is such a script. */
+/** The pages that scripts/man.ts writes, each in the directory of its section. */
 async function placeManual(manual: string): Promise<void> {
-  const hasManual = await access('scripts/man.ts').then(
-    () => true,
-    () => false
-  )
-  if (!hasManual) return
-  const directory = join(manual, 'man1')
-  await mkdir(directory, { recursive: true })
-  await run('tsx', ['scripts/man.ts', directory])
-  for (const name of await readdir(directory)) {
-    if (name.endsWith('.gz')) continue
-    await write(join(manual, `man${extname(name).slice(1)}`, `${name}.gz`), compress(await readFile(join(directory, name))))
-    await rm(join(directory, name))
+  const pages = join(BUILDS, 'work', 'man')
+  await mkdir(pages, { recursive: true })
+  await run('tsx', ['scripts/man.ts', pages])
+  for (const name of await readdir(pages)) {
+    await write(join(manual, `man${extname(name).slice(1)}`, `${name}.gz`), compress(await readFile(join(pages, name))))
   }
 }
 

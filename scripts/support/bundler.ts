@@ -49,7 +49,8 @@ export async function bundleProgram({ form, external = [], plugins = [] }: Bundl
     minifySyntax: true,
     minifyWhitespace: true,
     define: { 'import.meta.url': '__moduleUrl', NUNET_BUILD: JSON.stringify(build) },
-    external: [...external],
+    // on Linux the kernel's own interface is used, and nowhere else does the bundle come without node_modules
+    external: [...external, 'node-hid'],
     plugins: [bundledRequire, ...plugins],
     logLevel: 'warning'
   })

@@ -15,10 +15,6 @@ const ADDONS = {
   sqlite: {
     file: 'sqlite.node',
     path: (platform) => `node_modules/@photostructure/sqlite/prebuilds/${platform}/@photostructure+sqlite.glibc.node`
-  },
-  hid: {
-    file: 'hid.node',
-    path: (platform) => `node_modules/node-hid/prebuilds/HID_hidraw-${platform}/node-napi-v4.node`
   }
 } as const satisfies Readonly<Record<string, Addon>>
 
@@ -35,7 +31,6 @@ export const nativePackages: esbuild.Plugin = {
       )
     }
     replace(/^node-gyp-build$/, /@photostructure[\\/]sqlite[\\/]/, ADDONS.sqlite)
-    replace(/^pkg-prebuilds\/bindings$/, /[\\/]node-hid[\\/]/, ADDONS.hid)
     build.onLoad({ filter: /.*/, namespace: 'addon' }, ({ path }) => ({
       contents: `module.exports = () => require(${loader}).loadAddon(${JSON.stringify(path)})`,
       loader: 'js',

@@ -218,10 +218,22 @@ describe.skipIf(!deb.available)(deb.title('the packages of both architectures'),
       const directory = await mkdtemp(join(tmpdir(), 'nunet-deb-'))
       unpacked.push(directory)
       await run('dpkg-deb', ['-x', debPath(architecture), directory])
-      for (const path of ['usr/bin/nunet', 'usr/lib/nunet-dms/native/sqlite.node', 'usr/lib/nunet-dms/native/hid.node']) {
+      for (const path of ['usr/bin/nunet', 'usr/lib/nunet-dms/native/sqlite.node']) {
         expect(await machineOf(join(directory, path)), path).toBe(machine)
       }
-      for (const path of ['lib/systemd/system/nunet.service', 'usr/lib/nunet-dms/first-run']) await access(join(directory, path))
+      for (const path of [
+        'lib/systemd/system/nunet.service',
+        'lib/udev/rules.d/70-nunet-ledger.rules',
+        'usr/lib/nunet-dms/first-run',
+        'usr/share/bash-completion/completions/nunet',
+        'usr/share/zsh/vendor-completions/_nunet',
+        'usr/share/fish/vendor_completions.d/nunet.fish',
+        'usr/share/man/man1/nunet.1.gz',
+        'usr/share/man/man1/nunet-cap.1.gz',
+        'usr/share/man/man5/dms_config.json.5.gz'
+      ]) {
+        await access(join(directory, path))
+      }
       for (const name of ['copyright', 'changelog.gz', 'README.md', 'third-party-licences.gz']) {
         await access(join(directory, 'usr/share/doc/nunet-dms', name))
       }
