@@ -305,7 +305,7 @@ nodes:
 })
 
 describe('a broken configuration', () => {
-  const READS_NONE = ['nunet validate', 'nunet version', 'nunet config edit', 'nunet completion']
+  const READS_NONE = ['nunet validate', 'nunet version', 'nunet cap help', 'nunet config edit', 'nunet completion']
   /** Speak in their own manner of what is broken. */
   const OWN_WAY = ['nunet setup', 'nunet doctor']
 
@@ -356,4 +356,12 @@ describe('a broken configuration', () => {
 test('a stack is shown for --debug only', async () => {
   expect((await nunet('key did nobody')).stderr).not.toContain('    at ')
   expect((await nunet('--debug key did nobody')).stderr).toContain('    at ')
+})
+
+test('cap help lists what can be granted, without a configuration or a key', async () => {
+  const { code, stdout, stderr } = await call(home, ['cap', 'help'], { passphrase: '' })
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toContain('  /public/hello ')
+  expect(stdout).toContain('  /dms/cap/revoke/broadcast ')
+  expect(stdout).toContain('  deploy      holders of /dms/deployment')
 })

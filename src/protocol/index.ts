@@ -18,7 +18,7 @@ export {
   REVOCATION_TOPIC,
   revocationNotice
 } from './capability.ts'
-export { BEHAVIORS } from './catalog.ts'
+export { BEHAVIOR_GROUPS, BEHAVIORS } from './catalog.ts'
 export type { ObjectOf, Shape, ValueOf, WireCodec } from './codec.ts'
 export { DONE } from './common.ts'
 export {
@@ -53,7 +53,7 @@ export {
   type UnsignedBid,
   type WireBid
 } from './provider.ts'
-export { renderBehaviorReference } from './reference.ts'
+export { CALLER_CLASSES, renderBehaviorReference } from './reference.ts'
 export {
   hardwareSpec,
   resourcesAllocated,

@@ -23,7 +23,7 @@ without regard to case and underscores, older spellings are understood, unknown 
 empty. Sizes are bytes, clocks are Hz, times are RFC 3339. A member with a question mark may be missing.`
 
 /** Who holds what each class asks for (B §7). */
-const CALLERS: Readonly<Record<Callers, string>> = {
+export const CALLER_CLASSES: Readonly<Record<Callers, string>> = {
   root: 'the owner: whoever is a root anchor of the node, or was granted the path',
   public: 'holders of `/public`',
   broadcast: 'holders of `/broadcast` for the topic',
@@ -33,7 +33,7 @@ const CALLERS: Readonly<Record<Callers, string>> = {
 }
 
 function renderCallers(): string {
-  const rows = Object.entries(CALLERS).map(([name, meaning]) => `| *${name}* | ${meaning} |`)
+  const rows = Object.entries(CALLER_CLASSES).map(([name, meaning]) => `| *${name}* | ${meaning} |`)
   return ['| callers | who that is |', '| --- | --- |', ...rows].join('\n')
 }
 

@@ -182,6 +182,12 @@ export const cap: CommandSpec = {
       ],
       examples: ['nunet cap broadcast --context user', 'nunet cap broadcast --context user --token - < revocation.json'],
       load: async () => (await import('../commands/cap-revoke.ts')).broadcast
+    },
+    {
+      name: 'help',
+      summary: 'Lists what can be granted: the behaviours, and who usually holds them.',
+      examples: ['nunet cap help'],
+      load: async () => (await import('../commands/cap-help.ts')).listCapabilities
     }
   ]
 }
