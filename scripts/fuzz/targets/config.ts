@@ -200,9 +200,20 @@ async function checkChange({ path, directory, subject, loaded, key, value, file 
     must(Buffer.from(after).equals(Buffer.from(file)), 'a refused change leaves the file alone')
     return rejected(`set: ${changed.message}`)
   }
-  const [before, members] = [parseConfigText(path, file), parseConfigText(path, after)]
-  const names = changed.key.split('.')
-  must(textOf(without(members, names)) === textOf(without(before, names)), 'a change leaves all other members alone')
+  const onDisk = Buffer.from(file).toString() // has no lone surrogates
+  const [before, members] = [parseConfigText(path, onDisk), parseConfigText(path, after)]
+  const moved = Object.entries(DEPRECATED_KEYS).filter(([name]) => valueAt(before, name) !== undefined)
+  const rest = (value: JsonValue): JsonValue =>
+    [changed.key, ...moved.flat()].reduce((left, name) => without(left, name.split('.')), value)
+  must(textOf(rest(members)) === textOf(rest(before)), 'a change leaves all other members alone')
+  for (const [name, successor] of moved) {
+    must(valueAt(members, name) === undefined, 'a change leaves no deprecated key')
+    if (successor === changed.key || valueAt(before, successor) !== undefined) continue
+    must(
+      textOf(valueAt(members, successor) ?? null) === textOf(valueAt(before, name) ?? null),
+      'a deprecated key keeps its value'
+    )
+  }
   if (!(loaded instanceof Error)) {
     const again = await load(path, subject)
     must(!(again instanceof Error), 'a file that could be loaded can be loaded after a change')
@@ -229,6 +240,15 @@ async function set(
 /** As JavaScript writes it: `-0` is 0, which is the same number. Files with integers over 2^53 are not changed. */
 function textOf(value: JsonValue): string {
   return JSON.stringify(value, (_, member: unknown) => (typeof member === 'bigint' ? String(member) : member))
+}
+
+function valueAt(members: JsonValue, name: string): JsonValue | undefined {
+  return name
+    .split('.')
+    .reduce<JsonValue | undefined>(
+      (value, member) => (isJsonObject(value) && Object.hasOwn(value, member) ? value[member] : undefined),
+      members
+    )
 }
 
 /** The members in alphabetical order without the one at a path, and without the objects that it alone was in. */
