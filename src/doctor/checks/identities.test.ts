@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { toNanos } from '../../base/index.ts'
-import { generateKeyPair } from '../../identity/index.ts'
+import { createVerifier, generateKeyPair } from '../../identity/index.ts'
+import { parseContextFile, signContextFile } from '../../ucan/context-file.ts'
 import { createContext, encodeToken } from '../../ucan/index.ts'
 import { bad, brief, defaultConfig, NOW, type Recording, subjectOf } from '../fixtures.ts'
 import { identities } from './identities.ts'
@@ -46,7 +47,17 @@ function recording(changes: Readonly<Record<string, string>> = {}, more: Recordi
   return { ...more, texts: Object.fromEntries(Object.entries(texts).map(([name, text]) => [`${USER_DIR}/${name}`, text])) }
 }
 
-const look = async (given: Recording) => identities.run(await subjectOf(given))
+/** As this program writes them: the files of contexts are signed by their key. */
+async function signed(given: Recording): Promise<Recording> {
+  const texts = Object.entries(given.texts ?? {}).map(async ([path, text]) => {
+    const content = path.endsWith('.cap') ? parseContextFile(text, NOW, createVerifier()) : undefined
+    if (content?.ok !== true || content.value.did !== dms.did) return [path, text]
+    return [path, (await signContextFile(content.value, dms, createVerifier())) ?? text]
+  })
+  return { ...given, texts: Object.fromEntries(await Promise.all(texts)) as Record<string, string> }
+}
+
+const look = async (given: Recording) => identities.run(await subjectOf(await signed(given)))
 
 describe('keys and contexts', () => {
   test('that are well are told without a passphrase', async () => {
@@ -54,6 +65,22 @@ describe('keys and contexts', () => {
     expect(bad(findings)).toEqual([])
     expect(brief(findings)).toContain(`ok context dms: ${dms.did}: 1 root, 1 require, 1 provide`)
     expect(brief(findings)).toContain('ok key dms: scrypt n=262144 r=8 p=1')
+  })
+
+  test('without a signature are told with the command that signs them', async () => {
+    const findings = await identities.run(await subjectOf(recording()))
+    expect(bad(findings)).toContain(
+      `warning context dms: ${USER_DIR}/cap/dms.cap carries no signature of its key, as files of the Go program`
+    )
+    expect(findings.find(({ subject }) => subject === 'context dms')?.command).toBe('nunet cap seal --context dms')
+  })
+
+  test('that were changed by somebody else are a problem', async () => {
+    const given = await signed(recording())
+    const path = `${USER_DIR}/cap/dms.cap`
+    const changed = (given.texts?.[path] ?? '').replace(user.did, generateKeyPair().did)
+    const findings = await identities.run(await subjectOf({ ...given, texts: { ...given.texts, [path]: changed } }))
+    expect(bad(findings)).toContain(`problem context dms: ${path} was changed, but not with its key: every command refuses it`)
   })
 
   test('that are missing are to be made by the setup', async () => {
@@ -94,7 +121,7 @@ describe('keys and contexts', () => {
     ])
     const { config, ...loaded } = await defaultConfig()
     const alone = { ...loaded, config: { ...config, p2p: { ...config.p2p, bootstrap_peers: [] } } }
-    expect(bad(await identities.run(await subjectOf(recording(file), { config: alone })))).toHaveLength(1)
+    expect(bad(await identities.run(await subjectOf(await signed(recording(file)), { config: alone })))).toHaveLength(1)
   })
 
   test('with tokens that end, or cannot be read, are warned about', async () => {

@@ -1,4 +1,6 @@
 import type { Millis, Result } from '../../base/index.ts'
+import { createVerifier, publicKeyOf } from '../../identity/index.ts'
+import { type ContextSeal, parseContextFile } from '../../ucan/index.ts'
 import { type ContextSummary, endOf, summarizeContext } from '../context-summary.ts'
 import { ok, problem, shellPath, skipped, valuesOf, warning, withoutConfig } from '../findings.ts'
 import type { Check, FileStatus, Finding, Subject, System } from '../types.ts'
@@ -14,6 +16,11 @@ export interface PrivateFile<T> {
   readonly content?: T
 }
 
+/** A context file, and whether it was last saved with its own key; that is missing when it cannot be told. */
+export interface ContextFacts extends PrivateFile<Result<ContextSummary, string>> {
+  readonly seal?: ContextSeal
+}
+
 /** What was found in the user directory. */
 export interface IdentityFacts {
   readonly now: Millis
@@ -24,7 +31,7 @@ export interface IdentityFacts {
   /** Whether the configuration names peers to meet a network through. */
   readonly isInNetwork: boolean
   readonly keys: readonly PrivateFile<string>[]
-  readonly contexts: readonly PrivateFile<Result<ContextSummary, string>>[]
+  readonly contexts: readonly ContextFacts[]
   readonly leftovers: Leftovers
 }
 
@@ -62,10 +69,15 @@ async function readIdentities(subject: Subject, directory: string, isInNetwork: 
     keys: await readFiles(system, `${directory}/key`, '.json'),
     contexts: contexts.map(({ content, ...file }) => ({
       ...file,
-      ...(content === undefined ? {} : { content: summarizeContext(content) })
+      ...(content === undefined ? {} : { content: summarizeContext(content), ...sealOf(content, clock.now()) })
     })),
     leftovers: await readLeftovers(subject, [`${directory}/key`, `${directory}/cap`])
   }
+}
+
+function sealOf(text: string, now: Millis): Pick<ContextFacts, 'seal'> {
+  const content = parseContextFile(text, now, createVerifier())
+  return content.ok ? { seal: content.value.seal } : {}
 }
 
 async function readFiles(system: System, directory: string, extension: string): Promise<readonly PrivateFile<string>[]> {
@@ -150,6 +162,7 @@ function judgeContext(file: IdentityFacts['contexts'][number], facts: IdentityFa
   }
   const summary = file.content.value
   const findings = [
+    ...judgeSeal(subject, file),
     ...judgeTokens(subject, summary, facts.now),
     ...(file.name === facts.contextName ? judgeAnchors(subject, summary, facts) : [])
   ]
@@ -159,6 +172,26 @@ function judgeContext(file: IdentityFacts['contexts'][number], facts: IdentityFa
       subject,
       `${summary.did}: ${summary.roots.length} root, ${summary.require.length} require, ${summary.provide.length} provide`
     )
+  ]
+}
+
+function judgeSeal(subject: string, { name, path, seal }: ContextFacts): readonly Finding[] {
+  const command = `nunet cap seal --context ${name}`
+  if (seal === 'broken') {
+    return [
+      problem(subject, `${path} was changed, but not with its key: every command refuses it`, {
+        advice: 'Whoever changed it may have made himself root. It is shown before you agree to it:',
+        command,
+        kind: 'forbidden'
+      })
+    ]
+  }
+  if (seal !== 'unsigned') return []
+  return [
+    warning(subject, `${path} carries no signature of its key, as files of the Go program`, {
+      advice: 'A change by somebody else would not be noticed. It is shown before you sign it:',
+      command
+    })
   ]
 }
 
@@ -238,8 +271,16 @@ function judgePairs(keys: IdentityFacts['keys'], contexts: IdentityFacts['contex
       ),
     ...contextNames
       .filter((name) => !keyNames.includes(name) && name !== contextName)
-      .map((name) => skipped(`context ${name}`, 'has no key here: it belongs to a wallet, or to a key that is kept elsewhere'))
+      .map((name) =>
+        skipped(`context ${name}`, isOfWallet(contexts, name) ? 'belongs to a wallet' : 'has no key here: it is kept elsewhere')
+      )
   ]
+}
+
+function isOfWallet(contexts: IdentityFacts['contexts'], wanted: string): boolean {
+  const content = contexts.find(({ name }) => name === wanted)?.content
+  const key = content?.ok === true ? publicKeyOf(content.value.did) : undefined
+  return key?.ok === true && (key.value.type === 'eth' || key.value.type === 'cardano')
 }
 
 function count(number: number, one: string, many = `${one}s`): string {

@@ -31,7 +31,8 @@ export function judgeKeyFile({ name, path, content }: KeyFileLike): readonly Fin
   if (n * r * p >= LEAST_COST) return [ok(subject, shown)]
   return [
     warning(subject, `${shown}: passphrases can be guessed fast`, {
-      advice: 'Change its passphrase, which encrypts it anew with the usual cost.'
+      advice: 'Change its passphrase, which encrypts it anew with the usual cost.',
+      command: `nunet key passphrase ${name}`
     })
   ]
 }
