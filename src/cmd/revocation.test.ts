@@ -150,6 +150,12 @@ describe('cap broadcast', () => {
     expect(await nunet('cap', 'broadcast', '-c', 'dms')).toMatchObject({ code: 65, stdout: '', stderr: 'Error: no\n' })
   })
 
+  test('warns that nobody will listen, once, and beside the count', async () => {
+    reply = { OK: true, Error: '', TokensCount: 1, Notices: ['nobody listens\nto it', 5] }
+    const outcome = await nunet('cap', 'broadcast', '-c', 'dms')
+    expect(outcome).toEqual({ code: 0, stdout: '1\n', stderr: 'Warning: nobody listens to it\n' })
+  })
+
   test('asks the node for all that it has, with the context of the node', async () => {
     expect(await nunet('cap', 'broadcast', '-c', 'dms')).toEqual({ code: 0, stdout: '1\n', stderr: '' })
     expect(node.seen.at(-1)).toMatchObject({

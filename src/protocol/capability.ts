@@ -167,7 +167,8 @@ export const capRevokeBroadcast = define({
   reply: object({
     ok: member('OK', flag),
     error: member('Error', text()),
-    tokensCount: member('TokensCount', integer())
+    tokensCount: member('TokensCount', integer()),
+    notices: maybe('Notices', list(text(1024), 16))
   })
 })
 

@@ -114,6 +114,17 @@ describe('in an organization', () => {
     expect(await mayGreet(member, host)).toBe(true)
   })
 
+  test('a node that others do not know by a token is told that they will not listen', async () => {
+    const revocation = await organization.revoke(grant)
+    expect((await ask(host, capRevokeBroadcast, { token: [revocation] })).notices ?? []).toEqual([])
+    const [own] = host.context.list(clock.now()).provide
+    if (own === undefined) throw new Error('the host has no token')
+    await host.contextFile.update((context) => context.remove({ kind: 'provide', token: own }))
+    const { notices = [] } = await ask(host, capRevokeBroadcast, {})
+    expect(notices).toHaveLength(1)
+    expect(notices[0]).toContain('no provide anchor for /broadcast/revocation on the topic /nunet/revocation')
+  })
+
   test('a list with null inside, too many tokens and no list at all are refused, and the node goes on', async () => {
     const raw = (value: JsonValue) => ({ ...revocationNotice, request: { ...revocationNotice.request, encode: () => value } })
     const wrapped = { tok: [null] }

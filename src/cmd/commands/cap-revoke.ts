@@ -70,10 +70,13 @@ export const broadcast: Action = async ({ flags }, io) => {
   }
   const session = createSession({ client, context, clock: io.clock, random: io.random })
   let count = 0
+  const notices = new Set<string>()
   for (const payload of payloadsOf(tokens)) {
     const reply = await session.invoke({ behavior: '/dms/cap/revoke/broadcast', payload })
     count += countIn(reply)
+    for (const notice of noticesIn(reply)) notices.add(notice)
   }
+  for (const notice of notices) await note(io, `Warning: ${notice}`)
   await printLine(io, String(count))
 }
 
@@ -94,6 +97,11 @@ function countIn(reply: JsonValue): number {
   const count = isJsonObject(reply) ? reply['TokensCount'] : undefined
   if (typeof count !== 'number') throw new RefusedReplyError('the node did not say how many revocations it published')
   return count
+}
+
+function noticesIn(reply: JsonValue): readonly string[] {
+  const notices = isJsonObject(reply) ? reply['Notices'] : undefined
+  return Array.isArray(notices) ? notices.filter((notice): notice is string => typeof notice === 'string') : []
 }
 
 async function issuedTo(subject: Did, flags: Flags, io: Io): Promise<readonly Token[]> {

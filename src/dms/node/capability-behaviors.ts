@@ -11,9 +11,10 @@ import {
   capRevokeAnchor,
   capRevokeBroadcast,
   capRootAnchor,
-  DONE
+  DONE,
+  revocationNotice
 } from '../../protocol/index.ts'
-import { type Anchor, type CapabilityContext, type ContextReload, encodeToken, type Token } from '../../ucan/index.ts'
+import { type Anchor, type CapabilityContext, type ContextReload, encodeToken, implies, type Token } from '../../ucan/index.ts'
 import type { RevocationExchange } from '../revocation/index.ts'
 import { AnchorRefusedError, BadRequestError, NoAnchorError } from './errors.ts'
 
@@ -93,8 +94,23 @@ export function serveCapabilityBehaviors(options: CapabilityBehaviorsOptions): v
     const revocations = token.length > 0 ? token : context.list(clock.now()).revoke
     await exchange.publish(revocations)
     log.info('revocations published', { by: callerOf(envelope), count: revocations.length })
-    return { ok: true, error: '', tokensCount: revocations.length }
+    return { ok: true, error: '', tokensCount: revocations.length, ...warningOf(context.list(clock.now()).provide) }
   })
+}
+
+/** Strangers are not listened to: without a token for it, what this node publishes reaches nobody but its own. */
+function warningOf(provide: readonly Token[]): { readonly notices?: readonly string[] } {
+  const { name, topic = '' } = revocationNotice
+  const isHeard = provide.some(
+    ({ capabilities, topics }) =>
+      (capabilities ?? []).some((granted) => implies(granted, name)) && topics.some((granted) => implies(granted, topic))
+  )
+  if (isHeard) return {}
+  return {
+    notices: [
+      `this DMS has no provide anchor for ${name} on the topic ${topic}: nodes that do not know it already will not listen; grant it /broadcast on the topic /nunet`
+    ]
+  }
 }
 
 function anchorsOf({ roots = [], require = [], provide = [], revoke = [] }: AnchorLists): readonly Anchor[] {
