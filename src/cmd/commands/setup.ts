@@ -6,10 +6,11 @@ import type { Io } from '../io.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
 import { configure } from '../setup/configure.ts'
-import { ensureIdentity, ensureRoot } from '../setup/identify.ts'
+import { chooseUser, ensureIdentity, ensureRoot } from '../setup/identify.ts'
 import { joinNetwork } from '../setup/join.ts'
 import { lend } from '../setup/lend.ts'
 import { createRun, type Outcome, tell } from '../setup/run.ts'
+import { refuseWallet } from '../wallet-names.ts'
 
 /**
  * `nunet setup`: does what is missing for a node, step by step, and nothing twice; each step is saved before the next begins.
@@ -22,11 +23,12 @@ export const setup: Action = async ({ flags }, io) => {
       'the setup asks questions and there is no terminal: give --yes, and flags for other answers than the usual'
     )
   }
+  refuseWallet(flags.text('context') ?? '', 'the service signs every message by itself and needs a key of this machine')
   const quiet = flags.isOn('yes') ? withoutTerminal(io) : io
   const configuration = await configure(flags, quiet)
   const { config } = await loadSettings(flags, quiet)
-  const run = createRun({ flags, io: quiet, config })
   await tell(quiet, configuration)
+  const run = createRun({ flags, io: quiet, config, user: await chooseUser({ flags, io: quiet, config }) })
   await ensureIdentity(run, run.user, 'you')
   await ensureIdentity(run, run.dms, 'this machine')
   await ensureRoot(run)

@@ -9,7 +9,13 @@ export const setup: CommandSpec = {
     'Does only what is missing, so that it can be run again at any time, also after an interruption. With --yes it asks nothing: passphrases come from their usual sources, other answers from flags.',
   flags: [
     { name: 'yes', short: 'y', type: 'switch', doc: 'Asks nothing; takes the usual answers where no flag gives another.' },
-    { name: 'user', type: 'text', value: 'name', doc: 'Key and capability context that stand for you.', default: 'user' },
+    {
+      name: 'user',
+      type: 'text',
+      value: 'name',
+      doc: 'Key and capability context that stand for you; ledger:<name> for a Ledger.',
+      default: 'user'
+    },
     contextFlag({ default: 'dms' }),
     { name: 'set', type: 'list', value: 'key=value', doc: 'A value for the configuration file.' },
     { name: 'organization', type: 'text', value: 'did', doc: 'Who runs the network to join; NuNet when nothing else is said.' },

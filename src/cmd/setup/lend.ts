@@ -5,6 +5,7 @@ import { failureIn } from '../commands/actor-cmd.ts'
 import { NoTerminalError, RefusedReplyError } from '../errors.ts'
 import { withProgress } from '../progress.ts'
 import { parseSize } from '../quantities.ts'
+import { isWalletName } from '../wallet-names.ts'
 import { ask, confirm } from './interview.ts'
 import type { SetupRun } from './run.ts'
 
@@ -40,10 +41,11 @@ export async function lend(run: SetupRun): Promise<void> {
 
 /** The key is opened only when somebody is there to speak to. */
 async function openSession(run: SetupRun): Promise<Session> {
-  const { io, config, user } = run
+  const { io, config, user, dms } = run
   const client = clientOf(config, io)
   await client.handle()
-  const { context } = await run.open(user)
+  // the node obeys its own key too, and then no wallet has to confirm each question
+  const { context } = await run.open(isWalletName(user) ? dms : user)
   return createSession({ client, context, clock: io.clock, random: io.random })
 }
 

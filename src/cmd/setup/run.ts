@@ -10,7 +10,8 @@ import { BadFileError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { note } from '../output.ts'
 import { styled } from '../screen.ts'
-import { openSigner } from '../signers.ts'
+import { type ContextSource, contextSourceOf } from '../signers.ts'
+import { isWalletName } from '../wallet-names.ts'
 
 /** How a step of the setup ended: something was done, it was done before, or it waits for somebody. */
 export interface Outcome {
@@ -26,7 +27,7 @@ export interface SetupRun {
   readonly flags: Flags
   readonly io: Io
   readonly config: Config
-  /** Name of the owner's key and context. */
+  /** Name of the owner's key and context; `ledger:<name>` when the key is in a wallet. */
   readonly user: string
   /** Name of the daemon's. */
   readonly dms: string
@@ -36,6 +37,8 @@ export interface SetupRun {
   /** Remembers a key that was made or opened, so that its passphrase is asked for once. */
   remember(name: string, signer: Signer): void
   signer(name: string): Promise<Signer>
+  /** The name of the file of a context. */
+  fileOf(name: string): Promise<string>
   /** Opens a context to change it. */
   open(name: string): Promise<ContextFile>
   /** What a context holds, without its key. */
@@ -43,23 +46,31 @@ export interface SetupRun {
 }
 
 /** Begins a run. */
-export function createRun(options: Pick<SetupRun, 'flags' | 'io' | 'config'>): SetupRun {
+export function createRun(options: Pick<SetupRun, 'flags' | 'io' | 'config' | 'user'>): SetupRun {
   const { flags, io, config } = options
   const signers = new Map<string, Signer>()
+  const sources = new Map<string, ContextSource>()
   const outcomes: Outcome[] = []
 
   async function signer(name: string): Promise<Signer> {
     const known = signers.get(name)
     if (known !== undefined) return known
-    await note(io, `Opening the key ${name}`)
-    const opened = await openSigner(name, config, io)
+    if (!isWalletName(name)) await note(io, `Opening the key ${name}`)
+    const opened = await (await sourceOf(name)).openSigner()
     signers.set(name, opened)
     return opened
   }
 
+  async function sourceOf(name: string): Promise<ContextSource> {
+    const source = sources.get(name) ?? (await contextSourceOf(name, config, io))
+    sources.set(name, source)
+    return source
+  }
+
+  const fileOf = async (name: string): Promise<string> => (await sourceOf(name)).fileName
+
   return {
     ...options,
-    user: flags.text('user') ?? 'user',
     dms: flags.text('context') ?? 'dms',
     outcomes,
     async report(outcome) {
@@ -68,9 +79,10 @@ export function createRun(options: Pick<SetupRun, 'flags' | 'io' | 'config'>): S
     },
     remember: (name, known) => void signers.set(name, known),
     signer,
-    open: async (name) => await openContextFile(contextsOf(config, io), name, await signer(name), io),
+    fileOf,
+    open: async (name) => await openContextFile(contextsOf(config, io), await fileOf(name), await signer(name), io),
     async summary(name) {
-      const path = join(config.general.user_dir, 'cap', `${name}.cap`)
+      const path = join(config.general.user_dir, 'cap', `${await fileOf(name)}.cap`)
       const summary = summarizeContext((await readPrivateFile(path)) ?? '')
       if (!summary.ok) throw new BadFileError(`${path} is no capability context: ${summary.error}`)
       return summary.value

@@ -172,11 +172,27 @@ describe('nunet setup --yes', () => {
 
 describe('nunet setup on a terminal', () => {
   /** Three settings, no passphrase questions, organisation, expiry, jobs, token. */
-  const answersFor = (organization: string) => ['10000', '9100', '~/lend', organization, '2027-01-01', 'yes', '']
+  const answersFor = (organization: string) => ['10000', '9100', '~/lend', 'key', organization, '2027-01-01', 'yes', '']
 
   test('asks again for what it does not understand', async () => {
     const org = await makeOrganization()
-    const answers = ['x', '', '', 'here', '', 'did:key:nobody', org.did, '2020-01-01', '2027-01-01', 'maybe', 'n', '{', '']
+    const answers = [
+      'x',
+      '',
+      '',
+      'here',
+      '',
+      'paper',
+      '',
+      'did:key:nobody',
+      org.did,
+      '2020-01-01',
+      '2027-01-01',
+      'maybe',
+      'n',
+      '{',
+      ''
+    ]
     const { code, stderr } = await setup([], { answers })
     expect(code).toBe(0)
     for (const complaint of [
@@ -226,7 +242,7 @@ describe('nunet setup on a terminal', () => {
 
   test('asks for a new passphrase twice for each key, and once for a key that it has to open', async () => {
     const passphrases = ['one', 'one', 'two', 'two']
-    const answers = ['', '', '', ...passphrases, 'none']
+    const answers = ['', '', '', '', ...passphrases, 'none']
     expect((await setup([], { answers, passphrase: '' })).code).toBe(0)
     const org = await makeOrganization()
     const again = await setup([], { answers: [org.did, '', '', 'one', 'two', ''], passphrase: '' })
@@ -250,7 +266,7 @@ describe('with a running daemon, nunet setup', () => {
   test('leaves lending open when the daemon refuses, and fails by it when it was asked to lend', async () => {
     answer = ({ envelope }) =>
       envelope.behavior.endsWith('/status') ? { onboarded: false } : { success: false, error: 'too much' }
-    const { code, stderr } = await live([], { answers: ['', '', '', 'y', '', '', ''] })
+    const { code, stderr } = await live([], { answers: ['', '', '', '', 'y', '', '', ''] })
     expect(code).toBe(0)
     expect(stderr).toContain('! lending: too much')
     expect((await live(['--yes', '--cpu', '1', '--ram', '1', '--disk', '1'])).code).toBe(65)
@@ -264,7 +280,7 @@ describe('with a running daemon, nunet setup', () => {
 
   test('does not ask when something is lent already, nor without a passphrase', async () => {
     answer = () => ({ onboarded: true })
-    expect((await live([], { answers: ['', '', ''] })).stderr).toContain('- lending: a part of this machine is lent')
+    expect((await live([], { answers: ['', '', '', ''] })).stderr).toContain('- lending: a part of this machine is lent')
     const blind = await live(['--yes'], { passphrase: '' })
     expect(blind).toMatchObject({ code: 0 })
     expect(blind.stderr).toContain('! lending: not looked at, because no passphrase is given')
@@ -272,7 +288,7 @@ describe('with a running daemon, nunet setup', () => {
 
   test('lends what is answered', async () => {
     answer = ({ envelope }) => (envelope.behavior.endsWith('/status') ? { onboarded: false } : { success: true })
-    const { code, stderr } = await live([], { answers: ['', '', '', 'y', '2', '0', '1.5', '10'] })
+    const { code, stderr } = await live([], { answers: ['', '', '', '', 'y', '2', '0', '1.5', '10'] })
     expect(code).toBe(0)
     expect(stderr).toContain('✓ lending: 2 cores, 1.5 GiB of memory and 10 GiB of disk')
     expect(lent()[0]?.payload).toMatchObject({
