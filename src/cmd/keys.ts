@@ -39,7 +39,11 @@ export async function readKey(keystore: Keystore, name: string): Promise<StoredK
  * @throws KeyNotFoundError, and what `StoredKey.open` and `givenPassphrase` throw.
  */
 export async function unlockKey(keystore: Keystore, name: string, io: Io): Promise<KeyPair> {
-  const stored = await readKey(keystore, name)
+  return await openStored(await readKey(keystore, name), name, io)
+}
+
+/** Opens a key file that was read, with the passphrase of its key. */
+export async function openStored(stored: StoredKey, name: string, io: Io): Promise<KeyPair> {
   const passphrase = await givenPassphrase(io, name)
   return await withProgress(io, { text: `opening key ${name}` }, () => stored.open(passphrase))
 }

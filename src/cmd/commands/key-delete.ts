@@ -5,6 +5,7 @@ import { contextsOf } from '../contexts.ts'
 import { keystoreOf, readKey } from '../keys.ts'
 import { note } from '../output.ts'
 import { givenPassphrase } from '../passphrase.ts'
+import { withProgress } from '../progress.ts'
 import { loadSettings } from '../settings.ts'
 
 /** `nunet key delete <name>`: for whoever has its passphrase (A §6.2). */
@@ -25,7 +26,8 @@ export const deleteKey: Action = async ({ args: [name = ''], flags }, io) => {
       name
     })
   }
-  await keystore.delete(stored, await givenPassphrase(io, name), { keepBackup })
+  const passphrase = await givenPassphrase(io, name)
+  await withProgress(io, { text: `opening key ${name}` }, () => keystore.delete(stored, passphrase, { keepBackup }))
   await lockAtAgent(name, config, io)
   await note(io, `deleted ${stored.path}`)
   for (const copy of await keystore.backups(name))

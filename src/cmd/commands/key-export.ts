@@ -6,9 +6,8 @@ import type { Action, Flags } from '../command.ts'
 import { confirmByName } from '../confirm.ts'
 import { NoFileError, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { keystoreOf, readKey } from '../keys.ts'
+import { keystoreOf, openStored, readKey } from '../keys.ts'
 import { note, printLine } from '../output.ts'
-import { givenPassphrase } from '../passphrase.ts'
 import { loadSettings } from '../settings.ts'
 
 /** `nunet key export <name>`: the encrypted key file, or with `--plain` the private key itself. */
@@ -24,7 +23,7 @@ export const exportKey: Action = async ({ args: [name = ''], flags }, io) => {
       name
     })
   }
-  const key = await stored.open(await givenPassphrase(io, name))
+  const key = await openStored(stored, name, io)
   const privateKey = key.exportPrivate()
   await deliver(encodeHex(privateKey), path, io)
   privateKey.fill(0)

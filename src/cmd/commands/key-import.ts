@@ -12,6 +12,7 @@ import { keystoreOf } from '../keys.ts'
 import { note, printLine } from '../output.ts'
 import { givenPassphrase, newPassphrase, replacingPassphrase } from '../passphrase.ts'
 import { warnIfOpen } from '../passphrase-sources.ts'
+import { withProgress } from '../progress.ts'
 import { loadSettings } from '../settings.ts'
 import { refuseWallet } from '../wallet-names.ts'
 
@@ -49,9 +50,13 @@ interface Target {
 async function importFile(text: string, target: Target, flags: Flags, io: Io): Promise<KeyPair> {
   const { keystore, name, overwrite } = target
   const passphrase = await givenPassphrase(io, name)
-  if (!wantsNewPassphrase(flags)) return await keystore.saveFile(name, text, passphrase, { overwrite })
-  const key = await keystore.openFile(name, text, passphrase)
-  await keystore.save(name, key, await replacingPassphrase(io, passphraseFlagsOf(flags, 'new-passphrase')), { overwrite })
+  const opening = { text: `opening key ${name}` }
+  if (!wantsNewPassphrase(flags)) {
+    return await withProgress(io, opening, () => keystore.saveFile(name, text, passphrase, { overwrite }))
+  }
+  const key = await withProgress(io, opening, () => keystore.openFile(name, text, passphrase))
+  const replacing = await replacingPassphrase(io, passphraseFlagsOf(flags, 'new-passphrase'))
+  await withProgress(io, { text: `encrypting key ${name}` }, () => keystore.save(name, key, replacing, { overwrite }))
   return key
 }
 
@@ -59,7 +64,8 @@ async function importPlain(text: string, { keystore, name, overwrite }: Target, 
   const key = parsePrivateKey(text)
   if (!key.ok) throw new BadFileError(key.error.message)
   if (wantsNewPassphrase(flags)) throw new UsageError('a new passphrase is for encrypted key files: this key has none yet')
-  await keystore.save(name, key.value, await newPassphrase(io, name), { overwrite })
+  const passphrase = await newPassphrase(io, name)
+  await withProgress(io, { text: `encrypting key ${name}` }, () => keystore.save(name, key.value, passphrase, { overwrite }))
   return key.value
 }
 

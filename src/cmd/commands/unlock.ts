@@ -4,9 +4,8 @@ import { agentOf, handToAgent } from '../agents.ts'
 import type { Action, Flags } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { keystoreOf, readKey } from '../keys.ts'
+import { keystoreOf, openStored, readKey } from '../keys.ts'
 import { note, printJson, printLine } from '../output.ts'
-import { givenPassphrase } from '../passphrase.ts'
 import { loadSettings } from '../settings.ts'
 
 /** `nunet unlock <name>`: the next commands sign with the key without its passphrase, for a while. */
@@ -19,7 +18,7 @@ export const unlock: Action = async ({ args: [name], flags }, io) => {
   const lifetime = lifetimeOf(flags)
   const { config } = await loadSettings(flags, io)
   const stored = await readKey(keystoreOf(config, io), name)
-  const key = await stored.open(await givenPassphrase(io, name))
+  const key = await openStored(stored, name, io)
   const privateKey = key.exportPrivate()
   try {
     const request = { name, path: stored.path, digest: digestOf(stored.text), privateKey, lifetime }
