@@ -165,6 +165,19 @@ describe.skipIf(!deb.available)(deb.title('the package in a clean Debian without
     expect((await root.sh(service('key did dms'))).trim()).toMatch(/^did:key:z6Mk/)
   })
 
+  test('a link in place of its directory does not lead root astray when the package is configured again', async () => {
+    const before = await data()
+    const configure = `/var/lib/dpkg/info/nunet-dms.postinst configure ${VERSION}`
+    const outcome = await root.sh(
+      `cd ${HOME} && mv .nunet kept && ln -s /etc .nunet && chown -h nunet:nunet .nunet
+      ${configure} >/dev/null 2>&1 && echo done || echo refused
+      ls /etc | grep dms_config || echo nothing
+      rm .nunet && mv kept .nunet && ${configure}`
+    )
+    expect(outcome).toBe('refused\nnothing\n')
+    expect(await data()).toBe(before)
+  })
+
   test('purging takes everything: data, passphrase, user and group', async () => {
     await root.sh('dpkg --purge nunet-dms')
     for (const path of [HOME, '/etc/nunet', '/usr/bin/nunet']) expect(await exists(path), path).toBe(false)
