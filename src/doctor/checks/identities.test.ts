@@ -1,8 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { toNanos } from '../../base/index.ts'
 import { createVerifier, generateKeyPair } from '../../identity/index.ts'
-import { parseContextFile, signContextFile } from '../../ucan/context-file.ts'
-import { createContext, encodeToken } from '../../ucan/index.ts'
+import { createContext, encodeToken, parseContextFile, signContextFile } from '../../ucan/index.ts'
 import { bad, brief, defaultConfig, NOW, type Recording, subjectOf } from '../fixtures.ts'
 import { identities } from './identities.ts'
 
