@@ -35,13 +35,17 @@ export async function openContext(flags: Flags, io: Io): Promise<ContextFile> {
   const name = flags.text('context') ?? ''
   const contexts = contextsOf(config, io)
   const { fileName, openSigner } = await contextSourceOf(name, config, io)
-  // Nobody should type a passphrase, or wake a wallet, for a file that is then refused.
-  await readNamed(name, fileName, contexts)
-  return await openContextFile(contexts, fileName, await openSigner(), io)
+  if (!(await contexts.exists(fileName))) throw noContext(name)
+  return await openContextFile(contexts, fileName, openSigner, io)
 }
 
 /** Opens a context with its key; what was set aside in it is told on stderr. */
-export async function openContextFile(contexts: ContextStore, name: string, signer: Signer, io: Io): Promise<ContextFile> {
+export async function openContextFile(
+  contexts: ContextStore,
+  name: string,
+  signer: Signer | (() => Promise<Signer>),
+  io: Io
+): Promise<ContextFile> {
   const file = await contexts.open(name, signer)
   await tellNotices(file, io)
   return file

@@ -106,7 +106,11 @@ export function createContextStore(options: ContextStoreOptions): ContextStore {
     },
     async open(name, signer) {
       const path = pathOf(name)
-      return openFile(path, (await readOwn(path, signer, tools)).content, signer, tools)
+      const { content } = await readFile(path, tools)
+      requireSeal(path, content)
+      const key = typeof signer === 'function' ? await signer() : signer
+      requireKey(path, content, key)
+      return openFile(path, content, key, tools)
     },
     async read(name, { acceptChanged = false } = {}) {
       const path = pathOf(name)

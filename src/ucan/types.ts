@@ -253,11 +253,12 @@ export interface ContextStore {
   /** Creates an empty context; `overwrite` keeps the old file as a backup. Errors: `UCAN_CONTEXT_EXISTS`. */
   create(name: string, signer: Signer, options?: { readonly overwrite?: boolean }): Promise<ContextFile>
   /**
-   * Opens a context with its key.
+   * Opens a context with its key, which is asked for once the file is known to be good: nobody should type a passphrase, or wake a
+   * wallet, for a file that is then refused.
    *
    * Errors: those of {@link ContextStore.read}, `UCAN_WRONG_KEY` (the file belongs to another DID).
    */
-  open(name: string, signer: Signer): Promise<ContextFile>
+  open(name: string, signer: Signer | (() => Promise<Signer>)): Promise<ContextFile>
   /**
    * Reads a context without its key: nothing but the DID in the file is needed to check it.
    *
