@@ -158,6 +158,8 @@ describe('cap explain', () => {
     const stranger = 'did:key:z6MkuscdkekGKxXUvuuY9d3VEefbAyNTd8LdGZtBbFxdbDjR'
     const text = await explain(`--context node --to ${stranger} /public/hello`)
     expect(text).toMatch(/^unknown: /)
+    expect(text).toContain('what is known here does not decide it')
+    expect(text).not.toContain('because')
     expect(text).toContain(`it must have ${did('org')} (org) as root anchor, or a require anchor for /public/hello given to it`)
   })
 })

@@ -52,6 +52,7 @@ function answerBranch({ verdict, authorization, allowedBy, culprit }: CallExplan
       text: `allowed${chain}, in the name of ${names.label(authorization.origin)}, until ${describeExpiry(authorization.expiresAt, now)}`
     }
   }
+  if (verdict === 'unknown') return { text: 'what is known here does not decide it: what is missing stands below' }
   if (culprit === undefined) return { text: 'no link is broken here: only the other side can tell' }
   return { text: `because ${describeCulprit(culprit, names)}` }
 }
