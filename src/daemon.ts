@@ -128,6 +128,11 @@ function composeDaemon(
     privateKey: key.exportPrivate(),
     listen: p2p.listen_address,
     bootstrap: p2p.bootstrap_peers,
+    features: {
+      relayService: p2p.relay_service,
+      portMapping: p2p.port_mapping,
+      localDiscovery: p2p.local_discovery
+    },
     clock,
     log: log.child({ logger: 'network' })
   })

@@ -6,6 +6,7 @@ import { CancelledError, createSerialQueue, withTimeout } from '../base/index.ts
 import { parseListenAddresses, parsePeerAddress, parsePeerId } from './addresses.ts'
 import { createCounters } from './counters.ts'
 import { BadAddressError, BadKeyError, NotRunningError, UnreachableError } from './errors.ts'
+import { NO_FEATURES } from './features.ts'
 import { createInboxes } from './inboxes.ts'
 import { checkBroadcast, checkTopic, DEFAULT_LIMITS } from './limits.ts'
 import { createSender } from './sender.ts'
@@ -25,7 +26,8 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
   const privateKey = parsePrivateKey(options.privateKey)
   const self = peerIdFromPrivateKey(privateKey)
   const peerId = self.toString()
-  const { served, skipped } = parseListenAddresses(options.listen)
+  const listen = parseListenAddresses(options.listen)
+  const features = { ...NO_FEATURES, ...options.features }
   const bootstrapPeers = bootstrap.map(parsePeerAddress)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const counters = createCounters()
@@ -44,13 +46,13 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
   async function start({ signal }: { readonly signal?: AbortSignal }): Promise<void> {
     if (session !== undefined) return
     if (signal?.aborted === true) throw new CancelledError('starting the network was cancelled')
-    for (const address of skipped) log.warn('this node does not speak QUIC yet, so an address is skipped', { address })
     const { openSession } = await import('./session.ts') // the libp2p stack takes half a second to load
     const opened = await openSession({
       ...{
         privateKey,
         self,
-        listen: served,
+        listen,
+        features,
         bootstrap: bootstrapPeers,
         inboxes,
         subscribers,

@@ -20,6 +20,7 @@ export {
   StartFailedError,
   UnreachableError
 } from './errors.ts'
+export type { NetworkFeatures } from './features.ts'
 export { createNetworkHost } from './host.ts'
 export { createInboxes, type FrameListener, type Inboxes } from './inboxes.ts'
 export {

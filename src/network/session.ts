@@ -1,10 +1,11 @@
 import '../polyfills.ts'
 import type { IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
 import { CancelledError, type Clock, errorMessage, type Logger, type Millis, millis, withTimeout } from '../base/index.ts'
-import type { PeerAddress } from './addresses.ts'
+import type { ListenAddresses, PeerAddress } from './addresses.ts'
 import { stayConnected } from './bootstrap.ts'
 import type { Counters } from './counters.ts'
 import { ListenFailedError, StartFailedError, UnreachableError } from './errors.ts'
+import type { NetworkFeatures } from './features.ts'
 import type { Inboxes } from './inboxes.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
@@ -13,13 +14,15 @@ import { createReceiver, type Receiver } from './receive.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
 import { createTransmitter, type Transmitter } from './transmit.ts'
+import { loadQuic, type TransportFactory } from './transports.ts'
 import type { PeerEvent } from './types.ts'
 
 /** What one life of a libp2p node needs. */
 export interface SessionOptions {
   readonly privateKey: PrivateKey
   readonly self: PeerId
-  readonly listen: readonly string[]
+  readonly listen: ListenAddresses
+  readonly features: NetworkFeatures
   readonly bootstrap: readonly PeerAddress[]
   readonly inboxes: Inboxes
   readonly subscribers: Subscribers
@@ -54,10 +57,12 @@ const STOP_TIMEOUT = millis(1500)
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { clock, log, limits } = options
-  const node = await createNode(options)
+  const quic = await quicFor(options.listen, log)
+  const listen = [...options.listen.plain, ...(quic === undefined ? [] : options.listen.quic)]
+  const node = await createNode({ ...options, quic, listen })
   const receiver = createReceiver(node, options)
   receiver.offerInboxes()
-  await startNode(node, options.listen)
+  await startNode(node, listen)
   const topics = createTopics(node.services.pubsub, options)
 
   const stopping = new AbortController()
@@ -94,6 +99,18 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       await stopNode(node, clock, log)
       await joining
     }
+  }
+}
+
+/** The QUIC transport when there is an address for it; a machine for which it is not made goes without. */
+async function quicFor({ quic }: ListenAddresses, log: Logger): Promise<TransportFactory | undefined> {
+  if (quic.length === 0) return undefined
+  try {
+    return await loadQuic()
+  } catch (error) {
+    const [reason] = errorMessage(error).split('\n')
+    log.warn('QUIC is not available on this machine, so its addresses are skipped', { addresses: quic, reason })
+    return undefined
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AbortOptions, Clock, Logger, Millis, Service } from '../base/index.ts'
+import type { NetworkFeatures } from './features.ts'
 import type { FrameListener } from './inboxes.ts'
 import type { NetworkLimits } from './limits.ts'
 
@@ -94,12 +95,17 @@ export interface NetworkHost extends Service {
 export interface NetworkHostOptions {
   /** libp2p protobuf private key of the node, Ed25519 or secp256k1. */
   readonly privateKey: Uint8Array
-  /** Multiaddresses to listen on; `…/quic-v1` ones are skipped with a log line. None: this node only dials. */
+  /**
+   * Multiaddresses to listen on: TCP, WebSocket and QUIC ones, of which the last are skipped with a log line where QUIC's native part
+   * is missing. None: this node only dials.
+   */
   readonly listen: readonly string[]
   /** Multiaddresses with `/p2p/<id>` of peers to join the network through. */
   readonly bootstrap: readonly string[]
   readonly clock: Clock
   readonly log: Logger
+  /** What it offers besides messages; nothing by default. */
+  readonly features?: Partial<NetworkFeatures>
   /** Overrides of {@link DEFAULT_LIMITS}. */
   readonly limits?: Partial<NetworkLimits>
   /** Application part of a peer's gossip score (B §4.1: 5 after hellos both ways, 1 when it serves the root inbox); default 0. */
