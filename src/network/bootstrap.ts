@@ -16,7 +16,8 @@ export interface BootstrapOptions {
   readonly log: Logger
 }
 
-const LONGEST_PAUSE = seconds(120)
+/** Short enough that a node is back within half a minute of a repaired network. */
+const LONGEST_PAUSE = seconds(20)
 
 /**
  * Keeps this node in the network until the signal is aborted: whenever no bootstrap peer is connected, dials all of them at once

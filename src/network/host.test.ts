@@ -235,7 +235,7 @@ describe('reaching a peer that is not connected', () => {
     await host.connect(addressOf(other))
     await expect(host.send(generateKeyPair().peerId, 'root', utf8('x'))).rejects.toMatchObject({
       code: 'NETWORK_UNREACHABLE',
-      message: matching(/no address of it is known; asked the DHT: /)
+      message: matching(/no address of it is known; no relay is connected that could lead to it; asked the DHT: /)
     })
   })
 

@@ -1,5 +1,5 @@
 import '../polyfills.ts'
-import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { seconds } from '../base/index.ts'
@@ -18,6 +18,10 @@ export interface NodeOptions {
   readonly listen: readonly string[]
   /** Without it the node neither listens on QUIC addresses nor dials them. */
   readonly quic?: TransportFactory | undefined
+  /** In place of the plain TCP transport. */
+  readonly sharingTcp?: TransportFactory | undefined
+  /** Whether others may come through that relay; through none by default. */
+  readonly acceptsRelay?: (relay: PeerId) => boolean
   readonly features?: NetworkFeatures
   readonly limits: NetworkLimits
   readonly peerScore: (peer: string) => number
@@ -27,24 +31,28 @@ export interface NodeOptions {
 const INBOUND_PER_SECOND = 100
 const PENDING_INBOUND = 128
 
+/** A connection that died without a word is noticed after this and a few seconds. */
+const PING_EVERY = seconds(15)
+
 /** Builds a node that is not started (B §5.1). Every address may be dialled, loopback too. */
 export async function createNode(options: NodeOptions): Promise<Node> {
-  const { privateKey, listen, quic, features = NO_FEATURES, limits, peerScore } = options
+  const { privateKey, listen, quic, sharingTcp, acceptsRelay = () => false, features = NO_FEATURES, limits, peerScore } = options
   return createLibp2p<NodeServices>({
     start: false,
     privateKey,
     addresses: { listen: [...listen] },
-    transports: await createTransports(quic),
+    transports: await createTransports({ quic, sharingTcp }),
     connectionEncrypters: createEncrypters(),
     streamMuxers: [yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })],
-    connectionGater: { denyDialMultiaddr: () => false },
+    connectionGater: { denyDialMultiaddr: () => false, denyInboundRelayedConnection: (relay) => !acceptsRelay(relay) },
     connectionManager: {
       maxConnections: limits.connections,
       inboundConnectionThreshold: INBOUND_PER_SECOND,
       maxIncomingPendingConnections: PENDING_INBOUND,
-      dialTimeout: limits.dialTimeout
+      dialTimeout: limits.dialTimeout,
+      addressDialTimeout: seconds(4)
     },
-    connectionMonitor: { pingInterval: seconds(30) },
+    connectionMonitor: { pingInterval: PING_EVERY },
     peerDiscovery: await createDiscovery(features),
     services: await createServices({ features, peerScore })
   })

@@ -1,6 +1,5 @@
 import { autoNAT } from '@libp2p/autonat'
 import { type CircuitRelayService, circuitRelayServer } from '@libp2p/circuit-relay-v2'
-import { dcutr } from '@libp2p/dcutr'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
@@ -10,6 +9,7 @@ import type { Libp2pOptions } from 'libp2p'
 import { hours } from '../base/index.ts'
 import type { NetworkFeatures } from './features.ts'
 import { createGossip } from './gossip.ts'
+import { internals, type NodeInternals } from './internals.ts'
 import { RELAY_LIMITS } from './limits.ts'
 
 /** The services of our libp2p node, by the names under which it holds them. */
@@ -21,7 +21,7 @@ export type NodeServices = {
   readonly dht: KadDHT
   readonly compatibilityDht: KadDHT
   readonly autoNat: unknown
-  readonly dcutr: unknown
+  readonly internals: NodeInternals
   readonly relay?: CircuitRelayService
   readonly portMapping?: unknown
 }
@@ -46,7 +46,7 @@ export async function createServices({
     compatibilityDht: createDht('compatibility', '/kad/1.0.0'),
     pubsub: createGossip(peerScore),
     autoNat: autoNAT({ maxInboundStreams: 2, maxOutboundStreams: 2 }),
-    dcutr: dcutr(),
+    internals,
     ...(relayService ? { relay: createRelayService() } : {}),
     ...(portMapping ? { portMapping: await loadPortMapping() } : {})
   }

@@ -1,5 +1,7 @@
 import '../polyfills.ts'
+import { setMaxListeners } from 'node:events'
 import type { IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { CancelledError, type Clock, errorMessage, type Logger, type Millis, millis, withTimeout } from '../base/index.ts'
 import type { ListenAddresses, PeerAddress } from './addresses.ts'
 import { stayConnected } from './bootstrap.ts'
@@ -11,11 +13,14 @@ import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
 import { createReach, type Reach } from './reach.ts'
 import { createReceiver, type Receiver } from './receive.ts'
+import { loadPortSharing } from './reuseport/system-calls.ts'
+import { createSharingTransport, type SharingTransport } from './reuseport/transport.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
 import { createTransmitter, type Transmitter } from './transmit.ts'
-import { loadQuic, type TransportFactory } from './transports.ts'
+import { loadQuic, TCP_OPTIONS, type TransportFactory } from './transports.ts'
 import type { PeerEvent } from './types.ts'
+import { createRelayPeers, type RelayPeers, stayReachable } from './way-in.ts'
 
 /** What one life of a libp2p node needs. */
 export interface SessionOptions {
@@ -59,15 +64,26 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { clock, log, limits } = options
   const quic = await quicFor(options.listen, log)
   const listen = [...options.listen.plain, ...(quic === undefined ? [] : options.listen.quic)]
-  const node = await createNode({ ...options, quic, listen })
+  const relays = createRelayPeers(options.bootstrap.map(({ peer }) => peer))
+  const sharing = await sharingTransport(relays, log)
+  const node = await createNode({
+    ...options,
+    ...{ quic, listen },
+    sharingTcp: sharing?.factory,
+    acceptsRelay: (relay) => relays.held.has(relay.toString())
+  })
   const receiver = createReceiver(node, options)
   receiver.offerInboxes()
   await startNode(node, listen)
   const topics = createTopics(node.services.pubsub, options)
 
   const stopping = new AbortController()
+  setMaxListeners(0, stopping.signal)
   watchPeers(node, options.onPeer, stopping.signal)
-  const reach = createReach(node, clock, limits)
+  const { internals } = node.services
+  const reach = createReach({ node, internals, clock, limits, stopping: stopping.signal })
+  const { relayUse } = options.features
+  const reachable = stayReachable({ node, internals, reach, transport: sharing, relays, relayUse, clock, log }, stopping.signal)
   const joining = stayConnected(
     {
       addresses: options.bootstrap.filter(({ peer }) => !peer.equals(options.self)),
@@ -97,7 +113,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       stopping.abort()
       topics.close()
       await stopNode(node, clock, log)
-      await joining
+      await Promise.all([joining, reachable])
     }
   }
 }
@@ -112,6 +128,17 @@ async function quicFor({ quic }: ListenAddresses, log: Logger): Promise<Transpor
     log.warn('QUIC is not available on this machine, so its addresses are skipped', { addresses: quic, reason })
     return undefined
   }
+}
+
+/** TCP that dials from its listening port; a machine on which that cannot be goes without, and without hole punching. */
+async function sharingTransport(relays: RelayPeers, log: Logger): Promise<SharingTransport | undefined> {
+  const loaded = await loadPortSharing()
+  if (!loaded.available) {
+    log.info('ports cannot be shared, so relayed connections become direct only to public addresses', { reason: loaded.reason })
+    return undefined
+  }
+  const shared = (address: Multiaddr): boolean => relays.known.has(address.getComponents().at(-1)?.value ?? '')
+  return createSharingTransport({ sharing: loaded.sharing, shared, tcp: TCP_OPTIONS, log })
 }
 
 async function startNode(node: Node, listen: readonly string[]): Promise<void> {

@@ -2,6 +2,7 @@ import type { Connection, CreateListenerOptions, DialTransportOptions, Listener,
 import { type TCPComponents, type TCPOptions, tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { CancelledError, errorMessage, type Logger } from '../../base/index.ts'
+import { untilDone } from '../dial-signal.ts'
 import { type Endpoint, type PortSharing, SystemCallError } from './system-calls.ts'
 
 /** What libp2p hands to a transport when it dials. */
@@ -66,7 +67,7 @@ export function createSharingTransport({ sharing, shared, tcp: options, log }: S
   async function dialShared(inner: Dial, from: Endpoint, address: Multiaddr, dialOptions: DialOptions): Promise<Connection> {
     dialOptions.signal.throwIfAborted() // from here to the connect there is no pause in which the socket could be lost
     const bound: BoundSocket = { fd: sharing.bind(from), manualStart: true }
-    const connection = await inner(address, { ...dialOptions, ...bound })
+    const connection = await untilDone(dialOptions.signal, (signal) => inner(address, { ...dialOptions, ...bound, signal }))
     sharedConnections.add(connection)
     return connection
   }
