@@ -1,6 +1,16 @@
 import '../polyfills.ts'
-import type { IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
-import { CancelledError, type Clock, errorMessage, type Logger, type Millis, millis, withTimeout } from '../base/index.ts'
+import type { Connection, IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import {
+  CancelledError,
+  type Clock,
+  errorMessage,
+  type Logger,
+  type Millis,
+  millis,
+  type Random,
+  withTimeout
+} from '../base/index.ts'
 import type { ListenAddresses, PeerAddress } from './addresses.ts'
 import { stayConnected } from './bootstrap.ts'
 import type { Counters } from './counters.ts'
@@ -10,6 +20,9 @@ import type { Inboxes } from './inboxes.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
 import { createReach, type Reach } from './reach.ts'
+import { createDialBack } from './reachability/dial-back.ts'
+import { createReachabilityWatch, type ReachabilityWatch } from './reachability/watch.ts'
+import { AUTONAT_PROTOCOL } from './reachability/wire.ts'
 import { createReceiver, type Receiver } from './receive.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
@@ -31,6 +44,7 @@ export interface SessionOptions {
   readonly onPeer: (event: PeerEvent) => void
   readonly limits: NetworkLimits
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
 }
 
@@ -38,6 +52,7 @@ export interface SessionOptions {
 export interface Session extends Receiver, Transmitter {
   readonly topics: Topics
   readonly reach: Reach
+  readonly reachability: ReachabilityWatch
   peers(): readonly string[]
   knownPeers(): Promise<readonly string[]>
   addresses(): readonly string[]
@@ -62,12 +77,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const node = await createNode({ ...options, quic, listen })
   const receiver = createReceiver(node, options)
   receiver.offerInboxes()
+  const stopping = new AbortController()
+  const reachability = await createReachability(node, options, stopping.signal)
   await startNode(node, listen)
   const topics = createTopics(node.services.pubsub, options)
 
-  const stopping = new AbortController()
   watchPeers(node, options.onPeer, stopping.signal)
   const reach = createReach(node, clock, limits)
+  const watching = reachability.run(stopping.signal)
   const joining = stayConnected(
     {
       addresses: options.bootstrap.filter(({ peer }) => !peer.equals(options.self)),
@@ -92,12 +109,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       return peers.filter(({ id }) => !id.equals(options.self)).map(({ id }) => id.toString())
     },
     addresses: () => node.getMultiaddrs().map(String),
+    reachability,
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
       topics.close()
       await stopNode(node, clock, log)
-      await joining
+      await Promise.all([joining, watching])
     }
   }
 }
@@ -140,6 +158,19 @@ async function stopNode(node: Node, clock: Clock, log: Logger): Promise<void> {
     log.warn('the network did not stop in order, so its connections are cut', { error: errorMessage(error) })
     for (const connection of node.getConnections()) connection.abort(new Error('the node stopped'))
   }
+}
+
+/** Answers others who ask whether they can be reached, and asks them the same. */
+async function createReachability(node: Node, options: SessionOptions, signal: AbortSignal): Promise<ReachabilityWatch> {
+  const { self, clock, random, log } = options
+  const { parts, addressBook } = node.services
+  const dial = (address: Multiaddr, inner: AbortSignal): Promise<Connection> =>
+    parts.connectionManager.openConnection(address, { force: true, signal: inner })
+  await node.handle(AUTONAT_PROTOCOL, createDialBack({ dial, clock, log }), { maxInboundStreams: 2 })
+  const connections = (): Connection[] => node.getConnections()
+  const watch = createReachabilityWatch({ self, book: addressBook, connections, clock, random, log })
+  node.addEventListener('peer:identify', ({ detail }) => watch.identified(detail), { signal })
+  return watch
 }
 
 function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: AbortSignal): void {
