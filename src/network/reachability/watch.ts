@@ -100,6 +100,13 @@ export function createReachabilityWatch(options: ReachabilityOptions): Reachabil
     return connections().filter((connection) => helpers.has(connection.remotePeer.toString()) && isWitness(connection))
   }
 
+  async function askAnyone(): Promise<void> {
+    const able = helperConnections()
+    const chosen = able[able.length === 0 ? 0 : randomInt(random, able.length)]
+    if (chosen === undefined) due = millis(clock.now() + verdict.pause())
+    else await ask(chosen)
+  }
+
   return {
     current: verdict.current,
     onChange: verdict.onChange,
@@ -114,13 +121,9 @@ export function createReachabilityWatch(options: ReachabilityOptions): Reachabil
     async run(signal) {
       const stop = (): void => stopping.abort()
       signal.addEventListener('abort', stop, { once: true })
-      while (!signal.aborted) {
+      while (!stopping.signal.aborted) {
         await clock.sleep(millis(Math.max(1000, due - clock.now())), { signal }).catch(() => undefined) // aborted: the loop ends
-        if (signal.aborted || clock.now() < due) continue
-        const able = helperConnections()
-        const chosen = able[able.length === 0 ? 0 : randomInt(random, able.length)]
-        if (chosen === undefined) due = millis(clock.now() + verdict.pause())
-        else await ask(chosen)
+        if (clock.now() >= due) await askAnyone()
       }
     }
   }

@@ -30,7 +30,7 @@ const STATUS_NUMBERS: Readonly<Record<DialStatus, bigint>> = {
   'bad-request': 200n,
   'internal-error': 300n
 }
-const STATUSES = new Map(Object.entries(STATUS_NUMBERS).map(([status, number]) => [number, status as DialStatus]))
+const STATUSES: readonly DialStatus[] = ['ok', 'dial-error', 'refused', 'bad-request', 'internal-error']
 
 const DIAL = 0n
 const DIAL_RESPONSE = 1n
@@ -72,7 +72,8 @@ export function decodeDialResponse(message: Uint8Array): DialResponse | undefine
   if (response === undefined) return undefined
   const fields = decodeProtobuf(response)
   if (!fields.ok) return undefined
-  const status = STATUSES.get(numberField(fields.value, 1) ?? 0n)
+  const number = numberField(fields.value, 1) ?? 0n
+  const status = STATUSES.find((known) => STATUS_NUMBERS[known] === number)
   const address = bytesField(fields.value, 3)
   if (status === undefined) return undefined
   const text = Buffer.from(bytesField(fields.value, 2) ?? []).toString('utf8')
