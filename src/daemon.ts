@@ -134,6 +134,7 @@ function composeDaemon(
       localDiscovery: p2p.local_discovery
     },
     clock,
+    random,
     log: log.child({ logger: 'network' })
   })
   const actors = createActorSystem({

@@ -22,7 +22,7 @@ import type { NetworkHost, NetworkHostOptions, PeerEvent } from './types.ts'
  * `NETWORK_LISTEN_FAILED` (conflict) naming the addresses.
  */
 export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
-  const { clock, log, bootstrap, peerScore = () => 0 } = options
+  const { clock, random, log, bootstrap, peerScore = () => 0 } = options
   const privateKey = parsePrivateKey(options.privateKey)
   const self = peerIdFromPrivateKey(privateKey)
   const peerId = self.toString()
@@ -60,6 +60,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
         peerScore,
         limits,
         clock,
+        random,
         log
       },
       onPeer: (event) => tellAll(peerListeners, event, log)
@@ -102,6 +103,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     knownPeers: async () => (await session?.knownPeers()) ?? [],
     isConnected: (peer) => session?.peers().includes(peer) ?? false,
     addresses: () => session?.addresses() ?? [],
+    reachability: () => session?.reachability.current() ?? 'unknown',
     async connect(text, { signal } = {}) {
       const { address, peer } = parsePeerAddress(text)
       if (peer.equals(self)) throw new BadAddressError(`${text} names this node itself`)

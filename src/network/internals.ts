@@ -26,23 +26,15 @@ export interface NodeInternals {
 /** Who says that an address is one of this node. */
 export type AddressOrigin = 'transport' | 'observed'
 
-/** A service that does nothing but hand out the {@link NodeInternals}; a connection it dials outlives the signal of its dial. */
-export function internals(components: NodeInternals): NodeInternals {
+/** Has the connections that are dialled by means of these parts outlive the signals of their dials. */
+export function createInternals(parts: NodeInternals): NodeInternals {
+  const { transportManager } = parts
   return {
-    get addressManager() {
-      return components.addressManager
-    },
+    ...parts,
     transportManager: {
-      getAddrs: () => components.transportManager.getAddrs(),
-      getTransports: () => components.transportManager.getTransports(),
-      dial: (address, options) =>
-        untilDone(options.signal, (signal) => components.transportManager.dial(address, { ...options, signal }))
-    },
-    get upgrader() {
-      return components.upgrader
-    },
-    get events() {
-      return components.events
+      getAddrs: () => transportManager.getAddrs(),
+      getTransports: () => transportManager.getTransports(),
+      dial: (address, options) => untilDone(options.signal, (signal) => transportManager.dial(address, { ...options, signal }))
     }
   }
 }

@@ -3,10 +3,12 @@ import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { seconds } from '../base/index.ts'
+import { type AddressBook, createAddressBook } from './address-book.ts'
+import { withoutPeer } from './address-kinds.ts'
 import { createEncrypters } from './encryption.ts'
 import { type NetworkFeatures, NO_FEATURES } from './features.ts'
 import { MUXED_STREAMS, type NetworkLimits } from './limits.ts'
-import { createServices, type NodeServices } from './services.ts'
+import { createServices, type NodeServices, type ServiceOptions } from './services.ts'
 import { createTransports, type TransportFactory } from './transports.ts'
 
 /** Our libp2p node; stays inside this module. */
@@ -16,6 +18,8 @@ export type Node = Libp2p<NodeServices>
 export interface NodeOptions {
   readonly privateKey: PrivateKey
   readonly listen: readonly string[]
+  /** Addresses to tell others besides the own ones. */
+  readonly announce?: readonly string[]
   /** Without it the node neither listens on QUIC addresses nor dials them. */
   readonly quic?: TransportFactory | undefined
   /** In place of the plain TCP transport. */
@@ -36,11 +40,26 @@ const PING_EVERY = seconds(15)
 
 /** Builds a node that is not started (B §5.1). Every address may be dialled, loopback too. */
 export async function createNode(options: NodeOptions): Promise<Node> {
-  const { privateKey, listen, quic, sharingTcp, acceptsRelay = () => false, features = NO_FEATURES, limits, peerScore } = options
+  const { privateKey, listen, announce = [], quic, sharingTcp, acceptsRelay = () => false } = options
+  const { features = NO_FEATURES, limits, peerScore } = options
+  let book: AddressBook | undefined
+  const addressBook: ServiceOptions['addressBook'] = ({ peerId, addressManager, peerStore }) => {
+    const changed = (): void => {
+      const multiaddrs = created.announced().map(withoutPeer)
+      peerStore.patch(peerId, { multiaddrs }).catch(() => undefined) // the store is closed: nobody is told any more
+    }
+    const created = createAddressBook({ self: peerId, known: () => addressManager.getAddressesWithMetadata(), changed })
+    book = created
+    return created
+  }
   return createLibp2p<NodeServices>({
     start: false,
     privateKey,
-    addresses: { listen: [...listen] },
+    addresses: {
+      listen: [...listen],
+      appendAnnounce: [...announce],
+      announceFilter: (addresses) => book?.announced() ?? addresses
+    },
     transports: await createTransports({ quic, sharingTcp }),
     connectionEncrypters: createEncrypters(),
     streamMuxers: [yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })],
@@ -54,7 +73,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     connectionMonitor: { pingInterval: PING_EVERY },
     peerDiscovery: await createDiscovery(features),
-    services: await createServices({ features, peerScore })
+    services: await createServices({ addressBook, features, peerScore })
   })
 }
 

@@ -1,25 +1,13 @@
 import { networkInterfaces } from 'node:os'
 import { type Clock, seconds } from '../base/index.ts'
-import { isPublic } from './address-kinds.ts'
 import type { NodeInternals } from './internals.ts'
 
 /** How often the addresses of this machine are looked at. */
 const LOOK_EVERY = seconds(5)
 
-/**
- * Tells others the public addresses of this machine's own interfaces, which libp2p keeps to itself until several others have dialled
- * them: in a small network there are none that could. AutoNAT still takes back those that do not work.
- */
-export function announcePublicInterfaces({ addressManager, transportManager }: NodeInternals): void {
-  for (const address of transportManager.getAddrs().filter(isPublic)) {
-    addressManager.confirmObservedAddr(address, { type: 'transport', ttl: seconds(1) })
-  }
-}
-
 /** Has what others are told of this node, and the record that they keep, follow the addresses of the listeners. */
-export function refreshOwnAddresses(internals: NodeInternals): void {
-  announcePublicInterfaces(internals)
-  internals.events.dispatchEvent(new Event('transport:close'))
+export function refreshOwnAddresses({ events }: NodeInternals): void {
+  events.dispatchEvent(new Event('transport:close'))
 }
 
 /** Calls back whenever this machine got or lost an address, until the signal is aborted. `addresses` is replaced in tests. */

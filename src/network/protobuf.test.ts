@@ -11,7 +11,8 @@ describe('decoding', () => {
     ['more bytes than a computer has', [0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], 'announces'],
     ['a group', [0x0b], 'wire type 3']
   ])('refuses %s', (_what, message, reason) => {
-    expect(decodeProtobuf(Uint8Array.from(message))).toEqual({ ok: false, error: expect.stringContaining(reason) })
+    const decoded = decodeProtobuf(Uint8Array.from(message))
+    expect(decoded.ok ? 'accepted' : decoded.error).toContain(reason)
   })
 
   test('leaves out fields of fixed width', () => {

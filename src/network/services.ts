@@ -1,4 +1,3 @@
-import { autoNAT } from '@libp2p/autonat'
 import { type CircuitRelayService, circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify'
@@ -7,9 +6,9 @@ import { type Ping, ping } from '@libp2p/ping'
 import type { uPnPNAT } from '@libp2p/upnp-nat'
 import type { Libp2pOptions } from 'libp2p'
 import { hours } from '../base/index.ts'
+import type { AddressBook } from './address-book.ts'
 import type { NetworkFeatures } from './features.ts'
 import { createGossip } from './gossip.ts'
-import { internals, type NodeInternals } from './internals.ts'
 import { RELAY_LIMITS } from './limits.ts'
 
 /** The services of our libp2p node, by the names under which it holds them. */
@@ -20,20 +19,31 @@ export type NodeServices = {
   readonly pubsub: GossipSub
   readonly dht: KadDHT
   readonly compatibilityDht: KadDHT
-  readonly autoNat: unknown
-  readonly internals: NodeInternals
+  readonly addressBook: AddressBook
+  readonly parts: NodeParts
   readonly relay?: CircuitRelayService
   readonly portMapping?: unknown
 }
 
+/** What the library gives a service out of its node. */
+type Components = Parameters<NonNullable<Libp2pOptions['transports']>[number]>[0]
+
+/** Inner parts of a node, which the library shows only to services. */
+export type NodeParts = Pick<
+  Components,
+  'addressManager' | 'connectionManager' | 'transportManager' | 'registrar' | 'upgrader' | 'events'
+>
+
 /** What the services need. */
 export interface ServiceOptions {
+  readonly addressBook: (components: Components) => AddressBook
   readonly features: NetworkFeatures
   readonly peerScore: (peer: string) => number
 }
 
 /** The services of a node (B §5.1, §5.2, §5.4). */
 export async function createServices({
+  addressBook,
   features,
   peerScore
 }: ServiceOptions): Promise<NonNullable<Libp2pOptions<NodeServices>['services']>> {
@@ -45,8 +55,10 @@ export async function createServices({
     dht: createDht('nunet', '/nunet/kad/1.0.0'),
     compatibilityDht: createDht('compatibility', '/kad/1.0.0'),
     pubsub: createGossip(peerScore),
-    autoNat: autoNAT({ maxInboundStreams: 2, maxOutboundStreams: 2 }),
-    internals,
+    addressBook,
+    parts: ({ addressManager, connectionManager, transportManager, registrar, upgrader, events }) => ({
+      ...{ addressManager, connectionManager, transportManager, registrar, upgrader, events }
+    }),
     ...(relayService ? { relay: createRelayService() } : {}),
     ...(portMapping ? { portMapping: await loadPortMapping() } : {})
   }
@@ -82,8 +94,8 @@ function createRelayService(): ReturnType<typeof circuitRelayServer> {
   })
 }
 
-/** Asks routers for a public port; addresses that they tell are believed once AutoNAT has seen that they work. */
+/** Asks routers for a public port. Addresses that they tell are announced until others say that they do not work. */
 async function loadPortMapping(): Promise<ReturnType<typeof uPnPNAT>> {
   const library = await import('@libp2p/upnp-nat')
-  return library.uPnPNAT({ portMappingDescription: 'NuNet DMS' })
+  return library.uPnPNAT({ portMappingDescription: 'NuNet DMS', autoConfirmAddress: true })
 }

@@ -1,17 +1,30 @@
 import '../polyfills.ts'
 import { setMaxListeners } from 'node:events'
-import type { IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
+import type { Connection, IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { CancelledError, type Clock, errorMessage, type Logger, type Millis, millis, withTimeout } from '../base/index.ts'
+import {
+  CancelledError,
+  type Clock,
+  errorMessage,
+  type Logger,
+  type Millis,
+  millis,
+  type Random,
+  withTimeout
+} from '../base/index.ts'
 import type { ListenAddresses, PeerAddress } from './addresses.ts'
 import { stayConnected } from './bootstrap.ts'
 import type { Counters } from './counters.ts'
 import { ListenFailedError, StartFailedError, UnreachableError } from './errors.ts'
 import type { NetworkFeatures } from './features.ts'
 import type { Inboxes } from './inboxes.ts'
+import { createInternals } from './internals.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
 import { createReach, type Reach } from './reach.ts'
+import { createDialBack } from './reachability/dial-back.ts'
+import { createReachabilityWatch, type ReachabilityWatch } from './reachability/watch.ts'
+import { AUTONAT_PROTOCOL } from './reachability/wire.ts'
 import { createReceiver, type Receiver } from './receive.ts'
 import { loadPortSharing } from './reuseport/system-calls.ts'
 import { createSharingTransport, type SharingTransport } from './reuseport/transport.ts'
@@ -36,6 +49,7 @@ export interface SessionOptions {
   readonly onPeer: (event: PeerEvent) => void
   readonly limits: NetworkLimits
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
 }
 
@@ -43,6 +57,7 @@ export interface SessionOptions {
 export interface Session extends Receiver, Transmitter {
   readonly topics: Topics
   readonly reach: Reach
+  readonly reachability: ReachabilityWatch
   peers(): readonly string[]
   knownPeers(): Promise<readonly string[]>
   addresses(): readonly string[]
@@ -74,16 +89,21 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   })
   const receiver = createReceiver(node, options)
   receiver.offerInboxes()
+  const stopping = new AbortController()
+  setMaxListeners(0, stopping.signal)
+  const reachability = await createReachability(node, options, stopping.signal)
   await startNode(node, listen)
   const topics = createTopics(node.services.pubsub, options)
 
-  const stopping = new AbortController()
-  setMaxListeners(0, stopping.signal)
   watchPeers(node, options.onPeer, stopping.signal)
-  const { internals } = node.services
+  const internals = createInternals(node.services.parts)
   const reach = createReach({ node, internals, clock, limits, stopping: stopping.signal })
+  const watching = reachability.run(stopping.signal)
   const { relayUse } = options.features
-  const reachable = stayReachable({ node, internals, reach, transport: sharing, relays, relayUse, clock, log }, stopping.signal)
+  const wayIn = stayReachable(
+    { node, internals, reach, reachability, transport: sharing, relays, relayUse, clock, log },
+    stopping.signal
+  )
   const joining = stayConnected(
     {
       addresses: options.bootstrap.filter(({ peer }) => !peer.equals(options.self)),
@@ -108,12 +128,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       return peers.filter(({ id }) => !id.equals(options.self)).map(({ id }) => id.toString())
     },
     addresses: () => node.getMultiaddrs().map(String),
+    reachability,
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
       topics.close()
       await stopNode(node, clock, log)
-      await Promise.all([joining, reachable])
+      await Promise.all([joining, watching, wayIn])
     }
   }
 }
@@ -167,6 +188,19 @@ async function stopNode(node: Node, clock: Clock, log: Logger): Promise<void> {
     log.warn('the network did not stop in order, so its connections are cut', { error: errorMessage(error) })
     for (const connection of node.getConnections()) connection.abort(new Error('the node stopped'))
   }
+}
+
+/** Answers others who ask whether they can be reached, and asks them the same. */
+async function createReachability(node: Node, options: SessionOptions, signal: AbortSignal): Promise<ReachabilityWatch> {
+  const { self, clock, random, log } = options
+  const { parts, addressBook } = node.services
+  const dial = (address: Multiaddr, inner: AbortSignal): Promise<Connection> =>
+    parts.connectionManager.openConnection(address, { force: true, signal: inner })
+  await node.handle(AUTONAT_PROTOCOL, createDialBack({ dial, clock, log }), { maxInboundStreams: 2 })
+  const connections = (): Connection[] => node.getConnections()
+  const watch = createReachabilityWatch({ self, book: addressBook, connections, clock, random, log })
+  node.addEventListener('peer:identify', ({ detail }) => watch.identified(detail), { signal })
+  return watch
 }
 
 function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: AbortSignal): void {

@@ -43,7 +43,9 @@ export async function createTransports({ quic, sharingTcp }: OptionalTransports)
  * @throws Error saying why it cannot be loaded.
  */
 export async function loadQuic(): Promise<TransportFactory> {
-  const { quic } = await import('@chainsafe/libp2p-quic')
+  const { quic } = await import('@chainsafe/libp2p-quic').catch((cause: unknown) => {
+    throw new Error(`there is no QUIC library for ${process.platform} on ${process.arch}`, { cause })
+  })
   return quic({ maxConcurrentStreamLimit: MUXED_STREAMS, handshakeTimeout: seconds(10), maxIdleTimeout: seconds(30) })
 }
 

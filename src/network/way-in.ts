@@ -6,16 +6,18 @@ import { createObservedAddresses } from './holepunch/observed.ts'
 import { punchHoles } from './holepunch/punch.ts'
 import type { NodeInternals } from './internals.ts'
 import type { Node } from './libp2p-node.ts'
-import { announcePublicInterfaces, refreshOwnAddresses, watchOwnAddresses } from './own-addresses.ts'
+import { refreshOwnAddresses, watchOwnAddresses } from './own-addresses.ts'
 import type { Reach } from './reach.ts'
+import type { ReachabilityWatch } from './reachability/watch.ts'
 import { createRelayClient, type RelayUse } from './relay/client.ts'
 import type { SharingTransport } from './reuseport/transport.ts'
 
 /** What being reached needs. */
-export interface ReachabilityOptions {
+export interface WayInOptions {
   readonly node: Node
   readonly internals: NodeInternals
   readonly reach: Reach
+  readonly reachability: ReachabilityWatch
   /** Nothing where ports cannot be shared. */
   readonly transport: SharingTransport | undefined
   readonly relays: RelayPeers
@@ -46,10 +48,13 @@ const PROBE_TIME = seconds(5)
  * Has others reach this node wherever it is, until the signal is aborted: reservations at relays while nobody reaches it directly,
  * direct connections in place of relayed ones, and everything anew when its addresses change. Never rejects.
  */
-export async function stayReachable(options: ReachabilityOptions, signal: AbortSignal): Promise<void> {
-  const { node, internals, transport, relays, clock, log } = options
+export async function stayReachable(options: WayInOptions, signal: AbortSignal): Promise<void> {
+  const { node, internals, reachability, transport, relays, clock, log } = options
   const observed = createObservedAddresses(clock)
-  const isReachable = (): boolean => node.getMultiaddrs().some(isPublic)
+  const isReachable = (): boolean => {
+    const verdict = reachability.current()
+    return verdict === 'public' || (verdict === 'unknown' && node.getMultiaddrs().some(isPublic))
+  }
   const client = createRelayClient({ ...options, use: options.relayUse, isReachable })
 
   function identified({ detail }: CustomEvent<IdentifyResult>): void {
@@ -70,10 +75,11 @@ export async function stayReachable(options: ReachabilityOptions, signal: AbortS
   }
 
   trustOnlyHeldRelays(internals)
-  announcePublicInterfaces(internals)
   node.addEventListener('peer:identify', identified, { signal })
   node.addEventListener('connection:close', ({ detail }) => client.closed(detail), { signal })
   node.addEventListener('self:peer:update', () => client.reconsider(), { signal })
+  const unfollow = reachability.onChange(() => client.reconsider())
+  signal.addEventListener('abort', unfollow, { once: true })
   const punching = punchHoles({ ...options, observed }, signal).catch((error: unknown) => {
     log.error('relayed connections will not become direct', { error: errorMessage(error) })
   })
