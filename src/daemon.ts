@@ -130,6 +130,7 @@ function composeDaemon(
     bootstrap: p2p.bootstrap_peers,
     features: {
       relayService: p2p.relay_service,
+      relayUse: p2p.relay_use,
       portMapping: p2p.port_mapping,
       localDiscovery: p2p.local_discovery
     },

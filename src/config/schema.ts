@@ -147,6 +147,11 @@ export const CONFIG_SCHEMA = {
       true,
       'Whether this node relays connections between nodes that cannot reach each other directly, at most 5 min and 2 MiB each.'
     ),
+    relay_use: key(
+      choice(['auto', 'always', 'never']),
+      'auto',
+      'When others are led to this node through relays: while nobody reaches it directly, always, or never.'
+    ),
     port_mapping: key(
       toggle,
       true,

@@ -41,6 +41,7 @@ const KEYS = [
   'p2p.listen_address',
   'p2p.bootstrap_peers',
   'p2p.relay_service',
+  'p2p.relay_use',
   'p2p.port_mapping',
   'p2p.local_discovery',
   'p2p.memory',
