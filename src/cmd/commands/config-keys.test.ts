@@ -114,10 +114,11 @@ function inFile({ default: fallback }: ConfigKey, text: string): unknown {
 }
 
 /** What `config get` must print for it: paths absolute, words in capitals, no list for null. */
-function effective({ name, words, type }: ConfigKey, value: unknown): unknown {
+function effective({ words, type }: ConfigKey, value: unknown): unknown {
   if (value === null) return []
   if (typeof value !== 'string' || value === '') return value
-  if (/level$/.test(name) && words.length > 0) return value.toUpperCase()
+  const word = words.find((candidate) => candidate.toUpperCase() === value.toUpperCase())
+  if (word !== undefined) return word
   return type.startsWith('path') ? resolvePath(value, { cwd: home, home }) : value
 }
 
