@@ -55,9 +55,20 @@ export function createReach({ node, internals, clock, limits, stopping }: ReachO
   const direct = (addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> =>
     node.dial([...addresses], { signal })
 
-  /** Past libp2p's queue, in which this dial would join the one of the direct addresses and wait for its end. */
-  const relayed = (addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> =>
-    Promise.any(addresses.slice(0, MAX_RELAYS).map((address) => internals.transportManager.dial(address, { signal })))
+  /**
+   * One address of each relay, past libp2p's queue, in which this dial would join the one of the direct addresses and wait for its
+   * end. The first connection is taken, another that came at the same moment is closed.
+   */
+  async function relayed(addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    const ways = [...new Map(addresses.map((address) => [relayOf(address), address])).values()].slice(0, MAX_RELAYS)
+    const dials = ways.map((address) => internals.transportManager.dial(address, { signal }))
+    const first = await Promise.any(dials)
+    for (const dial of dials) {
+      const spare = (connection: Connection): unknown => (connection === first ? undefined : connection.close())
+      dial.then(spare).catch(() => undefined) // it failed, or broke before it was closed: nothing is left of it
+    }
+    return first
+  }
 
   /** Direct addresses first; relayed ones a little later, because a dead address takes seconds to be known as such. */
   async function race(addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
@@ -187,6 +198,11 @@ const SPARE_SECONDS = 5
 function hasRoom({ limits }: Connection, room: number): boolean {
   if (limits?.bytes !== undefined && limits.bytes < BigInt(room + SPARE_BYTES)) return false
   return limits?.seconds === undefined || limits.seconds > SPARE_SECONDS
+}
+
+/** The peer id of the relay, which stands before the part that says that the address leads through it. */
+function relayOf(address: Multiaddr): string {
+  return address.toString().match(/\/p2p\/([^/]+)\/p2p-circuit/)?.[1] ?? ''
 }
 
 function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {

@@ -140,40 +140,61 @@ function createPuncher(options: HolePunchOptions, stopping: AbortSignal): Punche
     for (const connection of relayed) await connection.close().catch((error: unknown) => connection.abort(asError(error)))
   }
 
-  return {
-    async upgrade(relayed) {
-      const peer = relayed.remotePeer
-      if (directTo(peer) !== undefined || (await dialUnilaterally(peer)) !== undefined) return retire(peer, 'dialled')
-      for (let tried = 1; relayed.status === 'open' && directTo(peer) === undefined; tried += 1) {
-        try {
-          await withTimeout(clock, ATTEMPT_TIME, 'the hole punch', (signal) => attempt(relayed, signal), { signal: stopping })
-        } catch (error) {
-          log.debug('a hole punch failed', { peer: `${peer}`, attempt: tried, error: reason(error) })
-          if (tried === ATTEMPTS || stopping.aborted) throw error
-        }
-      }
-      await retire(peer, 'hole punch')
-    },
-    async answer(stream, relayed) {
-      const peer = relayed.remotePeer
+  const underWay = new Set<string>()
+
+  /** One at a time for each peer: several relayed connections end in the same direct one. */
+  async function once(peer: PeerId, work: () => Promise<void>): Promise<void> {
+    const name = peer.toString()
+    if (underWay.has(name)) return
+    underWay.add(name)
+    try {
+      await work()
+    } finally {
+      underWay.delete(name)
+    }
+  }
+
+  async function upgrade(relayed: Connection): Promise<void> {
+    const peer = relayed.remotePeer
+    if (directTo(peer) !== undefined || (await dialUnilaterally(peer)) !== undefined) return retire(peer, 'dialled')
+    for (let tried = 1; relayed.status === 'open' && directTo(peer) === undefined; tried += 1) {
       try {
-        if (!isRelayed(relayed.remoteAddr)) throw new Error('the connection is direct already')
-        const work = async (signal: AbortSignal): Promise<void> => {
-          const messages = createMessageStream(stream, MAX_DCUTR_MESSAGE)
-          const addresses = punchable(await receive(messages, 'connect', signal))
-          const own = offered()
-          messages.send(encodeHolePunch({ type: 'connect', addresses: own }))
-          const begin = receive(messages, 'sync', signal).then(() => undefined)
-          await punch(peer, 'client', { addresses, begin, signal })
-          await stream.close({ signal })
-        }
-        await withTimeout(clock, ATTEMPT_TIME, 'the hole punch', work, { signal: stopping })
+        await withTimeout(clock, ATTEMPT_TIME, 'the hole punch', (signal) => attempt(relayed, signal), { signal: stopping })
       } catch (error) {
-        log.debug('a hole punch failed', { peer: `${peer}`, error: reason(error) })
-        stream.abort(asError(error))
-        return
+        log.debug('a hole punch failed', { peer: `${peer}`, attempt: tried, error: reason(error) })
+        if (tried === ATTEMPTS || stopping.aborted) throw error
       }
-      await retire(peer, 'hole punch')
+    }
+    await retire(peer, 'hole punch')
+  }
+
+  async function answer(stream: Stream, relayed: Connection): Promise<void> {
+    const peer = relayed.remotePeer
+    try {
+      if (!isRelayed(relayed.remoteAddr)) throw new Error('the connection is direct already')
+      const work = async (signal: AbortSignal): Promise<void> => {
+        const messages = createMessageStream(stream, MAX_DCUTR_MESSAGE)
+        const addresses = punchable(await receive(messages, 'connect', signal))
+        const own = offered()
+        messages.send(encodeHolePunch({ type: 'connect', addresses: own }))
+        const begin = receive(messages, 'sync', signal).then(() => undefined)
+        await punch(peer, 'client', { addresses, begin, signal })
+        await stream.close({ signal })
+      }
+      await withTimeout(clock, ATTEMPT_TIME, 'the hole punch', work, { signal: stopping })
+    } catch (error) {
+      log.debug('a hole punch failed', { peer: `${peer}`, error: reason(error) })
+      stream.abort(asError(error))
+      return
+    }
+    await retire(peer, 'hole punch')
+  }
+
+  return {
+    upgrade: (relayed) => once(relayed.remotePeer, () => upgrade(relayed)),
+    async answer(stream, relayed) {
+      await once(relayed.remotePeer, () => answer(stream, relayed))
+      if (stream.status === 'open') stream.abort(new Error('a hole punch with this peer is under way'))
     }
   }
 }

@@ -10,9 +10,9 @@ export interface RelayCandidate {
 
 /** What a peer said of itself when it was identified. */
 export interface IdentifiedPeer extends RelayCandidate {
-  readonly relays: boolean
-  /** Whether others can dial it: it has a public address, or this node dialled it at one. */
-  readonly isPublic: boolean
+  readonly isRelay: boolean
+  /** Whether others can dial it, as far as is known. */
+  readonly isDialable: boolean
 }
 
 /** Peers that could relay, in the order in which they shall be asked. */
@@ -36,8 +36,8 @@ export function createRelayCandidates(limit: number): RelayCandidates {
   const postponed = new Map<string, Millis>()
 
   return {
-    identified({ peer, isBootstrap, relays, isPublic }) {
-      if (!relays || (!isPublic && !isBootstrap)) {
+    identified({ peer, isBootstrap, isRelay, isDialable }) {
+      if (!isRelay || !isDialable) {
         candidates.delete(peer)
         postponed.delete(peer)
       } else if (candidates.has(peer) || isBootstrap || candidates.size < limit) {

@@ -11,7 +11,7 @@ import {
   seconds,
   withTimeout
 } from '../../base/index.ts'
-import { isPublic, isRelayed } from '../address-kinds.ts'
+import { ipOf, isPublic, isRelayed } from '../address-kinds.ts'
 import { parsePeerId } from '../addresses.ts'
 import type { NodeInternals } from '../internals.ts'
 import type { Reach } from '../reach.ts'
@@ -95,7 +95,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
     const now = clock.now()
     const name = peer.toString()
     const rest = Math.min((reservation.expiresAt - now) / 2, LONGEST_REST)
-    const addresses = relayedAddresses(peer, connection, reservation, bootstrap.has(name))
+    const addresses = relayedAddresses(peer, connection, reservation)
     for (const stale of held.get(name)?.addresses ?? []) {
       if (!addresses.some((address) => address.equals(stale))) addressManager.removeObservedAddr(stale)
     }
@@ -161,12 +161,13 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
     identified({ peerId, protocols, listenAddrs, connection }) {
       const peer = peerId.toString()
       if (connection.limits !== undefined) return
-      const dialledPublic = connection.direction === 'outbound' && isPublic(connection.remoteAddr)
-      const knownRelays = protocols.includes(HOP_PROTOCOL)
-      const isDialable = dialledPublic || listenAddrs.some(isPublic)
-      candidates.identified({ peer, relays: knownRelays, isPublic: isDialable, isBootstrap: bootstrap.has(peer) })
-      if (knownRelays && isDialable && relays.known.size < MAX_CANDIDATES + bootstrap.size) relays.known.add(peer)
-      if (knownRelays) wake()
+      const isBootstrap = bootstrap.has(peer)
+      const isRelay = protocols.includes(HOP_PROTOCOL)
+      const isDialable = listenAddrs.some(isPublic) || (isBootstrap && isAtHome(connection, listenAddrs))
+      candidates.identified({ peer, isRelay, isDialable, isBootstrap })
+      if (!isRelay || !isDialable) return
+      if (relays.known.size < MAX_CANDIDATES + bootstrap.size) relays.known.add(peer)
+      wake()
     },
     closed({ id }) {
       for (const [peer, { connection }] of held) if (connection.id === id) withdraw(peer, 'the connection to it closed')
@@ -183,15 +184,19 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
   }
 }
 
+/** Whether the peer was dialled at an address that it calls its own: others of the same site reach it there, no router in between. */
+function isAtHome({ direction, remoteAddr }: Connection, listenAddrs: readonly Multiaddr[]): boolean {
+  const ip = ipOf(remoteAddr)
+  return (
+    direction === 'outbound' && ip !== undefined && listenAddrs.some((address) => !isRelayed(address) && ipOf(address) === ip)
+  )
+}
+
 /** How others dial this node through a relay: by what it says of itself, and by where this node reached it. */
-function relayedAddresses(
-  relay: PeerId,
-  connection: Connection,
-  { addresses }: Reservation,
-  isBootstrap: boolean
-): readonly Multiaddr[] {
+function relayedAddresses(relay: PeerId, connection: Connection, { addresses }: Reservation): readonly Multiaddr[] {
   const dialled = connection.direction === 'outbound' ? [connection.remoteAddr] : []
-  const usable = [...dialled, ...addresses].filter((address) => !isRelayed(address) && (isBootstrap || isPublic(address)))
-  const texts = usable.map((address) => `${address.toString().replace(/\/p2p\/.*$/, '')}/p2p/${relay}/p2p-circuit`)
+  const texts = [...dialled, ...addresses.filter(isPublic)].map(
+    (address) => `${address.toString().replace(/\/p2p\/.*$/, '')}/p2p/${relay}/p2p-circuit`
+  )
   return [...new Set(texts)].slice(0, MAX_ADDRESSES).map((text) => multiaddr(text))
 }
