@@ -37,6 +37,8 @@ export interface DaemonOptions {
   readonly passphrase: Secret
   /** What is worth telling about the configuration. */
   readonly warnings: readonly string[]
+  /** Whether the log is shown on stderr too; default yes. */
+  readonly hasConsole?: boolean
   /** Called once everything works. */
   readonly onReady?: (info: DaemonInfo) => void
   /** Calls back whenever the operating system asks for a reload (SIGHUP, SIGUSR1), with the reason; returns the end. */
@@ -80,7 +82,7 @@ interface Identity {
 
 async function serve(options: DaemonOptions & Identity): Promise<void> {
   const { config, key, file, signal } = options
-  const log = createLog(config, key.did)
+  const log = createLog(config, key.did, options.hasConsole ?? true)
   const { service, watch, info } = composeDaemon(options, log.logger)
   const daemon = createServiceGroup('daemon', [log.service, service])
   await daemon.start({ signal })
@@ -99,11 +101,11 @@ async function serve(options: DaemonOptions & Identity): Promise<void> {
   }
 }
 
-function createLog({ observability, general }: Config, did: string): Log {
+function createLog({ observability, general }: Config, did: string, hasConsole: boolean): Log {
   const { level, file, rotation } = observability.logging
   const options: LoggerOptions = {
     level: general.debug ? 'debug' : (parseLogLevel(level) ?? 'info'),
-    console: process.stderr,
+    ...(hasConsole ? { console: process.stderr } : {}),
     did,
     clock: systemClock,
     rotation: { maxSizeMb: rotation.max_size_mb, maxBackups: rotation.max_backups, maxAgeDays: rotation.max_age_days }
@@ -128,7 +130,14 @@ function composeDaemon(
     privateKey: key.exportPrivate(),
     listen: p2p.listen_address,
     bootstrap: p2p.bootstrap_peers,
+    features: {
+      relayService: p2p.relay_service,
+      relayUse: p2p.relay_use,
+      portMapping: p2p.port_mapping,
+      localDiscovery: p2p.local_discovery
+    },
     clock,
+    random,
     log: log.child({ logger: 'network' })
   })
   const actors = createActorSystem({

@@ -142,6 +142,22 @@ export const CONFIG_SCHEMA = {
       BOOTSTRAP_PEERS,
       'Nodes that are asked for other nodes; `BOOTSTRAP_PEERS` in the environment replaces them.'
     ),
+    relay_service: key(
+      toggle,
+      true,
+      'Whether this node relays connections between nodes that cannot reach each other directly, at most 5 min and 2 MiB each.'
+    ),
+    relay_use: key(
+      choice(['auto', 'always', 'never']),
+      'auto',
+      'When others are led to this node through relays: while nobody reaches it directly, always, or never.'
+    ),
+    port_mapping: key(
+      toggle,
+      true,
+      'Whether the router is asked by UPnP for a public port; without such a router nothing happens.'
+    ),
+    local_discovery: key(toggle, false, 'Whether nodes of the same local network find each other by multicast (mDNS).'),
     memory: futureKey(wholeNumber(1, 1_048_576), 1024, 'Most memory of the network part.', { unit: 'MB' }),
     fd: futureKey(wholeNumber(1, 1_048_576), 512, 'Most file descriptors of the network part.')
   },

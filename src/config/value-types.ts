@@ -101,16 +101,16 @@ export function wholeNumber(least: number, most: number): ValueType<number> {
 export const port: ValueType<number> = { ...wholeNumber(0, 65_535), name: 'port, 0 to 65535' }
 
 /** One of some words, in any case; read in the case given here. */
-export function choice(words: readonly string[]): ValueType<string> {
+export function choice<const Word extends string>(words: readonly Word[]): ValueType<Word> {
   const rule = `must be one of ${words.join(', ')}`
   return {
     name: words.join(', '),
     read(value) {
-      const word = typeof value === 'string' ? words.find((candidate) => candidate === value.toUpperCase()) : undefined
+      const word = typeof value === 'string' ? words.find((candidate) => candidate.toUpperCase() === value.toUpperCase()) : undefined
       return word === undefined ? err(rule) : ok(word)
     },
     fromText: ok,
-    examples: [...words, ...words.map((word) => word.toLowerCase())],
+    examples: [...words, ...words.map((word) => (word === word.toLowerCase() ? word.toUpperCase() : word.toLowerCase()))],
     counterexamples: [`${words[0] ?? ''}X`, ''],
     words
   }

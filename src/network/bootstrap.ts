@@ -16,7 +16,8 @@ export interface BootstrapOptions {
   readonly log: Logger
 }
 
-const LONGEST_PAUSE = seconds(120)
+/** Short enough that a node is back within half a minute of a repaired network. */
+const LONGEST_PAUSE = seconds(20)
 
 /**
  * Keeps this node in the network until the signal is aborted: whenever no bootstrap peer is connected, dials all of them at once
@@ -26,13 +27,19 @@ export async function stayConnected(options: BootstrapOptions, signal: AbortSign
   const { addresses, reach, isConnected, nextDisconnect, clock, log } = options
   if (addresses.length === 0) return
 
-  async function dial({ address, peer }: PeerAddress): Promise<void> {
+  async function dial(known: readonly PeerAddress[]): Promise<void> {
+    const [first] = known
+    if (first === undefined || isConnected(first.peer)) return
     try {
-      await reach.dial(peer, [address], signal)
-      log.info('connected to a bootstrap peer', { peer: peer.toString() })
+      await reach.dial(
+        first.peer,
+        known.map(({ address }) => address),
+        signal
+      )
+      log.info('connected to a bootstrap peer', { peer: first.peer.toString() })
     } catch (error) {
-      if (!signal.aborted)
-        log.warn('could not connect to a bootstrap peer', { address: `${address}`, error: errorMessage(error) })
+      if (signal.aborted) return
+      log.warn('could not connect to a bootstrap peer', { peer: first.peer.toString(), error: errorMessage(error) })
     }
   }
 
@@ -43,11 +50,18 @@ export async function stayConnected(options: BootstrapOptions, signal: AbortSign
       await nextDisconnect(signal).catch(() => undefined) // aborted: the loop ends
       continue
     }
-    await mapConcurrently(addresses, 16, dial)
+    await mapConcurrently(byPeer(addresses), 16, dial)
     if (addresses.some(({ peer }) => isConnected(peer))) continue
     await clock.sleep(pause, { signal }).catch(() => undefined) // aborted: the loop ends
     pause = nextPause(pause)
   }
+}
+
+/** All addresses of a peer are dialled together: else each would become a connection of its own. */
+function byPeer(addresses: readonly PeerAddress[]): readonly (readonly PeerAddress[])[] {
+  const grouped = new Map<string, PeerAddress[]>()
+  for (const known of addresses) grouped.set(`${known.peer}`, [...(grouped.get(`${known.peer}`) ?? []), known])
+  return [...grouped.values()]
 }
 
 function nextPause(pause: Millis): Millis {

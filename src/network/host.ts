@@ -6,6 +6,7 @@ import { CancelledError, createSerialQueue, withTimeout } from '../base/index.ts
 import { parseListenAddresses, parsePeerAddress, parsePeerId } from './addresses.ts'
 import { createCounters } from './counters.ts'
 import { BadAddressError, BadKeyError, NotRunningError, UnreachableError } from './errors.ts'
+import { NO_FEATURES } from './features.ts'
 import { createInboxes } from './inboxes.ts'
 import { checkBroadcast, checkTopic, DEFAULT_LIMITS } from './limits.ts'
 import { createSender } from './sender.ts'
@@ -21,11 +22,12 @@ import type { NetworkHost, NetworkHostOptions, PeerEvent } from './types.ts'
  * `NETWORK_LISTEN_FAILED` (conflict) naming the addresses.
  */
 export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
-  const { clock, log, bootstrap, peerScore = () => 0 } = options
+  const { clock, random, log, bootstrap, peerScore = () => 0 } = options
   const privateKey = parsePrivateKey(options.privateKey)
   const self = peerIdFromPrivateKey(privateKey)
   const peerId = self.toString()
-  const { served, skipped } = parseListenAddresses(options.listen)
+  const listen = parseListenAddresses(options.listen)
+  const features = { ...NO_FEATURES, ...options.features }
   const bootstrapPeers = bootstrap.map(parsePeerAddress)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const counters = createCounters()
@@ -44,13 +46,13 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
   async function start({ signal }: { readonly signal?: AbortSignal }): Promise<void> {
     if (session !== undefined) return
     if (signal?.aborted === true) throw new CancelledError('starting the network was cancelled')
-    for (const address of skipped) log.warn('this node does not speak QUIC yet, so an address is skipped', { address })
     const { openSession } = await import('./session.ts') // the libp2p stack takes half a second to load
     const opened = await openSession({
       ...{
         privateKey,
         self,
-        listen: served,
+        listen,
+        features,
         bootstrap: bootstrapPeers,
         inboxes,
         subscribers,
@@ -58,6 +60,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
         peerScore,
         limits,
         clock,
+        random,
         log
       },
       onPeer: (event) => tellAll(peerListeners, event, log)
@@ -100,6 +103,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     knownPeers: async () => (await session?.knownPeers()) ?? [],
     isConnected: (peer) => session?.peers().includes(peer) ?? false,
     addresses: () => session?.addresses() ?? [],
+    reachability: () => session?.reachability.current() ?? 'unknown',
     async connect(text, { signal } = {}) {
       const { address, peer } = parsePeerAddress(text)
       if (peer.equals(self)) throw new BadAddressError(`${text} names this node itself`)

@@ -20,6 +20,7 @@ export {
   StartFailedError,
   UnreachableError
 } from './errors.ts'
+export type { NetworkFeatures } from './features.ts'
 export { createNetworkHost } from './host.ts'
 export { createInboxes, type FrameListener, type Inboxes } from './inboxes.ts'
 export {
@@ -34,6 +35,7 @@ export {
   MAX_SENT_FRAME,
   type NetworkLimits
 } from './limits.ts'
+export type { Reachability } from './reachability/watch.ts'
 export { createSubscribers, type Subscriber, type Subscribers } from './subscribers.ts'
 export { tellAll } from './tell.ts'
 export type { NetworkHost, NetworkHostOptions, NetworkStats, PeerEvent, Verdict } from './types.ts'

@@ -40,8 +40,10 @@ export const run: Action = async ({ flags }, io) => {
       contextName: name,
       passphrase,
       warnings,
+      hasConsole: !flags.isOn('no-console'),
       onReady: (info) => {
-        announce(info, io).catch(() => undefined) // stderr cannot be written to: nobody can be told, and the daemon runs all the same
+        // where it cannot be written to, nobody can be told, and the daemon runs all the same
+        announce(info, flags.isOn('no-console') ? { ...io, stderr: io.stdout } : io).catch(() => undefined)
       },
       onReloadSignal(listener) {
         reload.listener = listener
