@@ -37,8 +37,8 @@ export interface DaemonOptions {
   readonly passphrase: Secret
   /** What is worth telling about the configuration. */
   readonly warnings: readonly string[]
-  /** Whether the log is shown on stderr too; default yes. */
-  readonly hasConsole?: boolean
+  /** Gets the log for people, line by line; without it only the log file has it. */
+  readonly console?: LoggerOptions['console']
   /** Called once everything works. */
   readonly onReady?: (info: DaemonInfo) => void
   /** Calls back whenever the operating system asks for a reload (SIGHUP, SIGUSR1), with the reason; returns the end. */
@@ -82,7 +82,7 @@ interface Identity {
 
 async function serve(options: DaemonOptions & Identity): Promise<void> {
   const { config, key, file, signal } = options
-  const log = createLog(config, key.did, options.hasConsole ?? true)
+  const log = createLog(config, key.did, options.console)
   const { service, watch, info } = composeDaemon(options, log.logger)
   const daemon = createServiceGroup('daemon', [log.service, service])
   await daemon.start({ signal })
@@ -101,11 +101,11 @@ async function serve(options: DaemonOptions & Identity): Promise<void> {
   }
 }
 
-function createLog({ observability, general }: Config, did: string, hasConsole: boolean): Log {
+function createLog({ observability, general }: Config, did: string, console: LoggerOptions['console']): Log {
   const { level, file, rotation } = observability.logging
   const options: LoggerOptions = {
     level: general.debug ? 'debug' : (parseLogLevel(level) ?? 'info'),
-    ...(hasConsole ? { console: process.stderr } : {}),
+    ...(console === undefined ? {} : { console }),
     did,
     clock: systemClock,
     rotation: { maxSizeMb: rotation.max_size_mb, maxBackups: rotation.max_backups, maxAgeDays: rotation.max_age_days }
