@@ -10,10 +10,11 @@ import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
 import { createReach, type Reach } from './reach.ts'
 import { createReceiver, type Receiver } from './receive.ts'
+import { routingTableOf } from './routing-table.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
 import { createTransmitter, type Transmitter } from './transmit.ts'
-import type { PeerEvent } from './types.ts'
+import type { PeerEvent, RoutingEntry } from './types.ts'
 
 /** What one life of a libp2p node needs. */
 export interface SessionOptions {
@@ -39,6 +40,7 @@ export interface Session extends Receiver, Transmitter {
   knownPeers(): Promise<readonly string[]>
   addresses(): readonly string[]
   ping(peer: PeerId, signal: AbortSignal | undefined): Promise<Millis>
+  routingTable(): readonly RoutingEntry[]
   /** Ends within 2 s, whatever peers do; one-shot timers of the library may run out for another second, and do nothing then. */
   close(): Promise<void>
 }
@@ -87,6 +89,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       return peers.filter(({ id }) => !id.equals(options.self)).map(({ id }) => id.toString())
     },
     addresses: () => node.getMultiaddrs().map(String),
+    routingTable: () => routingTableOf(node.services.dht),
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
