@@ -1,6 +1,8 @@
 import { encodeGoJson, invariant, type JsonValue, parseJson } from '../base/index.ts'
 import {
+  allocationsList,
   broadcastHello,
+  broadcastStatus,
   capAnchor,
   capList,
   capProvideAnchor,
@@ -16,8 +18,11 @@ import {
   deploymentShutdown,
   deploymentStatus,
   encodeEnsemble,
+  flightRecorder,
+  loggerConfig,
   offboard,
   onboard,
+  onboardingResource,
   type PublicBehavior,
   peersConnect,
   peersPing
@@ -45,10 +50,26 @@ export interface Call {
 /** The behaviours of `BEHAVIORS` that are not plain. */
 export const CALLS: readonly Call[] = [
   query(broadcastHello, () => null),
+  query(broadcastStatus, () => null),
   query(peersPing, (flags) => ({ host: flags.text('host') ?? '' })),
   change(peersConnect, (flags) => ({ address: flags.text('address') ?? '' })),
   change(onboard, offerOf),
-  change(offboard, () => ({})),
+  change(onboardingResource, (flags) => ({ config: offerOf(flags).config })),
+  change(offboard, (flags) => (flags.isOn('force') ? { force: true } : {})),
+  query(allocationsList, (flags) => ({
+    limit: flags.number('limit'),
+    offset: flags.number('offset'),
+    status: flags.isSet('status') ? flags.list('status') : undefined
+  })),
+  change(loggerConfig, (flags) => ({
+    interval: flags.number('interval'),
+    url: flags.text('url'),
+    level: flags.text('level'),
+    apiKey: flags.text('api-key'),
+    apmUrl: flags.text('apm-url'),
+    elasticEnabled: flags.isSet('enable-elastic') ? flags.isOn('enable-elastic') : undefined
+  })),
+  query(flightRecorder, (flags) => ({ limit: flags.number('limit'), level: flags.text('level') })),
   change(deploymentNew, async (flags, io) => ({ ensemble: await ensembleOf(flags, io) })),
   query(deploymentList, filtersOf),
   query(deploymentStatus, (flags) => ({ id: idOf(flags), ...(flags.isOn('include-usage') ? { includeUsage: true } : {}) })),

@@ -12,7 +12,11 @@ import {
 
 /** What a codec's JSON looks like: source of the reference pages. */
 export type Shape =
-  | { readonly type: 'text' | 'integer' | 'number' | 'boolean' | 'bytes' | 'json' | 'nothing' }
+  | {
+      readonly type: 'text' | 'integer' | 'number' | 'boolean' | 'bytes' | 'json' | 'nothing'
+      /** What it is measured in, or the form of a text: `bytes`, `Hz`, `RFC 3339`. */
+      readonly unit?: string
+    }
   | { readonly type: 'list' | 'map'; readonly of: Shape }
   | {
       readonly type: 'object'
@@ -80,6 +84,12 @@ export function quantity(max: number): WireCodec<number> {
         : wrong(`must be between 0 and ${max}, is ${value.value}`)
     }
   }
+}
+
+/** The same with its unit, for the reference pages. */
+export function measured<T>(unit: string, codec: WireCodec<T>): WireCodec<T> {
+  const { shape } = codec
+  return 'of' in shape || 'members' in shape ? codec : { ...codec, shape: { ...shape, unit } }
 }
 
 /** A yes or no. */
