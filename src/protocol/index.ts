@@ -33,6 +33,7 @@ export {
   deploymentStatus
 } from './deployment.ts'
 export * from './ensemble/index.ts'
+export { examplesOf } from './example.ts'
 export {
   broadcastHello,
   HELLO_TOPIC,

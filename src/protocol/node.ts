@@ -119,12 +119,13 @@ export const peersScore = define({
       map(
         object({
           score: member('Score', number),
-          topics: member('Topics', map(topicScore)),
+          topics: member('Topics', map(topicScore, 1024, 'topic')),
           application: member('AppSpecificScore', number),
           colocation: member('IPColocationFactor', number),
           penalty: member('BehaviourPenalty', number)
         }),
-        MAX_PEERS
+        MAX_PEERS,
+        'peer id'
       )
     )
   })

@@ -107,7 +107,7 @@ function membersOf(shape: Shape, prefix: string): readonly MemberRow[] {
 function contentOf(shape: Shape): readonly [suffix: string, content: Shape] {
   if (shape.type !== 'list' && shape.type !== 'map') return ['', shape]
   const [suffix, content] = contentOf(shape.of)
-  return [`${shape.type === 'list' ? '[]' : '.<name>'}${suffix}`, content]
+  return [`${shape.type === 'list' ? '[]' : `.<${shape.keys ?? 'name'}>`}${suffix}`, content]
 }
 
 function typeOf(shape: Shape): string {

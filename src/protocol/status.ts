@@ -50,7 +50,7 @@ export const nodeStatus = define({
   summary:
     'Everything about the node, under its peer id: machine, addresses, what is lent and used, executors, what does not work, and the configuration with its secrets masked.',
   request: nothing,
-  reply: map(status, 64)
+  reply: map(status, 64, 'peer id')
 })
 
 /** What anybody may know: this form has no place for anything else (B §11.1, 4). */
@@ -74,7 +74,7 @@ export const broadcastStatus = define({
   summary: 'Asks every node on the topic for its public facts: no name, no address, no configuration.',
   eras: 'The Go implementation answers with everything that `/dms/node/status` has, its configuration included.',
   request: nothing,
-  reply: map(publicFacts, 64)
+  reply: map(publicFacts, 64, 'peer id')
 })
 
 const counts = map(number, 2048)

@@ -21,7 +21,7 @@ export function createMemoryLogs(clock: Clock): LogControl {
       const wanted = parseLogLevel(name)
       if (wanted === undefined) return false
       setLevel(wanted)
-      logger.info('level changed', { level: wanted, passphrase: 'private' })
+      logger.info('level changed', { least: wanted, passphrase: 'private' })
       return true
     },
     recent

@@ -23,7 +23,7 @@ const NOT_PERSISTED = 'this counts until the next start; observability.logging.l
 export function serveLogBehaviors({ actor, logs, log }: LogBehaviorsOptions): void {
   actor.on(loggerConfig, async (settings, envelope) => {
     applySettings(settings, logs)
-    log.info('log settings changed', { level: logs.level(), by: envelope.authorization?.origin ?? envelope.from.did })
+    log.info('log settings changed', { least: logs.level(), by: envelope.authorization?.origin ?? envelope.from.did })
     return { ok: true, error: '', level: logs.level(), persisted: false, notices: [NOT_PERSISTED] }
   })
   actor.on(flightRecorder, async ({ limit = DEFAULT_EVENTS, level }) => {
