@@ -53,8 +53,10 @@ export const CALLS: readonly Call[] = [
   query(broadcastStatus, () => null),
   query(peersPing, (flags) => ({ host: flags.text('host') ?? '' })),
   change(peersConnect, (flags) => ({ address: flags.text('address') ?? '' })),
-  change(onboard, offerOf),
-  change(onboardingResource, (flags) => ({ config: offerOf(flags).config })),
+  change(onboard, (flags) =>
+    requestOf({ ...amountOf(flags), noGpu: flags.isOn('no-gpu'), gpus: flags.list('gpus').map(parseGpu) })
+  ),
+  change(onboardingResource, (flags) => ({ config: requestOf({ ...amountOf(flags), noGpu: true, gpus: [] }).config })),
   change(offboard, (flags) => (flags.isOn('force') ? { force: true } : {})),
   query(allocationsList, (flags) => ({
     limit: flags.number('limit'),
@@ -137,16 +139,14 @@ async function ensembleOf(flags: Flags, io: Io): Promise<JsonValue> {
   return toJson(encodeEnsemble(ensemble))
 }
 
-function offerOf(flags: Flags) {
+function amountOf(flags: Flags): Pick<Offer, 'cores' | 'memory' | 'disk'> {
   const cores = flags.number('cpu') ?? 0
   if (cores <= 0) throw new UsageError(`--cpu must be more than 0 cores, got ${cores}`)
-  return requestOf({
-    noGpu: flags.isOn('no-gpu'),
-    gpus: flags.list('gpus').map(parseGpu),
+  return {
     cores,
     memory: parseSize('ram', flags.text('ram') ?? ''),
     disk: parseSize('disk', flags.text('disk') ?? '')
-  })
+  }
 }
 
 /** What an owner offers; sizes in bytes, cards as `parseGpu` reads them. */

@@ -24,7 +24,8 @@ export function serveLogBehaviors({ actor, logs, log }: LogBehaviorsOptions): vo
   actor.on(loggerConfig, async (settings, envelope) => {
     applySettings(settings, logs)
     log.info('log settings changed', { least: logs.level(), by: envelope.authorization?.origin ?? envelope.from.did })
-    return { ok: true, error: '', level: logs.level(), persisted: false, notices: [NOT_PERSISTED] }
+    const lasting = settings.level === undefined ? {} : { persisted: false, notices: [NOT_PERSISTED] }
+    return { ok: true, error: '', level: logs.level(), ...lasting }
   })
   actor.on(flightRecorder, async ({ limit = DEFAULT_EVENTS, level }) => {
     const least = level === undefined ? 0 : rankOf(level, logs)
