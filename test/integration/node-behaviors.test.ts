@@ -5,6 +5,7 @@ import {
   allocationsList,
   BEHAVIOR_GROUPS,
   broadcastStatus,
+  deploymentNew,
   examplesOf,
   flightRecorder,
   hardwareUsage,
@@ -62,6 +63,18 @@ function lend(cores: number): WireResources {
     gpus: [],
     ram: { size: gibibytes(4), clockSpeed: 0, type: '' },
     disk: { size: gibibytes(8), type: '' }
+  }
+}
+
+/** A job of one core that runs until it is ended. */
+function service(name: string): JsonValue {
+  const resources = { cpu: { cores: 1 }, ram: { size: gibibytes(1) }, disk: { size: gibibytes(1) } }
+  const execution = { type: 'null', params: { forever: true } }
+  return {
+    v1: {
+      allocations: { [name]: { type: 'service', executor: 'null', resources, execution } },
+      nodes: { node1: { allocations: [name] } }
+    }
   }
 }
 
@@ -278,6 +291,35 @@ describe('the behaviours of a node', () => {
       expect((await ask(owner, hardwareUsage, null)).resources.cpu.cores).toBe(0)
       expect(await ask(owner, allocationsList, {})).toEqual({ allocations: [], error: '', total: 0, hasMore: false })
       await expect(ask(owner, allocationsList, { status: ['busy'] })).rejects.toThrow('unknown status "busy"; known are pending')
+    })
+
+    test('lists the jobs of others in pages, the oldest first', async () => {
+      await ask(owner, onboard, { noGpu: true, gpus: [], config: { resources: lend(3) } })
+      for (const name of ['first', 'second', 'third']) {
+        await clock.run(
+          friend.actors.root.invoke(rootOf(friend), deploymentNew, { ensemble: service(name) }, { timeout: minutes(2) })
+        )
+        await clock.run(clock.sleep(seconds(30)))
+      }
+      const all = await ask(owner, allocationsList, {})
+      expect(all).toMatchObject({ total: 3, hasMore: false })
+      expect(all.allocations.map(({ id }) => id.split('.')[1])).toEqual(['first', 'second', 'third'])
+      const [first] = all.allocations
+      expect(first).toMatchObject({
+        status: 'running',
+        executor: 'null',
+        type: 'service',
+        owner: friend.key.did,
+        resources: { cpu: { cores: 1 } }
+      })
+      expect(first?.containerId).toBe(first?.id)
+      const page = await ask(owner, allocationsList, { limit: 1, offset: 1 })
+      expect(page).toMatchObject({ total: 3, hasMore: true, nextOffset: 2 })
+      expect(page.allocations.map(({ id }) => id.split('.')[1])).toEqual(['second'])
+      expect(await ask(owner, allocationsList, { status: ['failed'] })).toMatchObject({ allocations: [], total: 0 })
+      expect((await ask(owner, nodeMetrics, null)).allocations).toEqual({ running: 3 })
+      const status = (await ask(owner, nodeStatus, null))[node.key.peerId]
+      expect([status?.resources.allocated.cpu.cores, status?.resources.free.cpu.cores]).toEqual([3, 0])
     })
   })
 
