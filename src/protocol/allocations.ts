@@ -4,14 +4,14 @@ import { instant } from './common.ts'
 import { resources } from './resources.ts'
 
 /** Allocations on one page at most, and when no limit is asked for. */
-export const ALLOCATION_PAGE = 500
+export const ALLOCATION_PAGE = 200
 
 /** The workloads of others on this machine. */
 export const allocationsList = define({
   name: '/dms/node/allocations/list',
   callers: 'root',
   summary:
-    'The jobs of others on this machine, the oldest first. `status` picks states; a page has at most 500 entries, and `next_offset` is where the next one begins.',
+    'The jobs of others on this machine, the oldest first. `status` picks states; a page has at most 200 entries, and `next_offset` is where the next one begins.',
   request: object({
     limit: maybe('limit', integer({ min: 0 })),
     offset: maybe('offset', integer({ min: 0 })),

@@ -269,7 +269,7 @@ const KEYS: Readonly<Record<string, string>> = {
   portmapping: '20000',
   topics: '/nunet/hello',
   'node/metrics.network': 'framesSent',
-  'node/metrics.messages': 'messages.accepted',
+  'node/metrics.counters': 'messages.accepted',
   'node/metrics.allocations': 'running',
   'node/metrics.deployments': 'Running',
   provisionscripts: 'setup'

@@ -111,7 +111,7 @@ export const peersScore = define({
   name: '/dms/node/peers/score',
   callers: 'root',
   summary:
-    'How each connected peer is scored as a carrier of broadcasts, and of what its score is made. `AppSpecificScore` is 5 after hellos both ways, 1 for any other DMS, 0 for the rest.',
+    'How each connected peer is scored as a carrier of broadcasts, and of what its score is made. `AppSpecificScore` is 5 after hellos both ways, 1 for any other DMS, 0 for the rest; `Topics` has those on which something was counted.',
   request: nothing,
   reply: object({
     score: member(

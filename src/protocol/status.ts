@@ -84,7 +84,7 @@ export const nodeMetrics = define({
   name: '/dms/node/metrics',
   callers: 'root',
   summary:
-    'What the node counted since its start: messages by outcome, traffic, jobs and deployments by state; and what its process uses.',
+    'What the node counted since its start (messages by outcome, traffic), its jobs and deployments by state, and what its process uses.',
   eras: 'Ours: the Go implementation has no such behaviour.',
   request: nothing,
   reply: object({
@@ -102,7 +102,7 @@ export const nodeMetrics = define({
     ),
     peers: member('peers', integer()),
     network: member('network', counts),
-    messages: member('messages', counts),
+    counters: member('counters', counts),
     allocations: member('allocations', counts),
     deployments: member('deployments', counts)
   })

@@ -134,6 +134,18 @@ describe('the behaviours of a node', () => {
     }
   )
 
+  test.each(SERVED.filter(({ callers }) => callers === 'public').map((behavior) => [behavior.name, behavior] as const))(
+    '%s is not for strangers, and answers members in the form of the reference page',
+    async (_, behavior) => {
+      const call = (caller: ClusterNode) =>
+        clock.run(caller.actors.root.invoke(rootOf(node), raw(behavior), examplesOf(behavior).request, { timeout: seconds(5) }))
+      await expect(call(stranger)).rejects.toMatchObject({ code: 'ACTOR_NO_REPLY' })
+      const reply = await call(friend)
+      const decoded = behavior.reply.decode(reply)
+      expect(decoded.ok && behavior.reply.encode(decoded.value)).toEqual(reply)
+    }
+  )
+
   test.each(['/dms/node/vm/start/custom', '/dms/node/container/start', '/dms/node/vm/stop', '/dms/node/container/list'])(
     '%s, which would start anything for whoever holds the root capability, does not exist and says so',
     async (name) => {
@@ -327,7 +339,7 @@ describe('the behaviours of a node', () => {
     const before = await ask(owner, nodeMetrics, null)
     const after = await ask(owner, nodeMetrics, null)
     expect(after.peers).toBe(3)
-    expect(after.messages['messages.accepted']).toBeGreaterThan(before.messages['messages.accepted'] ?? 0)
+    expect(after.counters['messages.accepted']).toBeGreaterThan(before.counters['messages.accepted'] ?? 0)
     expect(after.network['framesReceived']).toBeGreaterThan(0)
   })
 })

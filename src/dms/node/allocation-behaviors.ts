@@ -13,6 +13,9 @@ export interface AllocationBehaviorsOptions {
   readonly hardware: HardwareProbe
 }
 
+/** Characters of an error in the list, so that a full page fits into a message. */
+const MAX_ERROR = 512
+
 const STATUSES = ['pending', 'running', 'stopped', 'completed', 'failed', 'terminated'] as const
 
 /** Serves `/dms/node/allocations/list` (B §7.1). */
@@ -67,7 +70,7 @@ function endOf({ endedAt, exitCode, error }: Extract<AllocationRecord['state'], 
   return {
     endedAt: iso(endedAt),
     ...(exitCode === undefined ? {} : { exitCode }),
-    ...(error === '' ? {} : { error })
+    ...(error === '' ? {} : { error: error.slice(0, MAX_ERROR) })
   }
 }
 

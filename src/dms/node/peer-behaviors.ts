@@ -38,10 +38,10 @@ export function servePeerBehaviors(actor: Actor, peers: PeerDirectory): void {
 }
 
 function toWire({ topics, ...score }: PeerScore) {
-  const onTopics = Object.entries(topics).map(([topic, { timeInMesh, ...counts }]) => [
-    topic,
-    { timeInMesh: timeInMesh * NANOS_PER_MILLI, ...counts }
-  ])
+  // With hundreds of peers the topics on which nothing happened would be most of the reply.
+  const onTopics = Object.entries(topics)
+    .filter(([, counts]) => Object.values(counts).some((count) => count !== 0))
+    .map(([topic, { timeInMesh, ...counts }]) => [topic, { timeInMesh: timeInMesh * NANOS_PER_MILLI, ...counts }])
   return { ...score, topics: Object.fromEntries(onTopics) }
 }
 

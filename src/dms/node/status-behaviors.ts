@@ -47,7 +47,7 @@ export function serveStatusBehaviors(options: StatusBehaviorsOptions): void {
       process: { uptime: uptimeSeconds, ...vitals },
       peers: peers.peers().length,
       network: numbersOf(peers.stats()),
-      messages: counters.snapshot(),
+      counters: counters.snapshot(),
       allocations: tally(allocations.list().map(({ state }) => statusText(state))),
       deployments: tally(deployments.list().map(({ state }) => statusOf(state)))
     }
