@@ -116,7 +116,7 @@ export interface NetworkHost extends Service {
   onPeer(listener: (event: PeerEvent) => void): () => void
   /** Sets the application part of a peer's gossip score, 0 until then; also before the start. Asked often: must be cheap. */
   scorePeersBy(scoreOf: (peer: string) => number): void
-  /** The gossip score of each connected peer, in the order of the peer ids (B §5.4). */
+  /** The gossip score of each connected peer that carries broadcasts, in the order of the peer ids (B §5.4). */
   scores(): ReadonlyMap<string, PeerScore>
   /** The peers through which the DHT is searched, in the order of the peer ids; empty before the start. */
   routingTable(): readonly RoutingEntry[]

@@ -61,7 +61,7 @@ function describe(
     ...(run === undefined ? {} : { containerId: run.replace(`${executor}:`, '') }),
     resources: amountResources(amount, machine),
     createdAt: iso(createdAt),
-    ...('startedAt' in state && state.startedAt !== undefined ? { startedAt: iso(state.startedAt) } : {}),
+    ...('startedAt' in state ? { startedAt: iso(state.startedAt) } : {}),
     ...(state.phase === 'ended' ? endOf(state) : {})
   }
 }

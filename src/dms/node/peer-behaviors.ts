@@ -41,7 +41,7 @@ function toWire({ topics, ...score }: PeerScore) {
   // With hundreds of peers the topics on which nothing happened would be most of the reply.
   const onTopics = Object.entries(topics)
     .filter(([, counts]) => Object.values(counts).some((count) => count !== 0))
-    .map(([topic, { timeInMesh, ...counts }]) => [topic, { timeInMesh: timeInMesh * NANOS_PER_MILLI, ...counts }])
+    .map(([topic, { timeInMesh, ...counts }]) => [topic, { timeInMesh: timeInMesh * NANOS_PER_MILLI, ...counts }] as const)
   return { ...score, topics: Object.fromEntries(onTopics) }
 }
 
