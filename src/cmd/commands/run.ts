@@ -1,4 +1,5 @@
 import { CancelledError } from '../../base/index.ts'
+import { buildInfo } from '../build-info.ts'
 import type { Action } from '../command.ts'
 import { contextsOf } from '../contexts.ts'
 import { NotSetUpError } from '../errors.ts'
@@ -39,6 +40,7 @@ export const run: Action = async ({ flags }, io) => {
   try {
     const daemon = runDaemon({
       config,
+      version: buildInfo().version,
       ...(path === undefined ? {} : { configPath: path }),
       contextName: name,
       passphrase,
