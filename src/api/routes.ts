@@ -10,6 +10,7 @@ import {
 } from '../actor/index.ts'
 import { CancelledError, describeIssues, encodeGoJson, parseJson } from '../base/index.ts'
 import { BadBodyError, NotInitializedError, StoppingError } from './errors.ts'
+import { type Health, type HealthAnswer, healthAnswer, liveAnswer, readyAnswer } from './health.ts'
 import type { OpenRequests } from './open-requests.ts'
 
 /** What the routes speak to. */
@@ -18,6 +19,7 @@ export interface RoutesOptions {
   /** The root handle of the node, once it has one. */
   readonly handle: () => Handle | undefined
   readonly requests: OpenRequests
+  readonly health: () => Promise<Health>
 }
 
 /** Serves one sealed message; the text is the JSON of the answer. */
@@ -28,7 +30,7 @@ const ACTOR = '/api/v1/actor'
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** Adds the routes of B §8. */
-export function addRoutes(app: FastifyInstance, { relay, handle, requests }: RoutesOptions): void {
+export function addRoutes(app: FastifyInstance, { relay, handle, requests, health }: RoutesOptions): void {
   const rootHandle = (): Handle => {
     const root = handle()
     if (root === undefined) throw new NotInitializedError("host node hasn't yet been initialized")
@@ -50,7 +52,14 @@ export function addRoutes(app: FastifyInstance, { relay, handle, requests }: Rou
     }
   }
 
-  app.get('/health', (_request, reply) => sendJson(reply, encodeGoJson({ status: 'ok' })))
+  const tell = async (reply: FastifyReply, answer: (health: Health) => HealthAnswer): Promise<FastifyReply> => {
+    const { status, body } = answer(await health())
+    return sendJson(reply.code(status), body)
+  }
+
+  app.get('/health', (_request, reply) => tell(reply, healthAnswer))
+  app.get('/health/live', (_request, reply) => sendJson(reply, liveAnswer().body))
+  app.get('/health/ready', (_request, reply) => tell(reply, readyAnswer))
   app.get(`${ACTOR}/handle`, (_request, reply) => sendJson(reply, encodeGoJson(handleToJson(rootHandle()))))
   app.post(`${ACTOR}/send`, (request, reply) =>
     transport(request, reply, async (envelope, options) => {

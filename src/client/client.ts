@@ -24,6 +24,7 @@ import {
 import { createVerifier } from '../identity/index.ts'
 import { BadMessageError, BadReplyError, RefusedError } from './errors.ts'
 import { type Answer, type Call, createCaller } from './http.ts'
+import type { ClientPlaces } from './places.ts'
 
 /** The REST interface of one node (B §8). */
 export interface Client {
@@ -45,10 +46,8 @@ export interface Client {
   broadcast(envelope: Envelope, options?: AbortOptions): Promise<readonly Envelope[]>
 }
 
-/** Where a node listens. */
-export interface ClientOptions {
-  readonly host: string
-  readonly port: number
+/** Where a node listens, and the clock. */
+export interface ClientOptions extends ClientPlaces {
   /** Default the clock of this machine. */
   readonly clock?: Clock
 }
@@ -86,8 +85,8 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
 }
 
 /** Creates a client; nothing is sent before the first call. */
-export function createClient({ host, port, clock = systemClock }: ClientOptions): Client {
-  const caller = createCaller({ host, port, clock })
+export function createClient({ clock = systemClock, ...places }: ClientOptions): Client {
+  const caller = createCaller({ places, clock })
   const verifier = createVerifier()
   let known: Promise<Handle> | undefined
 

@@ -1,4 +1,4 @@
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import {
   type AbortOptions,
   type Clock,
@@ -11,6 +11,7 @@ import {
   withTimeout
 } from '../base/index.ts'
 import { BadReplyError, ClientTimeoutError, ClientUnavailableError } from './errors.ts'
+import { type ClientPlaces, nameOf, type Place, placesToTry } from './places.ts'
 
 /** One request to the node. */
 export interface Call extends AbortOptions {
@@ -29,7 +30,7 @@ export interface Answer {
   readonly text: string
 }
 
-/** Sends requests to one address. */
+/** Sends requests to one node. */
 export type Caller = (call: Call) => Promise<Answer>
 
 /** How long a connection may take to be made (B §8.1). */
@@ -43,27 +44,25 @@ const ABSENT: readonly string[] = [
   'EHOSTDOWN',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'EADDRNOTAVAIL'
+  'EADDRNOTAVAIL',
+  // of a socket: it is gone, or is not for this user
+  'ENOENT',
+  'EACCES'
 ]
 
+function isAbsent(error: unknown): boolean {
+  return ABSENT.some((name) => hasErrno(error, name))
+}
+
 /** Creates a caller. Connections are not kept: a command makes two requests, and a kept one may be closed while it is reused. */
-export function createCaller({
-  host,
-  port,
-  clock
-}: {
-  readonly host: string
-  readonly port: number
-  readonly clock: Clock
-}): Caller {
+export function createCaller({ places, clock }: { readonly places: ClientPlaces; readonly clock: Clock }): Caller {
   const agent = new Agent({ keepAlive: false })
-  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  return async ({ path, body, timeout, limit, signal }) => {
+
+  async function callAt(place: Place, { path, body, timeout, limit, signal }: Call): Promise<Answer> {
     const work = (inner: AbortSignal): Promise<Answer> => {
       const outgoing = request({
         agent,
-        host,
-        port,
+        ...addressOf(place),
         path,
         method: body === undefined ? 'GET' : 'POST',
         headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
@@ -75,9 +74,25 @@ export function createCaller({
     try {
       return await withTimeout(clock, timeout, 'the request', work, signal === undefined ? {} : { signal })
     } catch (error) {
-      throw explain(error, place, timeout)
+      throw explain(error, nameOf(place), timeout)
     }
   }
+
+  return async (call) => {
+    const [first, second] = placesToTry(places)
+    if (second === undefined) return await callAt(first, call)
+    try {
+      return await callAt(first, call)
+    } catch (error) {
+      // Nothing was sent yet, so nothing can happen twice.
+      if (error instanceof ClientUnavailableError && isAbsent(error.cause)) return await callAt(second, call)
+      throw error
+    }
+  }
+}
+
+function addressOf(place: Place): Pick<RequestOptions, 'host' | 'port' | 'socketPath'> {
+  return place.type === 'unix' ? { socketPath: place.path, host: 'localhost' } : { host: place.host, port: place.port }
 }
 
 /** Gives a request up whose connection takes too long. */
@@ -123,7 +138,7 @@ function explain(error: unknown, place: string, timeout: Millis): DmsError {
       cause: error
     })
   }
-  if (error instanceof ClientUnavailableError || ABSENT.some((name) => hasErrno(error, name))) {
+  if (error instanceof ClientUnavailableError || isAbsent(error)) {
     return new ClientUnavailableError(`cannot reach the DMS at ${place}: is it running? (nunet run)`, { cause: error })
   }
   if (error instanceof DmsError) return error
