@@ -167,6 +167,7 @@ function composeDaemon(
     ...(socket === undefined ? {} : { socket: { path: socket, isRequired: isSocketChosen } }),
     relay: actors,
     handle: () => (isStarted ? actors.root.handle : undefined),
+    events: node.eventStreams,
     health: async () => ({
       isStarted,
       parts: { database: await answers(store), network: network.addresses().length > 0 },

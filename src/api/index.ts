@@ -5,6 +5,7 @@
  * State: the listening sockets and the open requests of a started server.
  */
 export { ApiAddressError, ApiListenError, SocketInUseError, SocketPlaceError } from './errors.ts'
+export type { EventReader, EventSource } from './event-stream.ts'
 export type { Health } from './health.ts'
 export {
   type ApiLimits,

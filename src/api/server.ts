@@ -16,6 +16,7 @@ import {
 } from '../base/index.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import { MethodNotAllowedError, NoSuchRouteError } from './errors.ts'
+import type { EventSource } from './event-stream.ts'
 import { failureOf, toDmsError } from './failure.ts'
 import { ANSWER_HEADERS, createGuard, type Guard, PREFLIGHT_HEADERS } from './guard.ts'
 import type { Health } from './health.ts'
@@ -53,13 +54,15 @@ export interface ApiServerOptions {
   readonly relay: Relay
   /** The root handle of the node; while a function gives none, requests fail as in the reference (B §8). */
   readonly handle: Handle | (() => Handle | undefined)
+  /** What happens on the node; without it nobody can watch. */
+  readonly events?: EventSource
   /** How the node is; default that it works. */
   readonly health?: () => Promise<Health>
   readonly log: Logger
   /** Counts answers as `api.answers.<status>`. */
   readonly counters?: Pick<Counters, 'increment'>
   readonly limits?: Partial<ApiLimits>
-  /** Only bounds how long `stop` waits for answers; default the clock of this machine. */
+  /** Bounds how long `stop` waits for answers, and beats in streams; default the clock of this machine. */
   readonly clock?: Clock
 }
 
@@ -198,7 +201,14 @@ function createApp(options: ApiServerOptions): { readonly app: FastifyInstance; 
   })
   app.addHook('onResponse', async (_request, reply) => counters?.increment(`api.answers.${reply.statusCode}`))
   guardRequests(app, checks, requests)
-  addRoutes(app, { relay, requests, handle: typeof handle === 'function' ? handle : () => handle, health })
+  addRoutes(app, {
+    relay,
+    requests,
+    handle: typeof handle === 'function' ? handle : () => handle,
+    health,
+    events: options.events,
+    clock
+  })
   return { app, entrances }
 }
 

@@ -5,6 +5,8 @@ import {
   DmsError,
   errorMessage,
   hasErrno,
+  type LinkedSignal,
+  linkSignals,
   type Millis,
   seconds,
   TimeoutError,
@@ -54,22 +56,22 @@ function isAbsent(error: unknown): boolean {
   return ABSENT.some((name) => hasErrno(error, name))
 }
 
-/** Creates a caller. Connections are not kept: a command makes two requests, and a kept one may be closed while it is reused. */
-export function createCaller({ places, clock }: { readonly places: ClientPlaces; readonly clock: Clock }): Caller {
-  const agent = new Agent({ keepAlive: false })
+/** What callers are made of. */
+export interface CallerOptions {
+  readonly places: ClientPlaces
+  readonly clock: Clock
+}
 
-  async function callAt(place: Place, { path, body, timeout, limit, signal }: Call): Promise<Answer> {
-    const work = (inner: AbortSignal): Promise<Answer> => {
-      const outgoing = request({
-        agent,
-        ...addressOf(place),
-        path,
-        method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
-        signal: inner
-      })
-      void limitConnect(outgoing, clock)
-      return exchange(outgoing, body, limit)
+/** Longest time without a byte of an open answer; the node says every 15 s that it is there. */
+const SILENCE = seconds(45)
+
+/** Creates a caller. Connections are not kept: a command makes two requests, and a kept one may be closed while it is reused. */
+export function createCaller({ places, clock }: CallerOptions): Caller {
+  async function callAt(place: Place, call: Call): Promise<Answer> {
+    const { timeout, limit, signal } = call
+    const work = async (inner: AbortSignal): Promise<Answer> => {
+      const incoming = await answerTo(place, { ...call, signal: inner }, clock)
+      return { status: incoming.statusCode ?? 0, text: await readText(incoming, limit) }
     }
     try {
       return await withTimeout(clock, timeout, 'the request', work, signal === undefined ? {} : { signal })
@@ -78,17 +80,75 @@ export function createCaller({ places, clock }: { readonly places: ClientPlaces;
     }
   }
 
-  return async (call) => {
-    const [first, second] = placesToTry(places)
-    if (second === undefined) return await callAt(first, call)
+  return (call) => atOnePlace(places, (place) => callAt(place, call))
+}
+
+/** Opens answers that have no end, such as a stream of events. */
+export type Opener = (call: Omit<Call, 'limit'>) => Promise<OpenAnswer>
+
+/** An answer whose body is read while it comes. */
+export interface OpenAnswer {
+  readonly status: number
+  /** Fails when the connection breaks, and when nothing came for {@link SILENCE}. */
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+/** Creates an opener; the timeout of a call is only for the beginning of its answer. */
+export function createOpener({ places, clock }: CallerOptions): Opener {
+  async function openAt(place: Place, call: Omit<Call, 'limit'>): Promise<OpenAnswer> {
+    const lifetime = linkSignals(call.signal)
     try {
-      return await callAt(first, call)
+      const work = (): Promise<IncomingMessage> => answerTo(place, { ...call, signal: lifetime.signal }, clock)
+      const incoming = await withTimeout(clock, call.timeout, 'the request', work, lifetime)
+      incoming.setTimeout(SILENCE, () => incoming.destroy(new ClientTimeoutError(`nothing came for ${SILENCE} ms`)))
+      return { status: incoming.statusCode ?? 0, chunks: readChunks(incoming, place, lifetime) }
     } catch (error) {
-      // Nothing was sent yet, so nothing can happen twice.
-      if (error instanceof ClientUnavailableError && isAbsent(error.cause)) return await callAt(second, call)
-      throw error
+      lifetime.end()
+      throw explain(error, nameOf(place), call.timeout)
     }
   }
+
+  return (call) => atOnePlace(places, (place) => openAt(place, call))
+}
+
+async function* readChunks(incoming: IncomingMessage, place: Place, lifetime: LinkedSignal): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of incoming as AsyncIterable<Uint8Array>) yield chunk
+  } catch (error) {
+    throw explain(error, nameOf(place), SILENCE)
+  } finally {
+    lifetime.end()
+  }
+}
+
+/** Tries the second place when nobody is at the first: nothing was sent then, so nothing can happen twice. */
+async function atOnePlace<T>(places: ClientPlaces, work: (place: Place) => Promise<T>): Promise<T> {
+  const [first, second] = placesToTry(places)
+  if (second === undefined) return await work(first)
+  try {
+    return await work(first)
+  } catch (error) {
+    if (error instanceof ClientUnavailableError && isAbsent(error.cause)) return await work(second)
+    throw error
+  }
+}
+
+/** Sends a request and resolves with the head of its answer. */
+function answerTo(place: Place, { path, body, signal }: Omit<Call, 'limit'>, clock: Clock): Promise<IncomingMessage> {
+  const outgoing = request({
+    agent: new Agent({ keepAlive: false }),
+    ...addressOf(place),
+    path,
+    method: body === undefined ? 'GET' : 'POST',
+    headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
+    ...(signal === undefined ? {} : { signal })
+  })
+  void limitConnect(outgoing, clock)
+  return new Promise((resolve, reject) => {
+    outgoing.on('error', reject)
+    outgoing.once('response', resolve)
+    outgoing.end(body)
+  })
 }
 
 function addressOf(place: Place): Pick<RequestOptions, 'host' | 'port' | 'socketPath'> {
@@ -106,16 +166,6 @@ async function limitConnect(outgoing: ClientRequest, clock: Clock): Promise<void
     () => false
   )
   if (isLate) outgoing.destroy(new ClientUnavailableError(`no connection within ${CONNECT_TIMEOUT} ms`))
-}
-
-function exchange(outgoing: ClientRequest, body: string | undefined, limit: number): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    outgoing.on('error', reject)
-    outgoing.once('response', (incoming) => {
-      readText(incoming, limit).then((text) => resolve({ status: incoming.statusCode ?? 0, text }), reject)
-    })
-    outgoing.end(body)
-  })
 }
 
 function readText(incoming: IncomingMessage, limit: number): Promise<string> {

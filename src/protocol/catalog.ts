@@ -19,6 +19,7 @@ import {
   deploymentShutdown,
   deploymentStatus
 } from './deployment.ts'
+import { nodeEvents } from './events.ts'
 import { broadcastHello, hello, peersConnect, peersList, peersPing, peersSelf, publicStatus } from './node.ts'
 import { offboard, onboard, onboardingStatus } from './onboarding.ts'
 import {
@@ -47,7 +48,10 @@ const ANY_ENSEMBLE = '<ensemble id>'
 
 /** All behaviours of the public contract, in the order of the reference page. */
 export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
-  { title: 'Node and peers', behaviors: [hello, broadcastHello, publicStatus, peersSelf, peersList, peersPing, peersConnect] },
+  {
+    title: 'Node and peers',
+    behaviors: [hello, broadcastHello, publicStatus, peersSelf, peersList, peersPing, peersConnect, nodeEvents]
+  },
   {
     title: 'Lending',
     behaviors: [onboard, offboard, onboardingStatus, hardwareSpec, resourcesOnboarded, resourcesAllocated, resourcesFree]

@@ -32,6 +32,7 @@ export {
   deploymentStatus
 } from './deployment.ts'
 export * from './ensemble/index.ts'
+export { MAX_EVENTS, nodeEvent, nodeEvents } from './events.ts'
 export { broadcastHello, HELLO_TOPIC, hello, peersConnect, peersList, peersPing, peersSelf, publicStatus } from './node.ts'
 export { type OnboardingConfig, offboard, onboard, onboardingStatus } from './onboarding.ts'
 export {
