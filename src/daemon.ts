@@ -6,6 +6,7 @@ import { type ApiPlaces, createApiServer } from './api/index.ts'
 import {
   type Clock,
   createServiceGroup,
+  encodeGoJson,
   type Logger,
   millis,
   ok,
@@ -25,6 +26,7 @@ import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe } from './hardware/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createNetworkHost } from './network/index.ts'
+import { describeApi } from './protocol/index.ts'
 import { createCounters, createLogger, type Log, type LoggerOptions, parseLogLevel } from './telemetry/index.ts'
 import { type ContextFile, type ContextWatch, createContextStore, createContextWatch } from './ucan/index.ts'
 
@@ -168,6 +170,7 @@ function composeDaemon(
     relay: actors,
     handle: () => (isStarted ? actors.root.handle : undefined),
     events: node.eventStreams,
+    openApi: () => encodeGoJson(describeApi()),
     health: async () => ({
       isStarted,
       parts: { database: await answers(store), network: network.addresses().length > 0 },

@@ -25,6 +25,8 @@ export interface RoutesOptions {
   readonly health: () => Promise<Health>
   /** What happens on the node; missing where nobody may watch it. */
   readonly events: EventSource | undefined
+  /** The OpenAPI document as JSON. */
+  readonly openApi: (() => string) | undefined
   readonly clock: Clock
 }
 
@@ -43,7 +45,10 @@ const STREAM_TYPE = 'text/event-stream; charset=utf-8'
 const TICKET_TIME = seconds(10)
 
 /** Adds the routes of B §8. */
-export function addRoutes(app: FastifyInstance, { relay, handle, requests, health, events, clock }: RoutesOptions): void {
+export function addRoutes(
+  app: FastifyInstance,
+  { relay, handle, requests, health, events, openApi, clock }: RoutesOptions
+): void {
   const rootHandle = (): Handle => {
     const root = handle()
     if (root === undefined) throw new NotInitializedError("host node hasn't yet been initialized")
@@ -100,6 +105,9 @@ export function addRoutes(app: FastifyInstance, { relay, handle, requests, healt
   app.get('/health/live', (_request, reply) => sendJson(reply, liveAnswer().body))
   app.get('/health/ready', (_request, reply) => tell(reply, readyAnswer))
   app.get(`${ACTOR}/handle`, (_request, reply) => sendJson(reply, encodeGoJson(handleToJson(rootHandle()))))
+  if (openApi !== undefined) {
+    for (const path of ['/api/v1/openapi.json', '/openapi.json']) app.get(path, (_request, reply) => sendJson(reply, openApi()))
+  }
   if (events !== undefined) app.post(EVENTS, (request, reply) => stream(request, reply, events))
   app.post(`${ACTOR}/send`, (request, reply) =>
     transport(request, reply, async (envelope, options) => {

@@ -56,6 +56,8 @@ export interface ApiServerOptions {
   readonly handle: Handle | (() => Handle | undefined)
   /** What happens on the node; without it nobody can watch. */
   readonly events?: EventSource
+  /** The OpenAPI document of the interface as JSON; asked when somebody wants it. */
+  readonly openApi?: () => string
   /** How the node is; default that it works. */
   readonly health?: () => Promise<Health>
   readonly log: Logger
@@ -207,6 +209,7 @@ function createApp(options: ApiServerOptions): { readonly app: FastifyInstance; 
     handle: typeof handle === 'function' ? handle : () => handle,
     health,
     events: options.events,
+    openApi: options.openApi,
     clock
   })
   return { app, entrances }

@@ -35,6 +35,7 @@ export * from './ensemble/index.ts'
 export { MAX_EVENTS, nodeEvent, nodeEvents } from './events.ts'
 export { broadcastHello, HELLO_TOPIC, hello, peersConnect, peersList, peersPing, peersSelf, publicStatus } from './node.ts'
 export { type OnboardingConfig, offboard, onboard, onboardingStatus } from './onboarding.ts'
+export { describeApi } from './openapi/index.ts'
 export {
   type AllocationConfig,
   allocate,
