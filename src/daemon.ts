@@ -2,20 +2,22 @@ import './polyfills.ts'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createActorSystem } from './actor/index.ts'
-import { createApiServer } from './api/index.ts'
+import { type ApiPlaces, createApiServer } from './api/index.ts'
 import {
   type Clock,
   createServiceGroup,
+  encodeGoJson,
   type Logger,
   millis,
+  ok,
   type Random,
   type Secret,
   type Service,
   systemClock,
   systemRandom
 } from './base/index.ts'
-import { type Config, shareableConfig } from './config/index.ts'
-import { openStore, withFileLock } from './db/index.ts'
+import { type Config, restPlaces, shareableConfig } from './config/index.ts'
+import { type KeyValueStore, openStore, withFileLock } from './db/index.ts'
 import { createJobOutput, createKnownRevocations, createNode, type HostFacts, type LogControl } from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
@@ -24,6 +26,7 @@ import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createNetworkHost } from './network/index.ts'
+import { describeApi } from './protocol/index.ts'
 import {
   createCounters,
   createLogger,
@@ -61,7 +64,7 @@ export interface DaemonOptions {
 export interface DaemonInfo {
   readonly did: string
   readonly peerId: string
-  readonly rest: { readonly host: string; readonly port: number }
+  readonly rest: ApiPlaces
   readonly addresses: readonly string[]
   /** Executors that work here, and why the others do not. */
   readonly executors: readonly string[]
@@ -131,7 +134,7 @@ function composeDaemon(
   const log = daemonLog.logger
   const clock: Clock = systemClock
   const random: Random = systemRandom
-  const { general, p2p, rest, job } = config
+  const { general, p2p, job } = config
   const { context } = file
   const counters = createCounters()
   const store = openStore({ path: join(general.data_dir, 'dms.sqlite'), log: log.child({ logger: 'db' }) })
@@ -181,20 +184,42 @@ function composeDaemon(
     log,
     counters
   })
+  let isStarted = false
+  const { tcp, socket, isSocketChosen } = restPlaces(config)
   const api = createApiServer({
-    host: rest.addr,
-    port: rest.port,
+    ...(tcp === undefined ? {} : { tcp }),
+    ...(socket === undefined ? {} : { socket: { path: socket, isRequired: isSocketChosen } }),
     relay: actors,
-    handle: actors.root.handle,
+    handle: () => (isStarted ? actors.root.handle : undefined),
+    events: node.eventStreams,
+    openApi: () => encodeGoJson(describeApi()),
+    health: async () => ({
+      isStarted,
+      parts: { database: await answers(store), network: network.addresses().length > 0 },
+      hasPeers: network.peers().length > 0,
+      executors: [...node.executors.available()]
+    }),
     log: log.child({ logger: 'api' })
   })
+  // First, so that who waits for the node sees that it starts; and the first to end, before what it speaks to.
+  const doorkeeper: Service = {
+    name: 'doorkeeper',
+    start() {
+      isStarted = true
+      return Promise.resolve()
+    },
+    async stop() {
+      isStarted = false
+      await api.stop()
+    }
+  }
   return {
-    service: createServiceGroup('parts', [store, revocations, actors, network, node, watch, api]),
+    service: createServiceGroup('parts', [api, store, revocations, actors, network, node, watch, doorkeeper]),
     watch,
     info: () => ({
       did: key.did,
       peerId: key.peerId,
-      rest: api.address(),
+      rest: api.places(),
       addresses: network.addresses(),
       executors: [...node.executors.available()],
       missingExecutors: node.executors.reasons()
@@ -218,6 +243,16 @@ function controlOf({ level, setLevel, recent }: Log): LogControl {
       return wanted !== undefined
     },
     recent
+  }
+}
+
+/** Whether the database can be read. */
+async function answers(store: KeyValueStore): Promise<boolean> {
+  try {
+    await store.collection('health', { decode: ok, encode: (value: unknown) => value }).get('none')
+    return true
+  } catch {
+    return false // it is closed, or its disk is gone; its own log says why
   }
 }
 

@@ -10,6 +10,8 @@ import {
   path,
   port,
   providerList,
+  restAddress,
+  socketPath,
   text,
   toggle,
   url,
@@ -127,8 +129,17 @@ const otel = {
 export const CONFIG_SCHEMA = {
   general,
   rest: {
-    addr: key(host, '127.0.0.1', 'Address on which the REST interface listens, and on which commands look for it.'),
-    port: key(port, 9999, 'Port of the REST interface.')
+    addr: key(
+      restAddress,
+      '127.0.0.1',
+      'Address on which the REST interface listens, and on which commands look for it; `unix:/path` for a socket and no port.'
+    ),
+    port: key(port, 9999, 'Port of the REST interface.'),
+    socket: key(
+      socketPath,
+      'auto',
+      'Unix socket beside the port, for programs of the same user; `auto` is `run/rest-<port>.sock` in `general.data_dir`.'
+    )
   },
   profiler: {
     enabled: futureKey(toggle, true, 'Whether the profiler listens.'),

@@ -61,6 +61,24 @@ export const host: ValueType<string> = matching({
   counterexamples: ['http://127.0.0.1', '127.0.0.1 9999']
 })
 
+/** Where the REST interface listens: as {@link host}, or `unix:` and the absolute path of a socket, and then on no port at all. */
+export const restAddress: ValueType<string> = matching({
+  name: 'IP address, host name, or `unix:` and a path',
+  pattern: /^(?!unix:)[0-9A-Za-z.:_%-]{1,253}$|^unix:\/[^\p{Cc}]{1,4095}$|^$/u,
+  rule: 'must be an IP address or a host name, without a port or a slash, or unix:/path',
+  examples: ['127.0.0.1', '::1', '0.0.0.0', 'node.example', 'unix:/run/nunet/dms.sock'],
+  counterexamples: ['http://127.0.0.1', '127.0.0.1 9999', 'unix:dms.sock', 'unix:']
+})
+
+/** A Unix socket beside the port: an absolute path, `auto` for one in the data directory, or `none`. */
+export const socketPath: ValueType<string> = matching({
+  name: 'absolute path, `auto` or `none`',
+  pattern: /^(auto|none|\/[^\p{Cc}]{1,4095})$/u,
+  rule: 'must be auto, none or an absolute path',
+  examples: ['auto', 'none', '/run/nunet/dms.sock'],
+  counterexamples: ['dms.sock', '~/dms.sock', '', '/run/\nnunet']
+})
+
 /** Where a service is reached, or an empty text for none. */
 export const endpoint: ValueType<string> = matching({
   name: '`host:port`, or empty for none',

@@ -35,6 +35,7 @@ const KEYS = [
   'general.push_liveness_enabled',
   'rest.addr',
   'rest.port',
+  'rest.socket', // ours
   'profiler.enabled',
   'profiler.addr',
   'profiler.port',
@@ -134,7 +135,7 @@ function nest(name: string, value: unknown): object {
 const set = (name: string, text: string) => call(home, ['--config', path, 'config', 'set', '--', name, text], { passphrase: '' })
 
 describe('the schema', () => {
-  test('has exactly the keys of the specification', () => {
+  test('has exactly the keys of the specification, and our own', () => {
     expect(configKeys().map(({ name }) => name)).toEqual([...KEYS, ...Object.keys(DEPRECATED)])
   })
 })
