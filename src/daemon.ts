@@ -24,6 +24,7 @@ import type { Executor } from './executor/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
+import { createHeapKeeper } from './heap/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createNetworkHost } from './network/index.ts'
 import { describeApi } from './protocol/index.ts'
@@ -97,7 +98,8 @@ async function serve(options: DaemonOptions & Identity): Promise<void> {
   const { config, key, file, signal } = options
   const log = createLog(config, key.did, options.console)
   const { service, watch, info } = composeDaemon(options, log)
-  const daemon = createServiceGroup('daemon', [log.service, service])
+  const heap = createHeapKeeper({ clock: systemClock, log: log.logger.child({ logger: 'heap' }) })
+  const daemon = createServiceGroup('daemon', [log.service, heap, service])
   await daemon.start({ signal })
   for (const warning of [...options.warnings, ...file.notices.map(({ message }) => message)]) log.logger.warn(warning)
   log.logger.info('ready', { peerId: key.peerId, config: options.configPath ?? 'defaults' })
