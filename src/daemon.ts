@@ -15,7 +15,7 @@ import {
   systemRandom
 } from './base/index.ts'
 import type { Config } from './config/index.ts'
-import { openStore, withFileLock } from './db/index.ts'
+import { type KeyValueStore, openStore, withFileLock } from './db/index.ts'
 import { createJobOutput, createKnownRevocations, createNode } from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
@@ -23,7 +23,7 @@ import { createNullExecutor } from './executor/null/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe } from './hardware/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
-import { createNetworkHost } from './network/index.ts'
+import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
 import { createCounters, createLogger, type Log, type LoggerOptions, parseLogLevel } from './telemetry/index.ts'
 import { type ContextFile, type ContextWatch, createContextStore, createContextWatch } from './ucan/index.ts'
 
@@ -128,6 +128,16 @@ function composeDaemon(
     privateKey: key.exportPrivate(),
     listen: p2p.listen_address,
     bootstrap: p2p.bootstrap_peers,
+    announce: p2p.announce_address,
+    naming: {
+      network: p2p.network,
+      dhtPrefix: p2p.dht_prefix,
+      rendezvous: p2p.rendezvous,
+      advertisements: p2p.advertisement_namespace,
+      topicPrefix: p2p.topic_prefix
+    },
+    limits: limitsFor({ mebibytes: p2p.memory, fileDescriptors: p2p.fd }),
+    knownPeers: storePeers(store),
     features: {
       relayService: p2p.relay_service,
       portMapping: p2p.port_mapping,
@@ -183,6 +193,15 @@ function composeDaemon(
       executors: [...node.executors.available()],
       missingExecutors: node.executors.reasons()
     })
+  }
+}
+
+/** One record for all, so that damage to it costs only a warning: the next one replaces it. */
+function storePeers(store: KeyValueStore): PeerStorage {
+  const records = store.collection('known-peers', rememberedPeersCodec)
+  return {
+    load: async () => (await records.get('all')) ?? [],
+    save: (peers) => store.transaction([records.put('all', peers)])
   }
 }
 

@@ -7,8 +7,11 @@ import { type AddressBook, createAddressBook } from './address-book.ts'
 import { withoutPeer } from './address-kinds.ts'
 import { createEncrypters } from './encryption.ts'
 import { type NetworkFeatures, NO_FEATURES } from './features.ts'
+import { createGate } from './gate.ts'
 import { MUXED_STREAMS, type NetworkLimits } from './limits.ts'
+import { type NetworkNames, networkNames } from './names.ts'
 import { createServices, type NodeServices, type ServiceOptions } from './services.ts'
+import { limitStreams } from './stream-limit.ts'
 import { createTransports, type TransportFactory } from './transports.ts'
 
 /** Our libp2p node; stays inside this module. */
@@ -23,6 +26,7 @@ export interface NodeOptions {
   /** Without it the node neither listens on QUIC addresses nor dials them. */
   readonly quic?: TransportFactory | undefined
   readonly features?: NetworkFeatures
+  readonly names?: NetworkNames
   readonly limits: NetworkLimits
   readonly peerScore: (peer: string) => number
 }
@@ -31,9 +35,11 @@ export interface NodeOptions {
 const INBOUND_PER_SECOND = 100
 const PENDING_INBOUND = 128
 
+const muxer = yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })
+
 /** Builds a node that is not started (B §5.1). Every address may be dialled, loopback too. */
 export async function createNode(options: NodeOptions): Promise<Node> {
-  const { privateKey, listen, announce = [], quic, features = NO_FEATURES, limits, peerScore } = options
+  const { privateKey, listen, announce = [], quic, features = NO_FEATURES, names = networkNames(), limits, peerScore } = options
   let book: AddressBook | undefined
   const addressBook: ServiceOptions['addressBook'] = ({ peerId, addressManager, peerStore }) => {
     const changed = (): void => {
@@ -44,7 +50,8 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     book = created
     return created
   }
-  return createLibp2p<NodeServices>({
+  let node: Node | undefined
+  node = await createLibp2p<NodeServices>({
     start: false,
     privateKey,
     addresses: {
@@ -54,8 +61,12 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     transports: await createTransports(quic),
     connectionEncrypters: createEncrypters(),
-    streamMuxers: [yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })],
-    connectionGater: { denyDialMultiaddr: () => false },
+    streamMuxers: [limitStreams(muxer, limits.streams)],
+    connectionGater: createGate({
+      limits,
+      connections: (peer) => node?.getConnections(peer) ?? [],
+      reserved: () => [...(node?.services.relay?.reservations.values() ?? [])].map(({ addr }) => addr)
+    }),
     connectionManager: {
       maxConnections: limits.connections,
       inboundConnectionThreshold: INBOUND_PER_SECOND,
@@ -64,8 +75,9 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     connectionMonitor: { pingInterval: seconds(30) },
     peerDiscovery: await createDiscovery(features),
-    services: await createServices({ addressBook, features, peerScore })
+    services: await createServices({ addressBook, features, names, peerScore })
   })
+  return node
 }
 
 async function createDiscovery({ localDiscovery }: NetworkFeatures): Promise<NonNullable<Libp2pOptions['peerDiscovery']>> {

@@ -1,4 +1,5 @@
 import '../polyfills.ts'
+import { setMaxListeners } from 'node:events'
 import type { Connection, IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import {
@@ -12,13 +13,15 @@ import {
   withTimeout
 } from '../base/index.ts'
 import type { ListenAddresses, PeerAddress } from './addresses.ts'
-import { stayConnected } from './bootstrap.ts'
 import type { Counters } from './counters.ts'
 import { ListenFailedError, StartFailedError, UnreachableError } from './errors.ts'
 import type { NetworkFeatures } from './features.ts'
 import type { Inboxes } from './inboxes.ts'
+import type { DialTarget, PeerStorage } from './known-peers.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
+import { stayMember } from './membership.ts'
+import type { NetworkNames } from './names.ts'
 import { createReach, type Reach } from './reach.ts'
 import { createDialBack } from './reachability/dial-back.ts'
 import { createReachabilityWatch, type ReachabilityWatch } from './reachability/watch.ts'
@@ -35,8 +38,11 @@ export interface SessionOptions {
   readonly privateKey: PrivateKey
   readonly self: PeerId
   readonly listen: ListenAddresses
+  readonly announce: readonly string[]
   readonly features: NetworkFeatures
+  readonly names: NetworkNames
   readonly bootstrap: readonly PeerAddress[]
+  readonly storage: PeerStorage
   readonly inboxes: Inboxes
   readonly subscribers: Subscribers
   readonly counters: Counters
@@ -78,6 +84,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const receiver = createReceiver(node, options)
   receiver.offerInboxes()
   const stopping = new AbortController()
+  setMaxListeners(0, stopping.signal) // every loop, dial and event of the session hears it
   const reachability = await createReachability(node, options, stopping.signal)
   await startNode(node, listen)
   const topics = createTopics(node.services.pubsub, options)
@@ -85,18 +92,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   watchPeers(node, options.onPeer, stopping.signal)
   const reach = createReach(node, clock, limits)
   const watching = reachability.run(stopping.signal)
-  const joining = stayConnected(
-    {
-      addresses: options.bootstrap.filter(({ peer }) => !peer.equals(options.self)),
-      reach,
-      isConnected: (peer) => node.getConnections(peer).length > 0,
-      nextDisconnect: (signal) => nextDisconnect(node, signal),
-      pause: limits.rejoinPause,
-      clock,
-      log
-    },
-    stopping.signal
-  )
+  const joining = stayMember(node, reach, { ...options, bootstrap: options.bootstrap.map(toTarget) }, stopping.signal)
 
   return {
     ...receiver,
@@ -173,6 +169,10 @@ async function createReachability(node: Node, options: SessionOptions, signal: A
   return watch
 }
 
+function toTarget({ address, peer }: PeerAddress): DialTarget {
+  return { peer, addresses: [address] }
+}
+
 function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: AbortSignal): void {
   const identified = ({ detail: { peerId, protocols } }: CustomEvent<IdentifyResult>): void =>
     onPeer({ type: 'identified', peer: peerId.toString(), protocols })
@@ -180,21 +180,6 @@ function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: Abor
     onPeer({ type: 'disconnected', peer: detail.toString(), protocols: [] })
   node.addEventListener('peer:identify', identified, { signal })
   node.addEventListener('peer:disconnect', disconnected, { signal })
-}
-
-function nextDisconnect(node: Node, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      node.removeEventListener('peer:disconnect', onDisconnect)
-      reject(new CancelledError('waiting for a disconnect was cancelled'))
-    }
-    const onDisconnect = (): void => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }
-    node.addEventListener('peer:disconnect', onDisconnect, { once: true })
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
 }
 
 interface PingOptions {
