@@ -38,7 +38,7 @@ function createScene(found: readonly PeerInfo[], sleeps: number, changes: Partia
     }
   }
   const tables: HashTables = {
-    provide: async (cid) => void events.push(`provide ${cid}`),
+    provide: async (cid) => void events.push(`provide ${cid.toString()}`),
     async *findProviders() {
       events.push('find')
       yield* found
@@ -142,7 +142,7 @@ describe('in a network of three', () => {
   }
 
   afterEach(async () => {
-    await Promise.all(nodes.splice(0).map((node) => node.stop()))
+    for (const node of nodes.splice(0)) await node.stop()
   })
 
   test('two nodes that know only a third one find each other', async () => {

@@ -115,8 +115,10 @@ export function createKnownPeers({ self, storage, isConnected, clock, log }: Kno
     },
     async run(signal) {
       while (!signal.aborted) {
-        await clock.sleep(SAVE_PAUSE, { signal }).catch(() => undefined) // aborted: it is kept once more
-        if (!isSaved || signal.aborted) await save()
+        await clock.sleep(SAVE_PAUSE, { signal }).catch(() => {
+          isSaved = false // aborted: it is kept once more, with the time of those that are connected now
+        })
+        if (!isSaved) await save()
       }
     }
   }

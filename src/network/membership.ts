@@ -76,16 +76,17 @@ async function followAddresses(
   changed: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal
 ): Promise<void> {
-  const announced = (): string => node.services.addressBook.announced().join(' ')
-  let before = announced()
-  while (!signal.aborted) {
-    await clock.sleep(LOOK_EVERY, { signal }).catch(() => undefined) // aborted: the loop ends
-    const now = announced()
-    if (signal.aborted || now === before) continue
-    before = now
-    await node.peerStore.patch(node.peerId, { multiaddrs: node.services.addressBook.announced().map(withoutPeer) })
+  const { addressBook } = node.services
+  let before = addressBook.announced().join(' ')
+  const look = async (): Promise<void> => {
+    const now = addressBook.announced()
+    if (now.join(' ') === before) return
+    before = now.join(' ')
+    await node.peerStore.patch(node.peerId, { multiaddrs: now.map(withoutPeer) })
     await changed(signal)
   }
+  const ended = (): void => undefined // aborted: the loop ends
+  while (!signal.aborted) await clock.sleep(LOOK_EVERY, { signal }).then(look, ended)
 }
 
 function nextDisconnect(node: Node, signal: AbortSignal): Promise<void> {
