@@ -26,7 +26,7 @@ import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
 import { createHeapKeeper } from './heap/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
-import { createNetworkHost } from './network/index.ts'
+import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
 import { describeApi } from './protocol/index.ts'
 import {
   createCounters,
@@ -146,6 +146,16 @@ function composeDaemon(
     privateKey: key.exportPrivate(),
     listen: p2p.listen_address,
     bootstrap: p2p.bootstrap_peers,
+    announce: p2p.announce_address,
+    naming: {
+      network: p2p.network,
+      dhtPrefix: p2p.dht_prefix,
+      rendezvous: p2p.rendezvous,
+      advertisements: p2p.advertisement_namespace,
+      topicPrefix: p2p.topic_prefix
+    },
+    limits: limitsFor({ mebibytes: p2p.memory, fileDescriptors: p2p.fd }),
+    knownPeers: storePeers(store),
     features: {
       relayService: p2p.relay_service,
       relayUse: p2p.relay_use,
@@ -255,6 +265,15 @@ async function answers(store: KeyValueStore): Promise<boolean> {
     return true
   } catch {
     return false // it is closed, or its disk is gone; its own log says why
+  }
+}
+
+/** One record for all, so that damage to it costs only a warning: the next one replaces it. */
+function storePeers(store: KeyValueStore): PeerStorage {
+  const records = store.collection('known-peers', rememberedPeersCodec)
+  return {
+    load: async () => (await records.get('all')) ?? [],
+    save: (peers) => store.transaction([records.put('all', peers)])
   }
 }
 

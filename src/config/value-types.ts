@@ -159,6 +159,33 @@ export const url: ValueType<string> = {
   counterexamples: ['service.example', 'ftp://service.example', 'https://']
 }
 
+/** The name of a peer-to-peer network. */
+export const networkName: ValueType<string> = matching({
+  name: 'lower-case letters, digits and `-`',
+  pattern: /^[a-z0-9][a-z0-9-]{0,39}$/,
+  rule: 'must be 1 to 40 lower-case letters, digits or -, and not begin with -',
+  examples: ['nunet', 'acme-lab', '7'],
+  counterexamples: ['', 'Acme', '-acme', 'acme/lab', 'x'.repeat(41)]
+})
+
+/** A part of such a network's names on the wire, or an empty text for what follows from the network. */
+export const wireName: ValueType<string> = matching({
+  name: 'name, or empty for what follows from `p2p.network`',
+  pattern: /^[A-Za-z0-9._-]{0,64}$/,
+  rule: 'must be at most 64 letters, digits or . _ -',
+  examples: ['nunet-test', ''],
+  counterexamples: ['a b', '/nunet', 'x'.repeat(65)]
+})
+
+/** What stands before such names, or an empty text for what follows from the network. */
+export const wirePrefix: ValueType<string> = matching({
+  name: 'prefix, or empty for what follows from `p2p.network`',
+  pattern: /^((?:\/[A-Za-z0-9._-]+)+)?$/,
+  rule: 'must begin with / and not end with it, like /acme',
+  examples: ['/acme', '/acme/lab', ''],
+  counterexamples: ['acme', '/', '/acme/']
+})
+
 /** A contract address on an Ethereum-like chain, or an empty text for none. */
 export const contractAddress: ValueType<string> = matching({
   name: 'address, 0x and 40 hexadecimal digits',

@@ -64,6 +64,10 @@ export interface NetworkLimits {
   readonly rejoinPause: Millis
   /** Connections in all (B §5.1: 400); further incoming ones are refused. */
   readonly connections: number
+  /** Connections from one IP address, so that a site behind NAT gets enough and nobody gets all. */
+  readonly connectionsPerIp: number
+  /** Streams that all peers together have open at this node (B §5.1: 8192); a further one is reset. */
+  readonly streams: number
 }
 
 /** The limits of a node in production. */
@@ -81,7 +85,9 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   pingTimeout: seconds(10),
   validationTimeout: seconds(10),
   rejoinPause: seconds(1),
-  connections: 400
+  connections: 400,
+  connectionsPerIp: 128,
+  streams: 8192
 }
 
 const INBOX = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,300}$/

@@ -1,7 +1,9 @@
 import type { AbortOptions, Clock, Logger, Millis, Random, Service } from '../base/index.ts'
 import type { NetworkFeatures } from './features.ts'
 import type { FrameListener } from './inboxes.ts'
+import type { PeerStorage } from './known-peers.ts'
 import type { NetworkLimits } from './limits.ts'
+import type { NetworkNaming } from './names.ts'
 import type { Reachability } from './reachability/watch.ts'
 
 /** What a topic validator says of a message: `reject` costs the sender reputation, `ignore` does not (B §3.4). */
@@ -139,11 +141,17 @@ export interface NetworkHostOptions {
    * is missing. None: this node only dials.
    */
   readonly listen: readonly string[]
+  /** Multiaddresses to tell others besides those that this node finds out itself; with or without `/p2p/<id>` of this node. */
+  readonly announce?: readonly string[]
   /** Multiaddresses with `/p2p/<id>` of peers to join the network through. */
   readonly bootstrap: readonly string[]
+  /** Where the peers that it knows are kept over restarts; nowhere by default. */
+  readonly knownPeers?: PeerStorage
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** The network it belongs to; the public one by default. */
+  readonly naming?: NetworkNaming
   /** What it offers besides messages; nothing by default. */
   readonly features?: Partial<NetworkFeatures>
   /** Overrides of {@link DEFAULT_LIMITS}. */
