@@ -6,6 +6,7 @@ import { createApiServer } from './api/index.ts'
 import {
   type Clock,
   createServiceGroup,
+  createSystemTurns,
   type Logger,
   millis,
   type Random,
@@ -26,6 +27,9 @@ import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createNetworkHost } from './network/index.ts'
 import { createCounters, createLogger, type Log, type LoggerOptions, parseLogLevel } from './telemetry/index.ts'
 import { type ContextFile, type ContextWatch, createContextStore, createContextWatch } from './ucan/index.ts'
+
+/** How long frames may be verified before everything else has its turn: commands of the owner wait no longer. */
+const TURN_BUDGET = millis(10)
 
 /** What a daemon is started with. */
 export interface DaemonOptions {
@@ -138,7 +142,8 @@ function composeDaemon(
     clock,
     random,
     log: log.child({ logger: 'actor' }),
-    counters
+    counters,
+    turns: createSystemTurns(TURN_BUDGET)
   })
   const node = createNode({
     store,

@@ -1,43 +1,35 @@
 import {
   type Clock,
-  DmsError,
   describeIssues,
   EXIT_CODES,
-  encodeGoJson,
   errorMessage,
   isJsonObject,
   type JsonValue,
   type Logger,
   linkSignals,
-  millis,
   type Random,
   randomHex,
-  seconds,
-  utf8
+  seconds
 } from '../base/index.ts'
 import type { KeyPair } from '../identity/index.ts'
-import type { CapabilityContext, Token } from '../ucan/index.ts'
-import { type Behavior, type Handler, SILENCE, type VerifiedEnvelope } from './behavior.ts'
+import type { CapabilityContext } from '../ucan/index.ts'
+import { createAnswers } from './answers.ts'
+import { type Behavior, SILENCE, type VerifiedEnvelope } from './behavior.ts'
 import { judgeBroadcast } from './broadcast.ts'
 import { type Envelope, isBroadcast } from './envelope.ts'
-import {
-  BadPayloadError,
-  HandlerFailedError,
-  InboxTakenError,
-  NoReplyError,
-  NotAuthorizedError,
-  OverloadedError,
-  RemoteError,
-  UnknownBehaviorError
-} from './errors.ts'
+import { BadPayloadError, NoReplyError, NotAuthorizedError, OverdueError, OverloadedError, RemoteError } from './errors.ts'
+import type { Gate, GateReason } from './gate.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
+import type { Intake } from './intake.ts'
+import type { ActorLimits, LaneLimits } from './limits.ts'
 import { createMailbox } from './mailbox.ts'
 import { DEFAULT_TIMEOUT, type Outbox } from './outbox.ts'
-import type { Patience } from './patience.ts'
 import type { ReplayWindow } from './replay.ts'
-import type { MessageTransport, Verdict } from './transport.ts'
+import { type Answerable, createReplies, toPayload } from './replies.ts'
+import { createRunner } from './runner.ts'
+import type { BroadcastSource, MessageTransport, Verdict } from './transport.ts'
 import type { Actor, Counters, SendOptions } from './types.ts'
-import { parsePayload, type Rejection, type SignatureVerifier, verifyFrame } from './verify.ts'
+import { parsePayload, type Rejection, type RejectionReason, type SignatureVerifier, verifyFrame } from './verify.ts'
 
 /** An actor with its life. */
 export interface ActorCell {
@@ -62,13 +54,11 @@ export interface ActorCellOptions {
   readonly outbox: Outbox
   readonly verifier: SignatureVerifier
   readonly replays: ReplayWindow
+  readonly limits: ActorLimits
   /** Shared by all actors of a node. */
-  readonly patience: Patience
-}
-
-interface Registered {
-  readonly behavior: Behavior<unknown, unknown>
-  readonly handler: Handler<unknown, unknown>
+  readonly gate: Gate
+  /** Shared by all actors of a node. */
+  readonly intake: Intake
 }
 
 interface PendingReply {
@@ -76,150 +66,126 @@ interface PendingReply {
   readonly accept: (payload: JsonValue) => void
 }
 
-/** Handlers that run at once, and messages that wait, per actor (B §3.2 has queues of 100). */
-const MAILBOX_LIMITS = { concurrency: 64, waiting: 256, perCaller: 80 }
-
-/** Answers on their way at once, per actor; further ones are dropped, and their callers time out. */
-const MAX_ANSWERS = 512
-
 /** How long a retired actor waits for its running handlers before it aborts them. */
 const DRAIN_TIME = seconds(5)
 
+/** The queue in which broadcasts wait to be verified, once their validators have let them through. */
+const BROADCASTS = 'broadcasts'
+
 /** Creates an actor; it neither sends nor hears before `open`. */
 export function createActorCell(options: ActorCellOptions): ActorCell {
-  const { handle, key, transport, clock, random, log, counters, outbox, patience } = options
-  const behaviors = new Map<string, Registered>()
+  const { handle, key, context, transport, clock, random, log, counters, outbox, gate, intake, limits } = options
   const pending = new Map<string, PendingReply>()
-  const mailbox = createMailbox(MAILBOX_LIMITS)
   const lifetime = new AbortController()
+  const runner = createRunner({ clock, log, overtime: limits.overtime, lifetime: lifetime.signal })
+  const replies = createReplies({ outbox, random, log, counters, lifetime: lifetime.signal })
+  const owner = createLane(limits.owner)
+  const guests = createLane(limits.guests)
   const subscriptions = new Map<string, Promise<() => Promise<void>>>()
   let stopListening: (() => void) | undefined
-  let answers = 0
+
+  function count(reason: RejectionReason | GateReason | 'crowded' | 'caller-too-fast' | 'unexpected-reply'): void {
+    counters.increment(`messages.refused.${reason}`)
+  }
 
   function receive(frame: Uint8Array, peer: string | undefined): void {
-    const isStranger = peer !== undefined && peer !== transport.peerId
-    if (isStranger && !patience.allows(peer)) {
-      counters.increment('messages.refused.impatient')
+    const isOwn = peer === transport.peerId
+    const shut = isOwn || peer === undefined ? undefined : gate.frame(peer)
+    if (shut !== undefined) {
+      count(shut)
       return
     }
+    intake.submit(isOwn ? undefined : (peer ?? BROADCASTS), {
+      size: frame.length,
+      work: () => attempt(() => lookAt(frame, peer, isOwn ? undefined : peer)),
+      drop: () => count('crowded')
+    })
+  }
+
+  /** What fails on a frame, fails on that frame only: the next ones wait in the same queue. */
+  function attempt(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      log.error('could not look at a message', { error: error instanceof Error ? error.stack : String(error) })
+    }
+  }
+
+  /** @param stranger - The peer whose share this is, where it is one's. */
+  function lookAt(frame: Uint8Array, peer: string | undefined, stranger: string | undefined): void {
     const outcome = verifyFrame(frame, peer, clock.now(), {
       own: handle,
       ownId: key.actorId,
-      context: options.context,
+      context,
       replays: options.replays,
       verifier: options.verifier,
-      capabilitiesOf: (behavior) => [behavior]
+      capabilitiesOf: (behavior) => [behavior],
+      admits: (senderId) => senderId === handle.id || gate.sender(senderId)
     })
     if (!outcome.ok) {
-      if (isStranger) patience.strain(peer)
+      if (stranger !== undefined) gate.refused(stranger)
       refuse(outcome.error)
       return
     }
     const { envelope, verified } = outcome.value
+    gate.authorized(stranger, envelope.from.id)
     const waiting = pending.get(envelope.behavior)
-    if (waiting !== undefined) {
-      acceptReply(waiting, envelope)
-      return
-    }
-    if (!mailbox.post(verified.authorization?.origin ?? handle.did, () => dispatch(envelope, verified))) {
-      counters.increment('messages.refused.overloaded')
-      answerError(envelope, verified.tokens, new OverloadedError('too many messages wait for this actor; try again later'))
-    }
+    if (waiting === undefined) admit(envelope, verified)
+    else acceptReply(waiting, envelope)
+  }
+
+  /** An authorised message gets a place of its caller, or its caller is told that there is none. */
+  function admit(envelope: Envelope, verified: VerifiedEnvelope): void {
+    const caller = verified.authorization?.origin ?? handle.did
+    const isOwner = caller === handle.did || context.isRoot(caller)
+    const { mailbox, answers } = isOwner ? owner : guests
+    const request: Answerable = { envelope, tokens: verified.tokens, answers }
+    if (!isOwner && !gate.caller(caller)) tooMuch('caller-too-fast', request)
+    else if (!mailbox.post(caller, () => dispatch(request, verified))) tooMuch('overloaded', request)
+  }
+
+  function tooMuch(reason: 'caller-too-fast' | 'overloaded', request: Answerable): void {
+    count(reason)
+    if (!gate.mayReportOverload(request.envelope.from.id)) return
+    const why =
+      reason === 'overloaded' ? 'too many messages wait for this actor' : 'more messages than this node takes of one caller'
+    replies.answerError(request, new OverloadedError(`${why}; try again later`))
   }
 
   function refuse(rejection: Rejection): void {
-    counters.increment(`messages.refused.${rejection.reason}`)
+    count(rejection.reason)
     log.debug('message refused', { reason: rejection.reason, detail: rejection.message })
     const { envelope, tokens, denial } = rejection
-    if (envelope !== undefined && !isBroadcast(envelope) && tokens !== undefined && denial?.known === true) {
-      answerError(envelope, tokens, new NotAuthorizedError(`not authorized for ${envelope.behavior}: ${denial.message}`))
-    }
+    if (envelope === undefined || isBroadcast(envelope) || tokens === undefined || denial?.known !== true) return
+    if (!gate.mayReportDenial(envelope.from.id)) return
+    const error = new NotAuthorizedError(`not authorized for ${envelope.behavior}: ${denial.message}`)
+    replies.answerError({ envelope, tokens, answers: guests.answers }, error)
   }
 
   function acceptReply(waiting: PendingReply, envelope: Envelope): void {
     const payload = parsePayload(envelope.payload)
     if (waiting.from !== envelope.from.id || !payload.ok) {
-      counters.increment('messages.refused.unexpected-reply')
+      count('unexpected-reply')
       return
     }
     counters.increment('messages.accepted')
     waiting.accept(payload.value)
   }
 
-  async function dispatch(envelope: Envelope, verified: VerifiedEnvelope): Promise<void> {
+  async function dispatch(request: Answerable, verified: VerifiedEnvelope): Promise<void> {
+    const { envelope } = request
     try {
-      const reply = await run(envelope, verified)
+      const reply = await runner.run(envelope, verified)
       counters.increment('messages.accepted')
-      if (reply !== SILENCE && envelope.replyTo !== '') answer(envelope, verified.tokens, reply)
+      if (reply !== SILENCE) replies.answer(request, reply)
     } catch (error) {
-      answerError(envelope, verified.tokens, asReportable(error, envelope.behavior))
+      if (error instanceof OverdueError) {
+        counters.increment('messages.overdue')
+        log.warn('a handler does not end', { behavior: envelope.behavior, error: error.message })
+        return
+      }
+      replies.answerError(request, replies.toReportable(error, envelope.behavior))
     }
-  }
-
-  async function run(envelope: Envelope, verified: VerifiedEnvelope): Promise<unknown> {
-    const registered = behaviors.get(envelope.behavior)
-    if (registered === undefined) throw new UnknownBehaviorError(`there is no behaviour ${envelope.behavior} here`)
-    const { behavior, handler } = registered
-    if (verified.isBroadcast && behavior.topic !== envelope.topic) return SILENCE
-    const payload = parsePayload(envelope.payload)
-    if (!payload.ok) throw new BadPayloadError(`the payload of ${envelope.behavior} is not JSON: ${payload.error.message}`)
-    const request = behavior.request.decode(payload.value)
-    if (!request.ok) throw new BadPayloadError(`bad request for ${envelope.behavior}: ${describeIssues(request.error)}`)
-    const expiry = linkSignals(lifetime.signal)
-    void clock
-      .sleep(millis(Math.max(0, verified.expiresAt - clock.now())), expiry)
-      .then(() => expiry.end())
-      .catch(() => undefined) // the handler ended first
-    try {
-      const reply = await handler(request.value, verified, expiry)
-      return reply === SILENCE ? SILENCE : behavior.reply.encode(reply)
-    } finally {
-      expiry.end()
-    }
-  }
-
-  /** The unknown error is logged here with an id; the caller learns only the id (never a stack). */
-  function asReportable(error: unknown, behavior: string): DmsError {
-    if (error instanceof DmsError && error.kind !== 'internal') return error
-    const id = randomHex(random, 6)
-    log.error('handler failed', { behavior, errorId: id, error: error instanceof Error ? error.stack : String(error) })
-    return new HandlerFailedError(`${behavior} failed; the node logged it as ${id}`)
-  }
-
-  function answerError(envelope: Envelope, tokens: readonly Token[], error: DmsError): void {
-    if (envelope.replyTo === '' || isBroadcast(envelope)) {
-      log.info('request failed', { behavior: envelope.behavior, error: error.message })
-      return
-    }
-    const { code, kind, message, details } = error
-    answer(envelope, tokens, { OK: false, error: message, code, kind, message, details: { ...details } })
-  }
-
-  /** Sends a reply without keeping a place of the mailbox: a caller that does not take its replies holds up nobody else. */
-  function answer(request: Envelope, received: readonly Token[], payload: unknown): void {
-    if (answers >= MAX_ANSWERS) {
-      counters.increment('replies.dropped')
-      return
-    }
-    answers += 1
-    sendReply(request, received, payload)
-      .catch((failure: unknown) => {
-        log.debug('reply not delivered', { behavior: request.behavior, error: errorMessage(failure) })
-      })
-      .finally(() => {
-        answers -= 1
-      })
-  }
-
-  async function sendReply(request: Envelope, received: readonly Token[], payload: unknown): Promise<void> {
-    const sealed = await outbox.seal({
-      to: request.from,
-      behavior: request.replyTo,
-      payload: toPayload(payload),
-      expiresAt: request.expiresAt,
-      received
-    })
-    await outbox.post(sealed, { signal: lifetime.signal })
   }
 
   async function invoke<Request, Reply>(
@@ -246,10 +212,44 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     }
   }
 
+  /** Judged in the turn of the neighbour that passed it on; what there is no room for is ignored. */
+  function judge(frame: Uint8Array, topic: string, source: BroadcastSource | undefined): Verdict | Promise<Verdict> {
+    const shut = source === undefined ? undefined : gate.broadcast(source)
+    if (shut !== undefined) {
+      count(shut)
+      return 'ignore'
+    }
+    const outcome: { verdict?: Verdict; settle?: (verdict: Verdict) => void } = {}
+    const conclude = (verdict: Verdict): void => {
+      outcome.verdict = verdict
+      outcome.settle?.(verdict)
+    }
+    intake.submit(source?.forwarder ?? BROADCASTS, {
+      size: frame.length,
+      work: () => {
+        attempt(() => conclude(judgeBroadcast(frame, topic, source, clock.now(), options.verifier)))
+        if (outcome.verdict === undefined) conclude('ignore')
+      },
+      drop: () => {
+        count('crowded')
+        conclude('ignore')
+      }
+    })
+    return (
+      outcome.verdict ??
+      new Promise((resolve) => {
+        outcome.settle = resolve
+      })
+    )
+  }
+
   function listenTo(topic: string): void {
     if (subscriptions.has(topic)) return
-    const validate = (frame: Uint8Array): Verdict => judgeBroadcast(frame, topic, clock.now(), options.verifier)
-    const subscription = transport.subscribe(topic, (frame) => receive(frame, undefined), validate)
+    const subscription = transport.subscribe(
+      topic,
+      (frame) => receive(frame, undefined),
+      (frame, source) => judge(frame, topic, source)
+    )
     subscriptions.set(topic, subscription)
     subscription.catch((error: unknown) => {
       subscriptions.delete(topic)
@@ -261,14 +261,9 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     handle,
     key,
     on(behavior, handler) {
-      if (behaviors.has(behavior.name)) throw new InboxTakenError(`${behavior.name} is served already`)
-      // Its own codec decodes what its own handler gets, so forgetting the types here is safe.
-      const registered: Registered = { behavior: behavior, handler: handler as Registered['handler'] }
-      behaviors.set(behavior.name, registered)
+      const end = runner.on(behavior, handler)
       if (behavior.topic !== undefined) listenTo(behavior.topic)
-      return () => {
-        if (behaviors.get(behavior.name) === registered) behaviors.delete(behavior.name)
-      }
+      return end
     },
     async send(to, behavior, request, sendOptions = {}) {
       const sealed = await outbox.seal({ ...draftOf(behavior, request, sendOptions), to }, sendOptions)
@@ -287,7 +282,10 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     open() {
       stopListening = transport.listen(handle.inbox, receive)
     },
-    serve: () => mailbox.release(),
+    serve() {
+      owner.mailbox.release()
+      guests.mailbox.release()
+    },
     async close() {
       stopListening?.()
       stopListening = undefined
@@ -295,13 +293,18 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       subscriptions.clear()
       const drained = new AbortController()
       await Promise.race([
-        mailbox.idle(),
+        Promise.all([owner.mailbox.idle(), guests.mailbox.idle()]),
         clock.sleep(DRAIN_TIME, { signal: drained.signal }).catch(() => undefined) // drained first
       ])
       drained.abort()
       lifetime.abort()
     }
   }
+}
+
+/** Places for messages and for their answers, of those who share them. */
+function createLane(limits: LaneLimits) {
+  return { mailbox: createMailbox(limits), answers: createAnswers(limits) }
 }
 
 function draftOf<Request>(behavior: Behavior<Request, unknown>, request: Request, { timeout, replyTo, inReplyTo }: SendOptions) {
@@ -312,10 +315,6 @@ function draftOf<Request>(behavior: Behavior<Request, unknown>, request: Request
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(inReplyTo === undefined ? {} : { received: inReplyTo.tokens })
   }
-}
-
-function toPayload(value: unknown): Uint8Array {
-  return value === null || value === undefined ? new Uint8Array() : utf8(encodeGoJson(value))
 }
 
 function decodeReply<Reply>(behavior: Behavior<unknown, Reply> | Behavior<never, Reply>, payload: JsonValue): Reply {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { linkSignals, seconds } from '../base/index.ts'
 import { createVirtualClock } from '../testing/index.ts'
+import { createAnswers } from './answers.ts'
 import { createMailbox } from './mailbox.ts'
 import { createPatience } from './patience.ts'
 import { createReplayWindow } from './replay.ts'
@@ -31,6 +32,32 @@ describe('a mailbox', () => {
     expect(mailbox.post('guest', task('b'))).toBe(true)
     await mailbox.idle()
     expect(done).toEqual(['a', 'b'])
+  })
+
+  test('runs tasks of others while those of one caller hang', async () => {
+    const mailbox = createMailbox({ concurrency: 3, waiting: 10, runningPerCaller: 2, perCaller: 5 })
+    const started: string[] = []
+    const task = (name: string) => () => {
+      started.push(name)
+      return new Promise<void>(() => undefined)
+    }
+    for (const name of ['a1', 'a2', 'a3']) mailbox.post('a', task(name))
+    mailbox.post('b', task('b1'))
+    mailbox.release()
+    expect(started).toEqual(['a1', 'a2', 'b1'])
+  })
+})
+
+describe('answers on their way', () => {
+  test('are bounded for a host that does not take them, and in all', async () => {
+    const answers = createAnswers({ answers: 3, answersPerHost: 2 })
+    let finish = (): void => undefined
+    const slow = () => new Promise<void>((resolve) => (finish = resolve))
+    expect([answers.post('slow', slow), answers.post('slow', slow), answers.post('slow', slow)]).toEqual([true, true, false])
+    expect([answers.post('other', slow), answers.post('third', slow)]).toEqual([true, false])
+    finish()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(answers.post('third', slow)).toBe(true)
   })
 })
 

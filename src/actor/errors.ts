@@ -59,3 +59,9 @@ export class HandlerFailedError extends DmsError {
   readonly code = 'ACTOR_HANDLER_FAILED'
   readonly kind = 'internal'
 }
+
+/** A handler went on after its message had expired; only the log of its node says so. */
+export class OverdueError extends DmsError {
+  readonly code = 'ACTOR_OVERDUE'
+  readonly kind = 'timeout'
+}

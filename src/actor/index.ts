@@ -37,9 +37,10 @@ export {
   ROOT_INBOX,
   rootHandleOf
 } from './handle.ts'
+export { type ActorLimits, DEFAULT_ACTOR_LIMITS, type LaneLimits } from './limits.ts'
 export { DEFAULT_TIMEOUT } from './outbox.ts'
 export type { Relay } from './relay.ts'
 export { type ActorSystemOptions, createActorSystem } from './system.ts'
-export type { MessageTransport, Verdict } from './transport.ts'
+export type { BroadcastSource, MessageTransport, TopicValidator, Verdict } from './transport.ts'
 export type { Actor, ActorSystem, Counters, SendOptions } from './types.ts'
 export { hasValidSignature, MAX_LIFETIME, parsePayload, type RejectionReason, verifyFrame } from './verify.ts'

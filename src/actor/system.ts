@@ -1,11 +1,13 @@
-import type { Clock, Logger, Random } from '../base/index.ts'
+import { type Clock, createCountedTurns, type Logger, type Random, type Turns } from '../base/index.ts'
 import { createVerifier, generateKeyPair, type KeyPair } from '../identity/index.ts'
 import type { CapabilityContext } from '../ucan/index.ts'
 import { type ActorCell, createActorCell } from './actor.ts'
 import { InboxTakenError } from './errors.ts'
+import { createGate } from './gate.ts'
 import { handleOf, ROOT_INBOX } from './handle.ts'
+import { createIntake } from './intake.ts'
+import { type ActorLimits, DEFAULT_ACTOR_LIMITS } from './limits.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import { createPatience } from './patience.ts'
 import { createRelay } from './relay.ts'
 import { createReplayWindow } from './replay.ts'
 import type { MessageTransport } from './transport.ts'
@@ -21,7 +23,14 @@ export interface ActorSystemOptions {
   readonly random: Random
   readonly log: Logger
   readonly counters: Counters
+  /** Bounds the verification work of one turn of the event loop; default {@link PIECES_PER_TURN} frames. */
+  readonly turns?: Turns
+  /** Overrides of {@link DEFAULT_ACTOR_LIMITS}. */
+  readonly limits?: Partial<ActorLimits>
 }
+
+/** Frames verified in one turn where turns are counted, not measured. */
+const PIECES_PER_TURN = 64
 
 /**
  * Creates the actors of a node.
@@ -31,7 +40,9 @@ export interface ActorSystemOptions {
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   const { key, context, transport, clock, random, log, counters } = options
   const verifier = createVerifier()
-  const patience = createPatience(clock)
+  const limits = { ...DEFAULT_ACTOR_LIMITS, ...options.limits }
+  const gate = createGate(clock, limits)
+  const intake = createIntake(options.turns ?? createCountedTurns(PIECES_PER_TURN, clock), limits)
   const cells = new Map<string, ActorCell>()
   const nextNonce = createNonces(clock)
 
@@ -50,7 +61,9 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
       outbox,
       verifier,
       replays: createReplayWindow(),
-      patience
+      limits,
+      gate,
+      intake
     })
   }
 

@@ -34,6 +34,7 @@ export type RejectionReason =
   | 'expiry-too-far'
   | 'replayed'
   | 'bad-signature'
+  | 'sender-too-fast'
   | 'bad-tokens'
   | 'not-authorized'
   | 'overloaded'
@@ -57,6 +58,8 @@ export interface VerifyEnvironment {
   readonly verifier: SignatureVerifier
   /** The capabilities that a behaviour asks for; any one is enough. */
   readonly capabilitiesOf: (behavior: string) => readonly string[]
+  /** Asked once the sender has proven its key: whether its tokens may be looked at. Default always. */
+  readonly admits?: (senderId: string) => boolean
 }
 
 /** Checks a signature by the key inside an actor id. */
@@ -88,6 +91,9 @@ export function verifyFrame(
   }
   if (!hasValidSignature(envelope, environment.verifier)) {
     return err({ reason: 'bad-signature', message: 'the signature does not belong to the sender and the content' })
+  }
+  if (environment.admits?.(envelope.from.id) === false) {
+    return err({ reason: 'sender-too-fast', message: 'too many messages of this key proved no right' })
   }
   return authorizeEnvelope(envelope, now, environment)
 }

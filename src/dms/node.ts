@@ -115,6 +115,7 @@ export function createNode(options: NodeOptions): Node {
         ledger,
         allocations,
         executors: options.executors,
+        clock,
         random,
         log: log.child({ logger: 'bidding' }),
         counters,

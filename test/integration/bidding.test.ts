@@ -54,11 +54,14 @@ describe('between a provider and a deployer that does not keep to the rules', ()
     return handle.value
   }
 
+  function question(ensembleId: string) {
+    const v1 = { nodeId: 'node1', executors: ['null'] as JsonValue[], resources: resources(1) }
+    return { id: ensembleId, nonce: 1, request: [{ v1 }], peerExclusion: [] }
+  }
+
   /** Asks for a bid of one core under the given ensemble id. */
   async function askForBid(ensembleId: string): Promise<void> {
-    const v1 = { nodeId: 'node1', executors: ['null'] as JsonValue[], resources: resources(1) }
-    const request = { id: ensembleId, nonce: 1, request: [{ v1 }], peerExclusion: [] }
-    await deployer.actors.root.send(rootOf(provider), bidRequest, request, { replyTo: bidReply.name })
+    await deployer.actors.root.send(rootOf(provider), bidRequest, question(ensembleId), { replyTo: bidReply.name })
     await clock.sleep(seconds(1))
   }
 
@@ -73,6 +76,18 @@ describe('between a provider and a deployer that does not keep to the rules', ()
     await expect(clock.run(tryCommit('e', 'node1', 'a', 2))).rejects.toMatchObject({ code: 'BIDDING_MISMATCH' })
     await expect(clock.run(tryCommit('e', 'node1', 'a', -5))).rejects.toMatchObject({ code: 'ACTOR_BAD_PAYLOAD' })
     expect(provider.node.ledger.free().cpuCores).toBe(3)
+  })
+
+  test('who asks for more bids than one may gets none for a while', async () => {
+    const ask = (name: string) => clock.run(askForBid(name))
+    for (let round = 0; round < 80; round += 1)
+      await deployer.actors.root.send(rootOf(provider), bidRequest, question('other'), { replyTo: bidReply.name })
+    await ask('e')
+    expect(provider.counters.snapshot()['bids.refused.too-often']).toBeGreaterThan(0)
+    await expect(clock.run(tryCommit('e', 'node1', 'a'))).rejects.toMatchObject({ code: 'BIDDING_NO_BID' })
+    await clock.run(clock.sleep(seconds(60)))
+    await ask('e')
+    expect((await clock.run(tryCommit('e', 'node1', 'a'))).ok).toBe(true)
   })
 
   test('one bid is spent once, whatever the allocations are called', async () => {
