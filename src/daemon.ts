@@ -17,7 +17,7 @@ import {
 } from './base/index.ts'
 import type { Config } from './config/index.ts'
 import { openStore, withFileLock } from './db/index.ts'
-import { createJobOutput, createKnownRevocations, createNode } from './dms/index.ts'
+import { createJobOutput, createKnownRevocations, createNode, createReplayJournal } from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
@@ -143,7 +143,8 @@ function composeDaemon(
     random,
     log: log.child({ logger: 'actor' }),
     counters,
-    turns: createSystemTurns(TURN_BUDGET)
+    turns: createSystemTurns(TURN_BUDGET),
+    journal: createReplayJournal(store)
   })
   const node = createNode({
     store,

@@ -1,29 +1,19 @@
-import {
-  type Clock,
-  describeIssues,
-  EXIT_CODES,
-  errorMessage,
-  isJsonObject,
-  type JsonValue,
-  type Logger,
-  linkSignals,
-  type Random,
-  randomHex,
-  seconds
-} from '../base/index.ts'
+import { type Clock, type DmsError, errorMessage, type JsonValue, type Logger, type Random, seconds } from '../base/index.ts'
 import type { KeyPair } from '../identity/index.ts'
 import type { CapabilityContext } from '../ucan/index.ts'
 import { createAnswers } from './answers.ts'
 import { type Behavior, SILENCE, type VerifiedEnvelope } from './behavior.ts'
 import { judgeBroadcast } from './broadcast.ts'
+import { CHUNK_SUFFIX, createHeldReplies } from './chunks.ts'
 import { type Envelope, isBroadcast } from './envelope.ts'
-import { BadPayloadError, NoReplyError, NotAuthorizedError, OverdueError, OverloadedError, RemoteError } from './errors.ts'
+import { BadPayloadError, NotAuthorizedError, NotRecordedError, OverdueError, OverloadedError, RestartedError } from './errors.ts'
 import type { Gate, GateReason } from './gate.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
 import type { Intake } from './intake.ts'
+import { createInvoker } from './invoker.ts'
 import type { ActorLimits, LaneLimits } from './limits.ts'
 import { createMailbox } from './mailbox.ts'
-import { DEFAULT_TIMEOUT, type Outbox } from './outbox.ts'
+import type { Outbox } from './outbox.ts'
 import type { ReplayWindow } from './replay.ts'
 import { type Answerable, createReplies, toPayload } from './replies.ts'
 import { createRunner } from './runner.ts'
@@ -61,11 +51,6 @@ export interface ActorCellOptions {
   readonly intake: Intake
 }
 
-interface PendingReply {
-  readonly from: string
-  readonly accept: (payload: JsonValue) => void
-}
-
 /** How long a retired actor waits for its running handlers before it aborts them. */
 const DRAIN_TIME = seconds(5)
 
@@ -75,10 +60,15 @@ const BROADCASTS = 'broadcasts'
 /** Creates an actor; it neither sends nor hears before `open`. */
 export function createActorCell(options: ActorCellOptions): ActorCell {
   const { handle, key, context, transport, clock, random, log, counters, outbox, gate, intake, limits } = options
-  const pending = new Map<string, PendingReply>()
   const lifetime = new AbortController()
   const runner = createRunner({ clock, log, overtime: limits.overtime, lifetime: lifetime.signal })
   const replies = createReplies({ outbox, random, log, counters, lifetime: lifetime.signal })
+  const invoker = createInvoker({ outbox, clock, random, lifetime: lifetime.signal })
+  const createLane = (laneLimits: LaneLimits) => ({
+    mailbox: createMailbox(laneLimits),
+    answers: createAnswers(laneLimits),
+    held: createHeldReplies(clock, random, lifetime.signal)
+  })
   const owner = createLane(limits.owner)
   const guests = createLane(limits.guests)
   const subscriptions = new Map<string, Promise<() => Promise<void>>>()
@@ -113,6 +103,10 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
 
   /** @param stranger - The peer whose share this is, where it is one's. */
   function lookAt(frame: Uint8Array, peer: string | undefined, stranger: string | undefined): void {
+    if (stranger !== undefined && gate.isTired(stranger)) {
+      count('impatient')
+      return
+    }
     const outcome = verifyFrame(frame, peer, clock.now(), {
       own: handle,
       ownId: key.actorId,
@@ -129,53 +123,59 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     }
     const { envelope, verified } = outcome.value
     gate.authorized(stranger, envelope.from.id)
-    const waiting = pending.get(envelope.behavior)
-    if (waiting === undefined) admit(envelope, verified)
-    else acceptReply(waiting, envelope)
+    const accepted = invoker.accept(envelope)
+    if (accepted === undefined) admit(envelope, verified)
+    else if (accepted === 'accepted') counters.increment('messages.accepted')
+    else count('unexpected-reply')
   }
 
   /** An authorised message gets a place of its caller, or its caller is told that there is none. */
   function admit(envelope: Envelope, verified: VerifiedEnvelope): void {
     const caller = verified.authorization?.origin ?? handle.did
     const isOwner = caller === handle.did || context.isRoot(caller)
-    const { mailbox, answers } = isOwner ? owner : guests
-    const request: Answerable = { envelope, tokens: verified.tokens, answers }
+    const { mailbox, answers, held } = isOwner ? owner : guests
+    const request: Answerable = { envelope, tokens: verified.tokens, answers, held }
     if (!isOwner && !gate.caller(caller)) tooMuch('caller-too-fast', request)
     else if (!mailbox.post(caller, () => dispatch(request, verified))) tooMuch('overloaded', request)
   }
 
   function tooMuch(reason: 'caller-too-fast' | 'overloaded', request: Answerable): void {
     count(reason)
-    if (!gate.mayReportOverload(request.envelope.from.id)) return
     const why =
       reason === 'overloaded' ? 'too many messages wait for this actor' : 'more messages than this node takes of one caller'
-    replies.answerError(request, new OverloadedError(`${why}; try again later`))
+    tellOnce(request, new OverloadedError(`${why}; try again later`))
+  }
+
+  /** One error in a second, however many messages it is about. */
+  function tellOnce(request: Answerable, error: DmsError): void {
+    if (gate.mayReportOverload(request.envelope.from.id)) replies.answerError(request, error)
   }
 
   function refuse(rejection: Rejection): void {
-    count(rejection.reason)
-    log.debug('message refused', { reason: rejection.reason, detail: rejection.message })
-    const { envelope, tokens, denial } = rejection
-    if (envelope === undefined || isBroadcast(envelope) || tokens === undefined || denial?.known !== true) return
-    if (!gate.mayReportDenial(envelope.from.id)) return
-    const error = new NotAuthorizedError(`not authorized for ${envelope.behavior}: ${denial.message}`)
-    replies.answerError({ envelope, tokens, answers: guests.answers }, error)
+    const { reason, message, envelope, tokens = [], denial } = rejection
+    count(reason)
+    log.debug('message refused', { reason, detail: message })
+    if (envelope === undefined || isBroadcast(envelope)) return
+    const request: Answerable = { envelope, tokens, answers: guests.answers, held: guests.held }
+    if (reason === 'overloaded') tellOnce(request, new OverloadedError(message))
+    else if (reason === 'unknown-history') tellOnce(request, new RestartedError(message))
+    else if (denial?.known === true && gate.mayReportDenial(envelope.from.id)) {
+      replies.answerError(request, new NotAuthorizedError(`not authorized for ${envelope.behavior}: ${denial.message}`))
+    }
   }
 
-  function acceptReply(waiting: PendingReply, envelope: Envelope): void {
+  function readChunk({ envelope, held }: Answerable): JsonValue {
     const payload = parsePayload(envelope.payload)
-    if (waiting.from !== envelope.from.id || !payload.ok) {
-      count('unexpected-reply')
-      return
-    }
-    counters.increment('messages.accepted')
-    waiting.accept(payload.value)
+    if (!payload.ok) throw new BadPayloadError(`the payload of ${envelope.behavior} is not JSON: ${payload.error.message}`)
+    return held.read(envelope.from.id, envelope.behavior.slice(0, -CHUNK_SUFFIX.length), payload.value)
   }
 
   async function dispatch(request: Answerable, verified: VerifiedEnvelope): Promise<void> {
     const { envelope } = request
     try {
-      const reply = await runner.run(envelope, verified)
+      const kept = options.replays.kept(envelope.from.id, envelope.nonce)
+      if (kept !== undefined) await recorded(kept)
+      const reply = readsChunk(envelope.behavior) ? readChunk(request) : await runner.run(envelope, verified)
       counters.increment('messages.accepted')
       if (reply !== SILENCE) replies.answer(request, reply)
     } catch (error) {
@@ -185,30 +185,6 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
         return
       }
       replies.answerError(request, replies.toReportable(error, envelope.behavior))
-    }
-  }
-
-  async function invoke<Request, Reply>(
-    to: Handle,
-    behavior: Behavior<Request, Reply>,
-    request: Request,
-    { timeout = DEFAULT_TIMEOUT, signal }: SendOptions = {}
-  ): Promise<Reply> {
-    const replyTo = `/dms/actor/replyto/${BigInt(`0x${randomHex(random, 8)}`)}`
-    const draft = { to, behavior: behavior.name, payload: toPayload(behavior.request.encode(request)), timeout, replyTo }
-    const abort = linkSignals(signal, lifetime.signal)
-    const expired = clock.sleep(timeout, abort).then(() => {
-      throw new NoReplyError(`request timeout: no reply to ${behavior.name} from ${to.did} within ${timeout} ms`)
-    })
-    expired.catch(() => undefined) // the reply came first
-    try {
-      const sealed = await outbox.seal(draft, abort)
-      const replied = new Promise<JsonValue>((accept) => pending.set(replyTo, { from: to.id, accept }))
-      const posted = outbox.post(sealed, abort).then(() => replied)
-      return decodeReply(behavior, await Promise.race([replied, posted, expired]))
-    } finally {
-      pending.delete(replyTo)
-      abort.end()
     }
   }
 
@@ -269,7 +245,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       const sealed = await outbox.seal({ ...draftOf(behavior, request, sendOptions), to }, sendOptions)
       await outbox.post(sealed, sendOptions)
     },
-    invoke,
+    invoke: (to, behavior, request, sendOptions) => invoker.invoke(to, behavior, request, sendOptions),
     async broadcast(behavior, request, sendOptions = {}) {
       if (behavior.topic === undefined) throw new BadPayloadError(`${behavior.name} has no topic to broadcast on`)
       const draft = { ...draftOf(behavior, request, sendOptions), to: EMPTY_HANDLE, topic: behavior.topic }
@@ -302,9 +278,19 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
   }
 }
 
-/** Places for messages and for their answers, of those who share them. */
-function createLane(limits: LaneLimits) {
-  return { mailbox: createMailbox(limits), answers: createAnswers(limits) }
+function readsChunk(behavior: string): boolean {
+  return behavior.endsWith(CHUNK_SUFFIX)
+}
+
+/** Waits until it is durable that a message was accepted. */
+async function recorded(kept: Promise<void>): Promise<void> {
+  try {
+    await kept
+  } catch (cause) {
+    throw new NotRecordedError('the message was not handled, because it cannot be written down that it was; try again later', {
+      cause
+    })
+  }
 }
 
 function draftOf<Request>(behavior: Behavior<Request, unknown>, request: Request, { timeout, replyTo, inReplyTo }: SendOptions) {
@@ -315,22 +301,4 @@ function draftOf<Request>(behavior: Behavior<Request, unknown>, request: Request
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(inReplyTo === undefined ? {} : { received: inReplyTo.tokens })
   }
-}
-
-function decodeReply<Reply>(behavior: Behavior<unknown, Reply> | Behavior<never, Reply>, payload: JsonValue): Reply {
-  const failure = errorOf(payload)
-  if (failure !== undefined) throw failure
-  const reply = behavior.reply.decode(payload)
-  if (!reply.ok) throw new BadPayloadError(`bad reply to ${behavior.name}: ${describeIssues(reply.error)}`)
-  return reply.value
-}
-
-const KINDS: ReadonlySet<string> = new Set(Object.keys(EXIT_CODES))
-
-/** The error inside a reply, where it is one of ours: `{code, kind, message}`. */
-export function errorOf(payload: JsonValue): RemoteError | undefined {
-  if (!isJsonObject(payload)) return undefined
-  const { code, kind, message } = payload
-  if (typeof code !== 'string' || typeof kind !== 'string' || typeof message !== 'string' || !KINDS.has(kind)) return undefined
-  return new RemoteError(message, code, kind as RemoteError['kind'])
 }

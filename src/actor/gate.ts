@@ -13,6 +13,8 @@ export type GateReason = 'impatient' | 'peer-too-fast' | 'author-too-fast' | 'fo
 export interface Gate {
   /** Why a frame of this peer is not looked at. */
   frame(peer: string): GateReason | undefined
+  /** Whether too many frames of this peer were refused, perhaps while this one waited. */
+  isTired(peer: string): boolean
   /** Why a broadcast is not looked at. */
   broadcast(source: BroadcastSource): GateReason | undefined
   /** Whether one more message of a key, which signed it, may have its tokens checked. */
@@ -48,6 +50,7 @@ export function createGate(clock: Clock, limits: ActorLimits): Gate {
       if (!patience.allows(peer)) return 'impatient'
       return peers(peer).take() ? undefined : 'peer-too-fast'
     },
+    isTired: (peer) => !patience.allows(peer),
     broadcast({ author, forwarder }) {
       if (!forwarders(forwarder).take()) return 'forwarder-too-fast'
       return authors(author).take() ? undefined : 'author-too-fast'

@@ -4,8 +4,8 @@
  * Imports: base, identity, ucan.
  * State: nonces seen and pending replies, in memory.
  */
-export { errorOf } from './actor.ts'
 export { type Behavior, type Handler, SILENCE, type VerifiedEnvelope } from './behavior.ts'
+export { CHUNK_SUFFIX, chunkedOf, collectChunks } from './chunks.ts'
 export {
   decodeEnvelope,
   type Envelope,
@@ -37,6 +37,8 @@ export {
   ROOT_INBOX,
   rootHandleOf
 } from './handle.ts'
+export { errorOf } from './invoker.ts'
+export type { KeptMessage, ReplayHistory, ReplayJournal } from './journal.ts'
 export { type ActorLimits, DEFAULT_ACTOR_LIMITS, type LaneLimits } from './limits.ts'
 export { DEFAULT_TIMEOUT } from './outbox.ts'
 export type { Relay } from './relay.ts'

@@ -1,8 +1,9 @@
 import { DmsError, encodeGoJson, errorMessage, type Logger, type Random, randomHex, utf8 } from '../base/index.ts'
 import type { Token } from '../ucan/index.ts'
 import type { Answers } from './answers.ts'
+import { chunkedMember, type HeldReplies, MAX_PAYLOAD } from './chunks.ts'
 import { type Envelope, isBroadcast } from './envelope.ts'
-import { HandlerFailedError } from './errors.ts'
+import { HandlerFailedError, ReplyTooLargeError } from './errors.ts'
 import type { Outbox } from './outbox.ts'
 import type { Counters } from './types.ts'
 
@@ -13,6 +14,8 @@ export interface Answerable {
   readonly tokens: readonly Token[]
   /** Where its answer is counted. */
   readonly answers: Answers
+  /** Where its answer is held, when it is too large for one message. */
+  readonly held: HeldReplies
 }
 
 /** Sends the replies of one actor. */
@@ -37,12 +40,24 @@ export interface RepliesOptions {
 
 /** Creates the replies of an actor. */
 export function createReplies({ outbox, random, log, counters, lifetime }: RepliesOptions): Replies {
-  async function send({ envelope, tokens }: Answerable, payload: unknown): Promise<void> {
+  /** The payload of a reply, or of the error that says how to read it in pieces. */
+  function encode({ envelope, held }: Answerable, value: unknown): Uint8Array {
+    const payload = toPayload(value)
+    if (payload.length <= MAX_PAYLOAD) return payload
+    const chunked = isBroadcast(envelope) ? undefined : held.hold(envelope.from.id, envelope.behavior, payload)
+    const error = new ReplyTooLargeError(
+      `the reply to ${envelope.behavior} has ${payload.length} bytes, one message carries ${MAX_PAYLOAD}`
+    )
+    return toPayload({ ...errorPayload(error), ...(chunked === undefined ? {} : { chunks: chunkedMember(chunked) }) })
+  }
+
+  async function send(request: Answerable, payload: unknown): Promise<void> {
+    const { envelope, tokens } = request
     try {
       const sealed = await outbox.seal({
         to: envelope.from,
         behavior: envelope.replyTo,
-        payload: toPayload(payload),
+        payload: encode(request, payload),
         expiresAt: envelope.expiresAt,
         received: tokens
       })
@@ -66,8 +81,7 @@ export function createReplies({ outbox, random, log, counters, lifetime }: Repli
         log.info('request failed', { behavior: envelope.behavior, error: error.message })
         return
       }
-      const { code, kind, message, details } = error
-      answer(request, { OK: false, error: message, code, kind, message, details: { ...details } })
+      answer(request, errorPayload(error))
     },
     toReportable(error, behavior) {
       if (error instanceof DmsError && error.kind !== 'internal') return error
@@ -76,6 +90,11 @@ export function createReplies({ outbox, random, log, counters, lifetime }: Repli
       return new HandlerFailedError(`${behavior} failed; the node logged it as ${id}`)
     }
   }
+}
+
+/** An error as other nodes read it: `OK` and `error` as in the reference, the rest for programs. */
+function errorPayload({ code, kind, message, details }: DmsError): object {
+  return { OK: false, error: message, code, kind, message, details: { ...details } }
 }
 
 /** A payload as bytes; nothing is the empty payload. */

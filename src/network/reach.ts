@@ -1,6 +1,6 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { CancelledError, type Clock, errorMessage, TimeoutError, withTimeout } from '../base/index.ts'
+import { CancelledError, type Clock, errorMessage, linkSignals, TimeoutError, withTimeout } from '../base/index.ts'
 import { UnreachableError } from './errors.ts'
 import type { Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
@@ -9,7 +9,7 @@ import type { NetworkLimits } from './limits.ts'
 export interface Reach {
   /**
    * An open connection to the peer, a direct one if there is one. Without one it dials the known addresses and then those that
-   * the distributed hash table tells.
+   * the distributed hash table tells, until the peer itself connects.
    *
    * @throws UnreachableError saying what was tried. CancelledError when the signal is aborted.
    */
@@ -74,9 +74,28 @@ export function createReach(node: Node, clock: Clock, limits: NetworkLimits): Re
     throw new UnreachableError(`cannot reach ${peer}: ${tried.join('; ')}`, { details: { peer: peer.toString() } })
   }
 
+  /** Looks for the peer, and stops when it connects by itself. */
+  async function findOrMeet(peer: PeerId, signal: AbortSignal): Promise<Connection> {
+    const search = linkSignals(signal)
+    const met = new Promise<Connection>((resolve) => {
+      const look = (): void => {
+        const connection = openConnection(node, peer)
+        if (connection !== undefined) resolve(connection)
+      }
+      node.addEventListener('peer:connect', look, { signal: search.signal })
+    })
+    const found = find(peer, search.signal)
+    found.catch(() => undefined) // the peer came first
+    try {
+      return await Promise.race([found, met])
+    } finally {
+      search.end()
+    }
+  }
+
   return {
     async connection(peer, signal) {
-      return openConnection(node, peer) ?? (await find(peer, signal))
+      return openConnection(node, peer) ?? (await findOrMeet(peer, signal))
     },
     async dial(peer, addresses, signal) {
       const open = openConnection(node, peer)

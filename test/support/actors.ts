@@ -1,4 +1,11 @@
-import { type ActorLimits, type ActorSystem, type Behavior, createActorSystem, type Envelope } from '../../src/actor/index.ts'
+import {
+  type ActorLimits,
+  type ActorSystem,
+  type Behavior,
+  createActorSystem,
+  type Envelope,
+  type ReplayJournal
+} from '../../src/actor/index.ts'
 import { type Clock, type JsonValue, ok, silentLogger, systemRandom, type Turns } from '../../src/base/index.ts'
 import { type Client, createSession, type Session } from '../../src/client/index.ts'
 import { generateKeyPair, type KeyPair } from '../../src/identity/index.ts'
@@ -25,11 +32,12 @@ export interface TestActorsOptions {
   readonly owner?: KeyPair
   readonly turns?: Turns
   readonly limits?: Partial<ActorLimits>
+  readonly journal?: ReplayJournal
 }
 
 /** Starts the actors of a node on the host of its key. */
 export async function startActors(network: MemoryNetwork, clock: Clock, options: TestActorsOptions = {}): Promise<TestActors> {
-  const { key = generateKeyPair(), owner = generateKeyPair(), turns, limits } = options
+  const { key = generateKeyPair(), owner = generateKeyPair(), turns, limits, journal } = options
   const context = createContext({ signer: key })
   context.anchor({ kind: 'root', did: owner.did }, clock.now())
   const host = network.host(key.peerId)
@@ -43,7 +51,8 @@ export async function startActors(network: MemoryNetwork, clock: Clock, options:
     log: silentLogger,
     counters,
     ...(turns === undefined ? {} : { turns }),
-    ...(limits === undefined ? {} : { limits })
+    ...(limits === undefined ? {} : { limits }),
+    ...(journal === undefined ? {} : { journal })
   })
   await actors.start()
   await host.start()

@@ -88,15 +88,21 @@ export function createOrchestrator({ ensembleId, actor, clock, log }: Orchestrat
     })
     const send = { timeout: BID_WINDOW, replyTo: BID_BEHAVIOR, ...options }
     const open = blueprint.nodes.filter(({ peer }) => peer === '')
+    const pinned = blueprint.nodes.filter(({ peer }) => peer !== '').map((node) => ({ node, to: rootOf(node) }))
     if (open.length > 0) await actor.broadcast(bidRequest, question(open), send)
-    for (const node of blueprint.nodes.filter(({ peer }) => peer !== '')) {
-      const key = publicKeyOfPeerId(node.peer)
-      const to = key.ok ? rootHandleOf(key.value) : key
-      if (!to.ok) throw new RefusedError(`node ${node.name} is pinned to ${node.peer}: ${to.error.message}`)
-      await actor.send(to.value, bidRequest, question([node]), send).catch((error: unknown) => {
+    for (const { node, to } of pinned) {
+      // Not awaited: one that cannot be reached is tried for as long as bids are collected, and delays nobody else.
+      actor.send(to, bidRequest, question([node]), send).catch((error: unknown) => {
         log.info('a pinned peer cannot be asked', { peer: node.peer, error: errorMessage(error) })
       })
     }
+  }
+
+  function rootOf({ name, peer }: BlueprintNode) {
+    const key = publicKeyOfPeerId(peer)
+    const to = key.ok ? rootHandleOf(key.value) : key
+    if (!to.ok) throw new RefusedError(`node ${name} is pinned to ${peer}: ${to.error.message}`)
+    return to.value
   }
 
   function handleOf(plan: Plan, node: string) {
