@@ -71,6 +71,8 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
   })
   const owner = createLane(limits.owner)
   const guests = createLane(limits.guests)
+  const broadcasts = createLane(limits.broadcasts)
+  const lanes = [owner, guests, broadcasts]
   const subscriptions = new Map<string, Promise<() => Promise<void>>>()
   let stopListening: (() => void) | undefined
 
@@ -133,7 +135,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
   function admit(envelope: Envelope, verified: VerifiedEnvelope): void {
     const caller = verified.authorization?.origin ?? handle.did
     const isOwner = caller === handle.did || context.isRoot(caller)
-    const { mailbox, answers, held } = isOwner ? owner : guests
+    const { mailbox, answers, held } = isOwner ? owner : verified.isBroadcast ? broadcasts : guests
     const request: Answerable = { envelope, tokens: verified.tokens, answers, held }
     if (!isOwner && !gate.caller(caller)) tooMuch('caller-too-fast', request)
     else if (!mailbox.post(caller, () => dispatch(request, verified))) tooMuch('overloaded', request)
@@ -259,8 +261,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       stopListening = transport.listen(handle.inbox, receive)
     },
     serve() {
-      owner.mailbox.release()
-      guests.mailbox.release()
+      for (const { mailbox } of lanes) mailbox.release()
     },
     async close() {
       stopListening?.()
@@ -269,7 +270,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       subscriptions.clear()
       const drained = new AbortController()
       await Promise.race([
-        Promise.all([owner.mailbox.idle(), guests.mailbox.idle()]),
+        Promise.all(lanes.map(({ mailbox }) => mailbox.idle())),
         clock.sleep(DRAIN_TIME, { signal: drained.signal }).catch(() => undefined) // drained first
       ])
       drained.abort()

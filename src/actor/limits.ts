@@ -26,6 +26,8 @@ export interface ActorLimits {
   readonly waitingOfOwn: number
   /** Handlers of others that run at once, and messages that wait for one, per actor (B §3.2 has queues of 100). */
   readonly guests: LaneLimits
+  /** The same for broadcasts, whose answers are spread in time: those that wait take no place of other messages. */
+  readonly broadcasts: LaneLimits
   /** The same for the owner of the node, in places of its own. */
   readonly owner: LaneLimits
   /** How long a handler may go on after its message has expired and its signal is aborted, before its place is given away. */
@@ -67,6 +69,7 @@ export const DEFAULT_ACTOR_LIMITS: ActorLimits = {
   waitingBytes: mebibytes(32),
   waitingOfOwn: 1024,
   guests: { concurrency: 64, waiting: 256, runningPerCaller: 32, perCaller: 80, answers: 512, answersPerHost: 128 },
+  broadcasts: { concurrency: 128, waiting: 256, runningPerCaller: 16, perCaller: 32, answers: 256, answersPerHost: 64 },
   owner: { concurrency: 32, waiting: 128, runningPerCaller: 32, perCaller: 160, answers: 128, answersPerHost: 64 },
   overtime: seconds(1)
 }

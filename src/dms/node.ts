@@ -9,11 +9,15 @@ import { type Allocations, createAllocations } from './allocation/index.ts'
 import { createBids, type ProviderFacts } from './bidding/index.ts'
 import { createDeployments, type Deployments } from './deployment/index.ts'
 import {
+  BIDDING,
   type CapabilityFile,
+  CHATTER,
   createExecutorWatch,
   createGreeter,
+  createSpread,
   type ExecutorWatch,
   type PeerDirectory,
+  type SpreadRule,
   serveCapabilityBehaviors,
   serveDeploymentBehaviors,
   serveNodeBehaviors,
@@ -106,7 +110,8 @@ export function createNode(options: NodeOptions): Node {
     name: 'behaviors',
     start() {
       const onboarding = createOnboarding({ ledger, hardware })
-      serveNodeBehaviors({ actor: actors.root, peers, hardware, onboarding, ledger })
+      const spread = (rule: SpreadRule) => createSpread({ rule, peers, clock, random, counters })
+      serveNodeBehaviors({ actor: actors.root, peers, hardware, onboarding, ledger, spread: spread(CHATTER) })
       const bids = createBids({ clock, ledger })
       serveProviderBehaviors({
         actors,
@@ -121,6 +126,7 @@ export function createNode(options: NodeOptions): Node {
         counters,
         place,
         allowPrivileged,
+        spread: spread(BIDDING),
         facts
       })
       serveDeploymentBehaviors(actors.root, deployments)

@@ -22,6 +22,7 @@ import type { Onboarding } from '../onboarding/index.ts'
 import { type Amount, NOTHING, type ResourceLedger } from '../resources/index.ts'
 import { UnsupportedOfferError } from './errors.ts'
 import type { PeerDirectory } from './peers.ts'
+import type { Spread } from './spread.ts'
 
 /** What the node's own behaviours speak to. */
 export interface NodeBehaviorsOptions {
@@ -30,13 +31,15 @@ export interface NodeBehaviorsOptions {
   readonly hardware: HardwareProbe
   readonly onboarding: Onboarding
   readonly ledger: ResourceLedger
+  /** Spreads the answers to broadcasts. */
+  readonly spread: Spread
 }
 
 /** Serves hello, status, peers, onboarding and resources (B §7.1). */
-export function serveNodeBehaviors({ actor, peers, hardware, onboarding, ledger }: NodeBehaviorsOptions): void {
+export function serveNodeBehaviors({ actor, peers, hardware, onboarding, ledger, spread }: NodeBehaviorsOptions): void {
   const greeting = async () => ({ did: { uri: actor.handle.did } })
   actor.on(hello, greeting)
-  actor.on(broadcastHello, greeting)
+  actor.on(broadcastHello, spread.over(greeting))
   actor.on(publicStatus, async () => ({ status: 'OK', resources: machineResources(await hardware.capacity()) }))
   actor.on(peersSelf, async () => ({ id: peers.peerId, listenAddress: peers.addresses().join(', '), did: actor.handle.did }))
   actor.on(peersList, async () => ({ upper: peers.peers(), lower: peers.peers().map((id) => ({ id })) }))

@@ -1,4 +1,4 @@
-import { type ActorSystem, type Counters, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
+import { type ActorSystem, type Counters, type Handler, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
 import {
   type Clock,
   createBudgets,
@@ -21,6 +21,8 @@ import {
   commit,
   DONE,
   revert,
+  type ValueOf,
+  type WireBid,
   type WireResources
 } from '../../protocol/index.ts'
 import type { AllocationRequest, Allocations } from '../allocation/index.ts'
@@ -29,6 +31,7 @@ import type { Place, PlaceRule } from '../place.ts'
 import { add, type ResourceLedger, shortages } from '../resources/index.ts'
 import { BadRequestError } from './errors.ts'
 import { toAmount } from './node-behaviors.ts'
+import type { Spread } from './spread.ts'
 
 /** What the provider's behaviours speak to. */
 export interface ProviderBehaviorsOptions {
@@ -44,6 +47,8 @@ export interface ProviderBehaviorsOptions {
   readonly counters: Counters
   readonly place: Place
   readonly allowPrivileged: boolean
+  /** Spreads the answers to broadcasts. */
+  readonly spread: Spread
   /** What this provider is and has now. */
   facts(): Promise<ProviderFacts>
 }
@@ -72,7 +77,7 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
   const requestsOf = createBudgets(options.clock, BID_REQUESTS)
   const itemsOf = createBudgets(options.clock, BID_ITEMS)
 
-  root.on(bidRequest, async (request, envelope, { signal }) => {
+  const answerRequest: Handler<BidRequest, WireBid> = async (request, envelope, { signal }) => {
     const own = root.handle.host
     if (request.peerExclusion.includes(own)) return SILENCE
     const asker = originOf(envelope)
@@ -97,7 +102,8 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
       await sendBid(request.id, item.nodeId, envelope, signal)
     }
     return SILENCE
-  })
+  }
+  root.on(bidRequest, options.spread.over(answerRequest))
 
   async function sendBid(ensembleId: string, nodeId: string, envelope: VerifiedEnvelope, signal: AbortSignal): Promise<void> {
     if (envelope.replyTo === '') return
@@ -196,6 +202,8 @@ function checkWorkload(
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
   driver.check({ id, spec: params, limits: { ...amount, pids: 1 }, directory: '/', allowPrivileged, ports: [] })
 }
+
+type BidRequest = ValueOf<typeof bidRequest.request>
 
 interface RequestItem {
   readonly nodeId: string
