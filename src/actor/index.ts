@@ -2,7 +2,7 @@
  * actor: sealed envelopes in, checked behaviours run, sealed replies out.
  *
  * Imports: base, identity, ucan.
- * State: nonces seen and pending replies, in memory.
+ * State: nonces seen, pending and held replies, frames that wait, token buckets: in memory, bounded; accepted messages, through a port.
  */
 export { type Behavior, type Handler, SILENCE, type VerifiedEnvelope } from './behavior.ts'
 export { CHUNK_SUFFIX, chunkedOf, collectChunks } from './chunks.ts'

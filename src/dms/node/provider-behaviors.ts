@@ -99,15 +99,19 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
         continue
       }
       if (!bids.make(request.id, { asker, item })) continue
-      await sendBid(request.id, item.nodeId, envelope, signal)
+      await sendBid(request, item.nodeId, envelope, signal)
     }
     return SILENCE
   }
   root.on(bidRequest, options.spread.over(answerRequest))
 
-  async function sendBid(ensembleId: string, nodeId: string, envelope: VerifiedEnvelope, signal: AbortSignal): Promise<void> {
+  async function sendBid(request: BidRequest, nodeId: string, envelope: VerifiedEnvelope, signal: AbortSignal): Promise<void> {
     if (envelope.replyTo === '') return
-    const unsigned = { ensembleId, nodeId, peer: root.handle.host, location: options.place, handle: root.handle }
+    const { id: ensembleId, challenge } = request
+    const unsigned = {
+      ...{ ensembleId, nodeId, peer: root.handle.host, location: options.place, handle: root.handle },
+      ...(challenge === undefined ? {} : { challenge })
+    }
     const signedBytes = bidSignedBytes(unsigned)
     const signature = await options.nodeKey.sign(signedBytes)
     await root.send(
