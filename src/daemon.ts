@@ -6,6 +6,7 @@ import { type ApiPlaces, createApiServer } from './api/index.ts'
 import {
   type Clock,
   createServiceGroup,
+  createSystemTurns,
   encodeGoJson,
   type Logger,
   millis,
@@ -18,7 +19,14 @@ import {
 } from './base/index.ts'
 import { type Config, restPlaces, shareableConfig } from './config/index.ts'
 import { type KeyValueStore, openStore, withFileLock } from './db/index.ts'
-import { createJobOutput, createKnownRevocations, createNode, type HostFacts, type LogControl } from './dms/index.ts'
+import {
+  createJobOutput,
+  createKnownRevocations,
+  createNode,
+  createReplayJournal,
+  type HostFacts,
+  type LogControl
+} from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
@@ -38,6 +46,9 @@ import {
   parseLogLevel
 } from './telemetry/index.ts'
 import { type ContextFile, type ContextWatch, createContextStore, createContextWatch } from './ucan/index.ts'
+
+/** How long frames may be verified before everything else has its turn: commands of the owner wait no longer. */
+const TURN_BUDGET = millis(10)
 
 /** What a daemon is started with. */
 export interface DaemonOptions {
@@ -173,7 +184,9 @@ function composeDaemon(
     clock,
     random,
     log: log.child({ logger: 'actor' }),
-    counters
+    counters,
+    turns: createSystemTurns(TURN_BUDGET),
+    journal: createReplayJournal(store)
   })
   const node = createNode({
     store,

@@ -10,16 +10,20 @@ import { createBids, type ProviderFacts } from './bidding/index.ts'
 import { createDeployments, type Deployments } from './deployment/index.ts'
 import { createEventLog, type NodeEvent } from './events.ts'
 import {
+  BIDDING,
   type CapabilityFile,
+  CHATTER,
   createEventStreams,
   createExecutorWatch,
   createGreeter,
   createPeerEvents,
+  createSpread,
   type EventStreams,
   type ExecutorWatch,
   type HostFacts,
   type LogControl,
   type PeerDirectory,
+  type SpreadRule,
   serveAllocationBehaviors,
   serveCapabilityBehaviors,
   serveDeploymentBehaviors,
@@ -135,7 +139,8 @@ export function createNode(options: NodeOptions): Node {
     name: 'behaviors',
     start() {
       const onboarding = createOnboarding({ ledger, hardware })
-      serveNodeBehaviors({ actor: actors.root, greeter, hardware, onboarding, ledger })
+      const spread = (rule: SpreadRule) => createSpread({ rule, peers, clock, random, counters })
+      serveNodeBehaviors({ actor: actors.root, greeter, hardware, onboarding, ledger, spread: spread(CHATTER) })
       servePeerBehaviors(actors.root, peers)
       const { host, logs } = options
       serveStatusBehaviors({
@@ -147,7 +152,8 @@ export function createNode(options: NodeOptions): Node {
         executors,
         allocations,
         deployments,
-        counters
+        counters,
+        spread: spread(CHATTER)
       })
       serveLogBehaviors({ actor: actors.root, logs, log: log.child({ logger: 'telemetry' }) })
       serveAllocationBehaviors({ actor: actors.root, allocations, hardware })
@@ -159,11 +165,13 @@ export function createNode(options: NodeOptions): Node {
         ledger,
         allocations,
         executors: options.executors,
+        clock,
         random,
         log: log.child({ logger: 'bidding' }),
         counters,
         place,
         allowPrivileged,
+        spread: spread(BIDDING),
         facts
       })
       serveDeploymentBehaviors(actors.root, deployments)

@@ -48,6 +48,8 @@ export interface NetworkLimits {
   readonly readBytes: Bytes
   /** Sends under way at the same time, waiting ones included; a further one fails with `NETWORK_BUSY` (B §5.3: 4096). */
   readonly sends: number
+  /** Sends under way at the same time to one peer, waiting ones included: a peer that takes nothing leaves places to others. */
+  readonly sendsWaitingPerPeer: number
   /** Streams open at the same time to one peer; below `readsPerPeer`, so that a node never resets small frames of its like. */
   readonly sendsPerPeer: number
   /** How long a send may take in all when its caller sets no shorter limit. */
@@ -78,6 +80,7 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   readBytesPerPeer: mebibytes(8),
   readBytes: mebibytes(64),
   sends: 4096,
+  sendsWaitingPerPeer: 1024,
   sendsPerPeer: 32,
   sendTimeout: seconds(30),
   dialTimeout: seconds(10),

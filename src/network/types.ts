@@ -9,6 +9,17 @@ import type { Reachability } from './reachability/watch.ts'
 /** What a topic validator says of a message: `reject` costs the sender reputation, `ignore` does not (B §3.4). */
 export type Verdict = 'accept' | 'reject' | 'ignore'
 
+/** Who brought a broadcast, by peer id; both are proven, the author by its signature. */
+export interface BroadcastSource {
+  /** The host that published it. */
+  readonly author: string
+  /** The neighbour that passed it on. */
+  readonly forwarder: string
+}
+
+/** Judges a frame of a topic before it is passed on. */
+export type TopicValidator = (frame: Uint8Array, source?: BroadcastSource) => Verdict | Promise<Verdict>
+
 /** Something that happened to a peer. */
 export interface PeerEvent {
   /** `identified`: it told (again) which protocols it serves. `disconnected`: its last connection closed. */
@@ -95,11 +106,7 @@ export interface NetworkHost extends Service {
    * Subscribes once per call, also before the start. All validators of a topic run before a frame is passed on to other nodes or
    * to any listener, and the strictest verdict counts. Returns the end. Throws `NETWORK_BAD_TOPIC`.
    */
-  subscribe(
-    topic: string,
-    listener: (frame: Uint8Array) => void,
-    validate: (frame: Uint8Array) => Verdict | Promise<Verdict>
-  ): Promise<() => Promise<void>>
+  subscribe(topic: string, listener: (frame: Uint8Array) => void, validate: TopicValidator): Promise<() => Promise<void>>
   /** Peers with an open connection. */
   peers(): readonly string[]
   /** All peers heard of, connected or not, without this node. */

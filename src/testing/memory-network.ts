@@ -59,6 +59,7 @@ export interface MemoryNetwork {
 interface Broadcast {
   readonly topic: string
   readonly frame: Uint8Array
+  readonly author: string
   readonly seen: Set<string>
 }
 
@@ -173,13 +174,13 @@ function spread(fabric: Fabric, from: Member, broadcast: Broadcast): void {
     const { peerId } = neighbour.host
     if (broadcast.seen.has(peerId) || !neighbour.subscribers.topics().includes(broadcast.topic)) continue
     broadcast.seen.add(peerId)
-    void fabric.travel().then(() => hear(fabric, neighbour, broadcast))
+    void fabric.travel().then(() => hear(fabric, neighbour, broadcast, from.host.peerId))
   }
 }
 
-async function hear(fabric: Fabric, member: Member, broadcast: Broadcast): Promise<void> {
+async function hear(fabric: Fabric, member: Member, broadcast: Broadcast, forwarder: string): Promise<void> {
   const { subscribers, counters } = member
-  const { verdict, audience } = await subscribers.judge(broadcast.topic, broadcast.frame)
+  const { verdict, audience } = await subscribers.judge(broadcast.topic, broadcast.frame, { author: broadcast.author, forwarder })
   if (!member.isRunning()) return
   if (verdict !== 'accept') {
     counters.broadcastsRefused += 1
@@ -273,7 +274,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
       checkBroadcast(frame)
       requireRunning()
       counters.broadcastsSent += 1
-      spread(fabric, self, { topic, frame: frame.slice(), seen: new Set([peerId]) })
+      spread(fabric, self, { topic, frame: frame.slice(), author: peerId, seen: new Set([peerId]) })
     },
     async subscribe(topic, listener, validate) {
       checkTopic(topic)
