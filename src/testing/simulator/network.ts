@@ -162,7 +162,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
 
   function arrive(from: string, to: string, inbox: string, frame: Uint8Array): void {
     const life = members.get(to)?.life
-    if (life?.isRunning !== true || areApart(from, to)) return
+    if (life?.isRunning !== true || !life.inboxes.has(inbox) || areApart(from, to)) return
     observer.delivering(from, to, frame, () => void life.inboxes.deliver(inbox, frame, from))
   }
 

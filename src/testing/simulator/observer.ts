@@ -46,7 +46,8 @@ export interface Observer {
   frameSent?(frame: Frame): void
   /** Runs around what a host does with a frame at once. */
   frameArrives?(frame: Frame): void
-  frameHandled?(frame: Frame): void
+  /** `refusal` says why it was refused; empty when it was taken, or when nobody said. */
+  frameHandled?(frame: Frame, refusal: string): void
   runStarting?(node: SimulatedNode, id: string, isNew: boolean): void
   runStopping?(node: SimulatedNode, handle: RunHandle): void
   runRemoving?(node: SimulatedNode, handle: RunHandle): void

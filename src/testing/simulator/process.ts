@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { CancelledError, type Clock, millis } from '../../base/index.ts'
 import type { ScheduledEvent } from './event-queue.ts'
 import type { World } from './world.ts'
@@ -79,7 +80,9 @@ export function createProcessClock(world: World, process: SimulatedProcess, time
           signal?.removeEventListener('abort', onAbort)
           resolve()
         })
-        signal?.addEventListener('abort', onAbort, { once: true })
+        if (signal === undefined) return
+        setMaxListeners(0, signal)
+        signal.addEventListener('abort', onAbort, { once: true })
       })
   }
 }

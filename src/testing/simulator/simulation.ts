@@ -3,6 +3,7 @@ import { type ActorOwners, createActorOwners } from './actors.ts'
 import { restartLater, startFaults } from './fault-plan.ts'
 import type { Faults } from './faults.ts'
 import { readFrameHead } from './frame-head.ts'
+import { startHostilePeer } from './hostile.ts'
 import { capabilitiesInvariant } from './invariants/capabilities.ts'
 import { deploymentsInvariant } from './invariants/deployments.ts'
 import { durabilityInvariant } from './invariants/durability.ts'
@@ -133,7 +134,19 @@ async function setScene(world: World, options: SimulationOptions): Promise<Scene
     failuresInvariant(world)
   )
   if (options.invariants !== undefined) observers.push(options.invariants(world))
-  return { nodes, network, wire, trust, observer, ownerOf: ownersOf(world) }
+  const scene = { nodes, network, wire, trust, observer, ownerOf: ownersOf(world) }
+  if (options.faults.has('hostile')) observers.push(hostility(world, scene, WORLD_START + hours(options.hours)))
+  return scene
+}
+
+/** Peers that belong to nobody, and hear a part of what the others say. */
+function hostility(world: World, { nodes, network }: Pick<Scene, 'nodes' | 'network'>, end: number): Observer {
+  const peers = ['mallory', 'oscar'].map((name) => startHostilePeer({ world, nodes, network, name, end }))
+  return {
+    frameSent(frame) {
+      if (!frame.isHostile) for (const peer of peers) peer.overhear(frame)
+    }
+  }
 }
 
 /** One owner for each node: what it makes up is never made up twice. */
@@ -193,7 +206,7 @@ function observeFrames(
       verdict.text = ''
       observer.frameArrives(frame)
       deliver()
-      observer.frameHandled(frame)
+      observer.frameHandled(frame, verdict.text)
       const what = frame.head === undefined ? `${bytes.length} bytes` : shortBehavior(frame.head.behavior)
       const result = verdict.text === '' ? '' : ` (${verdict.text})`
       world.note(nameOf(to), `← ${nameOf(from)} ${what}${result}`)
@@ -204,7 +217,7 @@ function observeFrames(
 /** Reply paths are long and say nothing. */
 function shortBehavior(behavior: string): string {
   return behavior
-    .replace(/^(\/dms\/actor\/replyto\/|\/private\/user\/).*/, 'reply')
+    .replace(/^(\/dms\/actor\/replyto|\/private\/user|\/public\/user)\/.*/, 'reply')
     .replace(/\/dms\/ensemble\/(.{8})[^/]*/, '/dms/ensemble/$1')
 }
 

@@ -194,8 +194,15 @@ async function anchorForeign(place: Place): Promise<void> {
   tell(place, 'anchors a forged token', await owner.ask(capAnchor, { require: [broken] }))
 }
 
+/** Looks at the own deployments, and ends those that have run for long: some were made by commands that were never answered. */
 async function look(place: Place): Promise<void> {
-  tell(place, 'looks at its deployments', await place.owner.ask(deploymentList, {}))
+  const { node, owner } = place
+  const answer = await owner.ask(deploymentList, { status: ['Running'] })
+  tell(place, 'looks at its deployments', answer)
+  const running = answer.type === 'reply' ? answer.reply.deployments : []
+  for (const { orchestratorId, createdAt } of running) {
+    if (node.now() - Date.parse(createdAt) > minutes(20)) await owner.ask(deploymentShutdown, { id: orchestratorId })
+  }
 }
 
 /** What one allocation of a simulated ensemble does. */
@@ -211,7 +218,11 @@ async function deploy(place: Place): Promise<void> {
   const answer = await owner.ask(deploymentNew, { ensemble }, { timeout })
   tell(place, 'deploys', answer)
   const id = answer.type === 'reply' ? answer.reply.ensembleId : undefined
-  if (id === undefined) return
+  if (id === undefined) {
+    await world.sleep(chance.between(minutes(20), minutes(30)))
+    await look(place)
+    return
+  }
   const endAt = world.now() + timeout + (isForever ? chance.between(60_000, minutes(15)) : longest + minutes(5))
   const isImpatient = chance.happens(0.15)
   if (isImpatient) await world.sleep(chance.between(0, 90_000))

@@ -43,7 +43,7 @@ export function createWorld(seed: string, print?: (line: string) => void): World
   let now = WORLD_START
   let events = 0
 
-  const after = (delay: number, run: () => void): ScheduledEvent => queue.add(now + Math.max(0, delay), run)
+  const after = (delay: number, run: () => void): ScheduledEvent => queue.add(now + Math.max(0, Math.ceil(delay)), run)
   const note = (who: string, text: string): void => trace.line(now - WORLD_START, who, text)
 
   return {

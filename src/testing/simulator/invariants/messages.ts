@@ -35,8 +35,13 @@ export function messagesInvariant(world: World): Observer {
     frameArrives({ from, isHostile }) {
       hostileFrom = isHostile ? from : undefined
     },
-    frameHandled() {
+    frameHandled({ from, to, head, isHostile }, refusal) {
       hostileFrom = undefined
+      // Routers judge broadcasts and the relay judges the replies to clients; neither says what it refuses.
+      const isJudgedElsewhere = head !== undefined && (head.topic !== '' || head.toInbox.startsWith('user-'))
+      if (isHostile && !isJudgedElsewhere && refusal === '') {
+        world.violate('capability', `${to} did not refuse what the hostile peer ${from} handed over`)
+      }
     },
     handlerStarts({ node, actor, behavior, envelope }) {
       if (hostileFrom !== undefined) {
