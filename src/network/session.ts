@@ -6,13 +6,14 @@ import { stayConnected } from './bootstrap.ts'
 import type { Counters } from './counters.ts'
 import { ListenFailedError, StartFailedError, UnreachableError } from './errors.ts'
 import type { Inboxes } from './inboxes.ts'
+import { createKeptTransmitter, type KeptTransmitter } from './kept-transmit.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
 import { createReach, type Reach } from './reach.ts'
 import { createReceiver, type Receiver } from './receive.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
-import { createTransmitter, type Transmitter } from './transmit.ts'
+import { createTransmitter } from './transmit.ts'
 import type { PeerEvent } from './types.ts'
 
 /** What one life of a libp2p node needs. */
@@ -32,7 +33,7 @@ export interface SessionOptions {
 }
 
 /** A libp2p node between its start and its stop. Peers are libp2p's own values: the host turns texts into them. */
-export interface Session extends Receiver, Transmitter {
+export interface Session extends Receiver, Omit<KeptTransmitter, 'close'> {
   readonly topics: Topics
   readonly reach: Reach
   peers(): readonly string[]
@@ -63,6 +64,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const stopping = new AbortController()
   watchPeers(node, options.onPeer, stopping.signal)
   const reach = createReach(node, clock, limits)
+  const plain = createTransmitter(reach, { limits, clock })
+  const kept = createKeptTransmitter({ node, reach, plain, counters: options.counters, limits, clock })
   const joining = stayConnected(
     {
       addresses: options.bootstrap.filter(({ peer }) => !peer.equals(options.self)),
@@ -78,7 +81,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   return {
     ...receiver,
-    ...createTransmitter(reach, { limits, clock }),
+    transmit: kept.transmit,
+    speaksKept: kept.speaksKept,
     topics,
     reach,
     peers: () => node.getPeers().map(String),
@@ -90,6 +94,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
+      kept.close()
       topics.close()
       await stopNode(node, clock, log)
       await joining

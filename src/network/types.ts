@@ -14,7 +14,7 @@ export interface PeerEvent {
   readonly protocols: readonly string[]
 }
 
-/** Counts since the start of the host; they only grow, but for the last two, which are momentary. */
+/** Counts since the start of the host; they only grow, but for the last three, which are momentary. */
 export interface NetworkStats {
   /** Frames written and half-closed, own delivery included. */
   readonly framesSent: number
@@ -22,12 +22,16 @@ export interface NetworkStats {
   readonly framesReceived: number
   /** Incoming streams that were reset: too long, truncated, too slow, trailing bytes, or too many at once. */
   readonly framesRefused: number
+  /** Frames written a second time, because a kept stream broke before their receipt came. */
+  readonly framesRetried: number
   /** Broadcasts handed to the router. */
   readonly broadcastsSent: number
   /** Broadcasts of others that the validators accepted. */
   readonly broadcastsReceived: number
   /** Broadcasts of others that a validator rejected or ignored. */
   readonly broadcastsRefused: number
+  /** Kept streams to peers that are open now. */
+  readonly keptStreams: number
   /** Sends under way now. */
   readonly sending: number
   /** Incoming frames being read now. */
