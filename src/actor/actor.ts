@@ -32,8 +32,9 @@ import {
 } from './errors.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
 import { createMailbox } from './mailbox.ts'
-import { DEFAULT_TIMEOUT, type Outbox } from './outbox.ts'
+import { DEFAULT_TIMEOUT, type Outbox, REPLY_PATH } from './outbox.ts'
 import type { Patience } from './patience.ts'
+import type { EnvelopeReader } from './reader.ts'
 import type { ReplayWindow } from './replay.ts'
 import type { MessageTransport, Verdict } from './transport.ts'
 import type { Actor, Counters, SendOptions } from './types.ts'
@@ -61,6 +62,7 @@ export interface ActorCellOptions {
   readonly counters: Counters
   readonly outbox: Outbox
   readonly verifier: SignatureVerifier
+  readonly reader: EnvelopeReader
   readonly replays: ReplayWindow
   /** Shared by all actors of a node. */
   readonly patience: Patience
@@ -108,6 +110,8 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       context: options.context,
       replays: options.replays,
       verifier: options.verifier,
+      reader: options.reader,
+      isAwaited: ({ behavior, from }) => pending.get(behavior)?.from === from.id,
       capabilitiesOf: (behavior) => [behavior]
     })
     if (!outcome.ok) {
@@ -228,7 +232,7 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     request: Request,
     { timeout = DEFAULT_TIMEOUT, signal }: SendOptions = {}
   ): Promise<Reply> {
-    const replyTo = `/dms/actor/replyto/${BigInt(`0x${randomHex(random, 8)}`)}`
+    const replyTo = `${REPLY_PATH}${BigInt(`0x${randomHex(random, 8)}`)}`
     const draft = { to, behavior: behavior.name, payload: toPayload(behavior.request.encode(request)), timeout, replyTo }
     const abort = linkSignals(signal, lifetime.signal)
     const expired = clock.sleep(timeout, abort).then(() => {

@@ -6,6 +6,7 @@ import { InboxTakenError } from './errors.ts'
 import { handleOf, ROOT_INBOX } from './handle.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { createPatience } from './patience.ts'
+import { createEnvelopeReader } from './reader.ts'
 import { createRelay } from './relay.ts'
 import { createReplayWindow } from './replay.ts'
 import type { MessageTransport } from './transport.ts'
@@ -31,6 +32,7 @@ export interface ActorSystemOptions {
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   const { key, context, transport, clock, random, log, counters } = options
   const verifier = createVerifier()
+  const reader = createEnvelopeReader()
   const patience = createPatience(clock)
   const cells = new Map<string, ActorCell>()
   const nextNonce = createNonces(clock)
@@ -49,6 +51,7 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
       counters,
       outbox,
       verifier,
+      reader,
       replays: createReplayWindow(),
       patience
     })

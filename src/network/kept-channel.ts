@@ -151,7 +151,7 @@ export function createKeptChannel(options: ChannelOptions): KeptChannel {
         }
         const message: Outgoing = {
           inbox,
-          payload: payload.slice(),
+          payload: new Uint8Array(payload),
           attempts: 0,
           done() {
             signal.removeEventListener('abort', giveUp)

@@ -8,7 +8,7 @@ import { createKeptReader } from './kept-reader.ts'
 function read(bytes: Uint8Array, sizes: readonly number[] = [bytes.length]): readonly (KeptFrame | undefined)[] {
   const frames: (KeptFrame | undefined)[] = []
   const reader = createKeptReader(
-    (type, body) => void frames.push(decodeFrame(type, body.slice())),
+    (type, body) => void frames.push(decodeFrame(type, Uint8Array.from(body))),
     () => undefined
   )
   let at = 0

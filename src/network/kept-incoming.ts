@@ -149,7 +149,7 @@ function createServing(
         return
       case 'message':
         takeId(frame)
-        settleMessage(frame.id, frame.inbox, frame.payload.length, () => frame.payload.slice())
+        settleMessage(frame.id, frame.inbox, frame.payload.length, () => new Uint8Array(frame.payload))
         return
       case 'start':
         start(frame)
@@ -212,7 +212,7 @@ function createServing(
       lease.release() // no room: the receipt will say so
       return false
     }
-    parts.push(payload.slice())
+    parts.push(new Uint8Array(payload))
     return true
   }
 

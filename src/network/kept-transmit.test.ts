@@ -64,7 +64,7 @@ function framesOn(stream: Stream): KeptFrame[] {
   const frames: KeptFrame[] = []
   const reader = createKeptReader(
     (type, body) => {
-      const frame = decodeFrame(type, body.slice())
+      const frame = decodeFrame(type, Uint8Array.from(body))
       if (frame !== undefined) frames.push(frame)
     },
     () => undefined

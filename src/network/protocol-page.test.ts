@@ -27,7 +27,7 @@ function framesOf(bytes: Uint8Array): readonly KeptFrame[] {
   const frames: KeptFrame[] = []
   const reader = createKeptReader(
     (type, body) => {
-      const frame = decodeFrame(type, body.slice())
+      const frame = decodeFrame(type, Uint8Array.from(body))
       if (frame !== undefined) frames.push(frame)
     },
     () => undefined

@@ -26,7 +26,7 @@ export function createSender({ self, inboxes, counters, limits, clock, running }
 
   function sendToSelf(inbox: string, frame: Uint8Array): void {
     if (!inboxes.has(inbox)) throw new NoSuchInboxError(`nobody listens on inbox ${inbox} of this node`)
-    const copy = frame.slice()
+    const copy = new Uint8Array(frame)
     counters.framesSent += 1
     setImmediate(() => {
       if (inboxes.deliver(inbox, copy, self.toString())) counters.framesReceived += 1

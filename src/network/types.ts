@@ -54,6 +54,8 @@ export interface NetworkHost extends Service {
    * @throws TimeoutError after `sendTimeout`. CancelledError when the signal is aborted.
    */
   send(host: string, inbox: string, frame: Uint8Array, options?: AbortOptions): Promise<void>
+  /** Whether a connected peer is known to speak the protocol of kept streams (docs/protocol.md). */
+  speaksKept(host: string): boolean
   /** Receives the frames for an inbox, also before the start. Throws `NETWORK_INBOX_TAKEN`, `NETWORK_BAD_INBOX`. Returns the end. */
   listen(inbox: string, listener: FrameListener): () => void
   /**
