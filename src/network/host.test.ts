@@ -278,7 +278,7 @@ describe('reaching a peer that is not connected', () => {
 
 describe('a host whose places for peers are all taken', () => {
   test('still takes frames of this machine to itself, and refuses a peer that takes more than its share', async () => {
-    const host = await started({ limits: { sends: 2, sendsWaitingPerPeer: 1, reads: 0 } })
+    const host = await started({ limits: { sends: 2, queuedPerPeer: 1, reads: 0 } })
     const other = await started()
     other.listen('root', () => undefined)
     const received: string[] = []
