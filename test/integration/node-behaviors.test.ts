@@ -37,13 +37,15 @@ import {
 type AnyBehavior = PublicBehavior<unknown, unknown>
 
 const SERVED: readonly AnyBehavior[] = BEHAVIOR_GROUPS.filter(({ title }) =>
-  ['Node and peers', 'Lending'].includes(title)
+  ['Node and peers', 'Lending', 'Capabilities'].includes(title)
 ).flatMap(({ behaviors }) => behaviors)
 
 const OWNERS = SERVED.filter(({ callers }) => callers === 'root')
 
 /** What the node of the test answers to the example of the reference page when it is no reply: the example is of another world. */
 const REFUSED: Readonly<Record<string, string>> = {
+  '/dms/cap/anchor': 'NODE_ANCHOR_REFUSED', // it grants and revokes the same token
+  '/dms/cap/remove': 'NODE_NO_ANCHOR',
   '/dms/node/peers/connect': 'NETWORK_BAD_ADDRESS',
   '/dms/node/logger/config': 'NODE_LOG_SETTING',
   '/dms/node/onboarding/onboard': 'NODE_UNSUPPORTED_OFFER',
