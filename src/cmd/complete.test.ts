@@ -56,7 +56,14 @@ describe('what fits', () => {
     [['help', 'config', 'g'], ['get']],
     [
       ['-c', 'dms', 'actor', 'cmd', '/dms/node/peers/'],
-      ['/dms/node/peers/list', '/dms/node/peers/self', '/dms/node/peers/ping', '/dms/node/peers/connect']
+      [
+        '/dms/node/peers/list',
+        '/dms/node/peers/self',
+        '/dms/node/peers/ping',
+        '/dms/node/peers/connect',
+        '/dms/node/peers/dht',
+        '/dms/node/peers/score'
+      ]
     ],
     [
       ['key', 'did', ''],
