@@ -38,6 +38,7 @@ export {
   rootHandleOf
 } from './handle.ts'
 export { DEFAULT_TIMEOUT } from './outbox.ts'
+export { isStillAllowed } from './recheck.ts'
 export type { Relay } from './relay.ts'
 export { type ActorSystemOptions, createActorSystem } from './system.ts'
 export type { MessageTransport, Verdict } from './transport.ts'

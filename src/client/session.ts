@@ -25,6 +25,7 @@ import { generateKeyPair, parseActorId, parseDid } from '../identity/index.ts'
 import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
 import type { Client } from './client.ts'
 import { BadMessageError, BadReplyError } from './errors.ts'
+import type { ServerEvent } from './event-stream.ts'
 
 /** What every message of a session says. */
 export interface MessageTerms {
@@ -72,6 +73,12 @@ export interface Session {
    * @throws RefusedError, ClientUnavailableError, ClientTimeoutError, BadReplyError as {@link Client.invoke}.
    */
   invoke(message: DirectMessage, options?: AbortOptions): Promise<JsonValue>
+  /**
+   * Opens the stream of what happens on the node; it ends with the message, at its `timeout`.
+   *
+   * @param after - Id of the last event that is known; empty for all that the node keeps.
+   */
+  events(after: string, timeout: Millis, options?: AbortOptions): Promise<AsyncIterable<ServerEvent>>
   /** Publishes and resolves, when the message has expired, with the payloads of all replies that are JSON. */
   broadcast(message: BroadcastMessage, options?: AbortOptions): Promise<readonly JsonValue[]>
 }
@@ -84,6 +91,9 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly random: Random
 }
+
+/** The behaviour whose reply opens a stream; by name, so that no command loads all behaviours for it. */
+const EVENTS = '/dms/node/events'
 
 /** Creates a session with a fresh key. */
 export function createSession(options: SessionOptions): Session {
@@ -131,6 +141,10 @@ export function createSession(options: SessionOptions): Session {
       const failure = errorOf(payload.value)
       if (failure !== undefined) throw failure
       return payload.value
+    },
+    async events(after, timeout, abort) {
+      const message = { kind: 'invoke' as const, behavior: EVENTS, payload: { after }, timeout }
+      return client.events(await compose(message, abort), abort)
     },
     async broadcast(message, abort) {
       const replies = await client.broadcast(await compose({ ...message, kind: 'broadcast' }, abort), abort)

@@ -100,6 +100,7 @@ describe('what fits', () => {
       ['cap', 'issued', '--'],
       [
         '--context',
+        '--json',
         '--config',
         '--rest-addr',
         '--rest-port',

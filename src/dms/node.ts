@@ -8,10 +8,14 @@ import type { CapabilityContext } from '../ucan/index.ts'
 import { type Allocations, createAllocations } from './allocation/index.ts'
 import { createBids, type ProviderFacts } from './bidding/index.ts'
 import { createDeployments, type Deployments } from './deployment/index.ts'
+import { createEventLog, type NodeEvent } from './events.ts'
 import {
   type CapabilityFile,
+  createEventStreams,
   createExecutorWatch,
   createGreeter,
+  createPeerEvents,
+  type EventStreams,
   type ExecutorWatch,
   type HostFacts,
   type LogControl,
@@ -19,6 +23,7 @@ import {
   serveAllocationBehaviors,
   serveCapabilityBehaviors,
   serveDeploymentBehaviors,
+  serveEventBehaviors,
   serveLogBehaviors,
   serveNodeBehaviors,
   servePeerBehaviors,
@@ -28,7 +33,7 @@ import {
 import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
 import type { Place } from './place.ts'
-import { createResourceLedger, type ResourceLedger } from './resources/index.ts'
+import { type Amount, createResourceLedger, NOTHING, type ResourceLedger } from './resources/index.ts'
 import { createRevocationExchange, type KnownRevocations } from './revocation/index.ts'
 
 /** What a node is made of. */
@@ -67,6 +72,7 @@ export interface Node extends Service {
   readonly allocations: Allocations
   readonly deployments: Deployments
   readonly executors: ExecutorWatch
+  readonly eventStreams: EventStreams
 }
 
 /**
@@ -76,17 +82,30 @@ export interface Node extends Service {
  */
 export function createNode(options: NodeOptions): Node {
   const { store, actors, context, key, peers, hardware, clock, random, log, counters, place, allowPrivileged } = options
-  const ledger = createResourceLedger({ store, clock })
-  const executors = createExecutorWatch({ executors: options.executors, clock, log: log.child({ logger: 'executors' }) })
+  const events = createEventLog({ clock, random })
+  const eventStreams = createEventStreams({ events, context, clock, random, log: log.child({ logger: 'events' }) })
+  const { publish } = events
+  const ledger = createResourceLedger({ store, clock, onOffer: (amount) => publish(offerEvent(amount)) })
+  const executors = createExecutorWatch({
+    executors: options.executors,
+    clock,
+    log: log.child({ logger: 'executors' }),
+    onChange: (executor, reason) => publish(executorEvent(executor, reason))
+  })
   const shared = { store, actors, context, nodeKey: key, clock, random, log }
   const allocations = createAllocations({
     ...shared,
     ledger,
     executors: options.executors,
     output: options.jobOutput,
-    allowPrivileged
+    allowPrivileged,
+    onStatus: ({ id, ensembleId }, status) => publish({ type: 'allocation', allocation: id, deployment: ensembleId, status })
   })
-  const deployments = createDeployments({ ...shared, output: options.deploymentOutput })
+  const deployments = createDeployments({
+    ...shared,
+    output: options.deploymentOutput,
+    onStatus: ({ id }, status) => publish({ type: 'deployment', deployment: id, status })
+  })
   const greeter = createGreeter({ actor: actors.root, peers, clock, random, log: log.child({ logger: 'hello' }) })
 
   const exchange = createRevocationExchange({
@@ -148,6 +167,7 @@ export function createNode(options: NodeOptions): Node {
         facts
       })
       serveDeploymentBehaviors(actors.root, deployments)
+      serveEventBehaviors(actors.root, events, eventStreams)
       serveCapabilityBehaviors({
         actor: actors.root,
         context,
@@ -162,6 +182,24 @@ export function createNode(options: NodeOptions): Node {
     stop: () => Promise.resolve()
   }
 
-  const group = createServiceGroup('node', [ledger, executors, allocations, deployments, exchange, behaviors, greeter])
-  return { ...group, ledger, allocations, deployments, executors }
+  const group = createServiceGroup('node', [
+    createPeerEvents(peers, publish),
+    ledger,
+    executors,
+    allocations,
+    deployments,
+    exchange,
+    behaviors,
+    greeter,
+    eventStreams
+  ])
+  return { ...group, ledger, allocations, deployments, executors, eventStreams }
+}
+
+function offerEvent(amount: Amount | undefined): NodeEvent {
+  return { type: 'offer', status: amount === undefined ? 'withdrawn' : 'lent', amount: amount ?? NOTHING }
+}
+
+function executorEvent(executor: string, reason: string | undefined): NodeEvent {
+  return { type: 'executor', executor, status: reason === undefined ? 'available' : 'missing', reason: reason ?? '' }
 }

@@ -1,6 +1,10 @@
-import type { AbortOptions, Clock, Logger, Millis, Service } from '../base/index.ts'
+import type { AbortOptions, Clock, Logger, Millis, Random, Service } from '../base/index.ts'
+import type { NetworkFeatures } from './features.ts'
 import type { FrameListener } from './inboxes.ts'
+import type { PeerStorage } from './known-peers.ts'
 import type { NetworkLimits } from './limits.ts'
+import type { NetworkNaming } from './names.ts'
+import type { Reachability } from './reachability/watch.ts'
 
 /** What a topic validator says of a message: `reject` costs the sender reputation, `ignore` does not (B §3.4). */
 export type Verdict = 'accept' | 'reject' | 'ignore'
@@ -101,8 +105,13 @@ export interface NetworkHost extends Service {
   /** All peers heard of, connected or not, without this node. */
   knownPeers(): Promise<readonly string[]>
   isConnected(peer: string): boolean
-  /** Own addresses that others can dial, with `/p2p/<id>` at the end; empty before the start. */
+  /**
+   * Own addresses that others can dial, best first, each once and with `/p2p/<id>` at the end: configured and public ones, then those
+   * through relays, those of the local network and of this machine. Empty before the start.
+   */
   addresses(): readonly string[]
+  /** Whether others can open connections to this node, as far as they told it. */
+  reachability(): Reachability
   /**
    * Connects to `…/p2p/<peer id>` and returns the peer id; an existing connection is kept.
    *
@@ -127,12 +136,24 @@ export interface NetworkHost extends Service {
 export interface NetworkHostOptions {
   /** libp2p protobuf private key of the node, Ed25519 or secp256k1. */
   readonly privateKey: Uint8Array
-  /** Multiaddresses to listen on; `…/quic-v1` ones are skipped with a log line. None: this node only dials. */
+  /**
+   * Multiaddresses to listen on: TCP, WebSocket and QUIC ones, of which the last are skipped with a log line where QUIC's native part
+   * is missing. None: this node only dials.
+   */
   readonly listen: readonly string[]
+  /** Multiaddresses to tell others besides those that this node finds out itself; with or without `/p2p/<id>` of this node. */
+  readonly announce?: readonly string[]
   /** Multiaddresses with `/p2p/<id>` of peers to join the network through. */
   readonly bootstrap: readonly string[]
+  /** Where the peers that it knows are kept over restarts; nowhere by default. */
+  readonly knownPeers?: PeerStorage
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
+  /** The network it belongs to; the public one by default. */
+  readonly naming?: NetworkNaming
+  /** What it offers besides messages; nothing by default. */
+  readonly features?: Partial<NetworkFeatures>
   /** Overrides of {@link DEFAULT_LIMITS}. */
   readonly limits?: Partial<NetworkLimits>
 }

@@ -285,6 +285,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
     knownPeers: async () => [...links],
     isConnected: (peer) => neighbours(fabric, self).some((neighbour) => neighbour.host.peerId === peer),
     addresses: () => (isRunning ? [`/memory/${peerId}/p2p/${peerId}`] : []),
+    reachability: () => 'unknown',
     async connect(address, { signal } = {}) {
       const [, peer] = /^\/memory\/([^/]+)\/p2p\/\1$/.exec(address) ?? []
       if (peer === undefined) throw new BadAddressError(`${JSON.stringify(address)} must be like /memory/<peer id>/p2p/<peer id>`)

@@ -1,15 +1,11 @@
 import type { Millis } from '../../base/index.ts'
-import { deploymentList, deploymentNew, type ValueOf } from '../../protocol/index.ts'
+import { deploymentList, type ValueOf } from '../../protocol/index.ts'
 import { type Cell, type Column, renderColumns } from '../columns.ts'
 import type { Action } from '../command.ts'
 import { note, printJson } from '../output.ts'
 import { statusCell, understood } from '../replies.ts'
 import { ageOf } from '../times.ts'
-import { askNode, callBehavior } from './actor-cmd.ts'
-
-/** `nunet deploy`: calls the behaviour and prints its reply, as `nunet actor cmd` does. */
-export const deploy: Action = (invocation, io) =>
-  callBehavior({ ...invocation, path: [...invocation.path, deploymentNew.name] }, io)
+import { askNode } from './actor-cmd.ts'
 
 /** `nunet get deployments`: a table, or the reply as it is with `--json`. */
 export const getDeployments: Action = async ({ flags }, io) => {
