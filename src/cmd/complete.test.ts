@@ -84,7 +84,7 @@ describe('what fits', () => {
     [['--user-dir=other', 'key', 'did', ''], ['else']],
     [
       ['config', 'get', 'rest.'],
-      ['rest.addr', 'rest.port']
+      ['rest.addr', 'rest.port', 'rest.socket']
     ],
     [
       ['config', 'set', 'general.debug', ''],

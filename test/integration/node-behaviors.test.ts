@@ -226,7 +226,7 @@ describe('the behaviours of a node', () => {
 
     test('have a did and addresses of their own', async () => {
       const self = await ask(owner, peersSelf, null)
-      expect(self).toMatchObject({ id: node.key.peerId, did: node.key.did })
+      expect(self).toMatchObject({ id: node.key.peerId, did: node.key.did, reachability: 'unknown' })
       expect(self.listenAddress).toContain(node.key.peerId)
     })
 
