@@ -129,7 +129,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     addresses: () => node.getMultiaddrs().map(String),
     reachability,
-    routingTable: () => routingTableOf(node.services.dht),
+    routingTable: () => routingTableOf(node.services.dht, node.services.oldDht),
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
