@@ -4,18 +4,16 @@ import { verifyToken } from '../../ucan/index.ts'
 import { listOf } from '../chains.ts'
 import type { Action } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import { tellDms } from '../contexts.ts'
 import { BadInvitationError, InvitationExpiredError, NoFileError, UsageError } from '../errors.ts'
 import { describeExpiry } from '../expiries.ts'
 import { openSource } from '../files.ts'
-import { acceptInvitation } from '../invitations/accept.ts'
-import { meetHost, rememberHost } from '../invitations/host.ts'
+import { acceptInvitation, refuseForeign } from '../invitations/accept.ts'
+import { adviseService, meetHost, rememberHost } from '../invitations/host.ts'
 import type { Invitation } from '../invitations/invitation.ts'
 import { PREFIX, parseInvitation } from '../invitations/text.ts'
 import type { Io } from '../io.ts'
 import { note } from '../output.ts'
-import { printNode, setUpNode } from '../setup/node.ts'
-import { ensureRunning, withoutQuestions } from '../setup/start.ts'
+import { bringUp, printNode } from '../setup/node.ts'
 
 /**
  * `nunet join <invitation>`: sets up what is missing, takes the rights that the invitation gives, lets bids of the inviting machine
@@ -28,13 +26,15 @@ export const join: Action = async ({ args: [given], flags }, io) => {
   if (!flags.isOn('yes')) {
     await confirm(io, { complaint: 'joining changes whom this machine lets in', question: 'Join?' })
   }
-  const { run, configuration } = await setUpNode(flags, withoutQuestions(io), { isBrief: true })
-  await acceptInvitation(invitation, run)
-  await rememberHost(invitation, run)
-  if ((await ensureRunning(run)) === 'running') await tellDms((await run.open(run.dms)).context, flags, run.io)
-  await meetHost(invitation, run)
+  const node = await bringUp(flags, io, async (run) => {
+    await refuseForeign(invitation, run)
+    await rememberHost(invitation, run)
+  })
+  await acceptInvitation(invitation, node)
+  if (node.machine.isService) await adviseService(invitation, node.run)
+  await meetHost(invitation, node.run)
   await note(io, 'You can run jobs there now: nunet deploy job.yaml')
-  await printNode(run, [configuration, ...run.outcomes], flags, io)
+  await printNode({ ...node, dms: node.machine.did }, flags, io)
 }
 
 /** The text that an argument stands for: itself, or what is in stdin, in a file, or typed. */
