@@ -123,7 +123,8 @@ describe('two strangers with nothing but the installed program', () => {
     expect(call).toMatchObject({ code: 77, stdout: '' })
     for (const behavior of ['/public/hello', '/dms/node/peers/self', '/dms/deployment/request']) {
       const explained = await deployer.nunet(['cap', 'explain', '-c', 'dms', '--from', host, behavior])
-      expect(explained.stdout).toMatch(/^refused/)
+      expect(explained.stdout).not.toMatch(/^allowed/)
+      expect(explained.stdout).toContain('trusted here, but for less than it claims')
     }
     const bid = await deployer.nunet(['cap', 'explain', '-c', 'dms', '--from', host, '/dms/deployment/bid'])
     expect(bid.stdout).toMatch(/^allowed/)
@@ -141,6 +142,15 @@ describe('two strangers with nothing but the installed program', () => {
     const record = await readFile(join(provider.home, '.nunet/cap/user.invitations.jsonl'), 'utf8')
     const log = await readFile(join(provider.home, 'nunet/logs/nunet-dms-logs.jsonl'), 'utf8')
     for (const text of [listed, record, log]) expect(text).not.toContain(secret)
+  })
+
+  test('have daemons that were not given a passphrase where others could read it', async () => {
+    const { pid } = JSON.parse(await readFile(join(provider.home, 'nunet/data/daemon.lock'), 'utf8')) as { readonly pid: number }
+    for (const file of ['environ', 'cmdline']) {
+      const text = await readFile(`/proc/${pid}/${file}`, 'utf8')
+      expect(text.length).toBeGreaterThan(0)
+      expect(text).not.toContain('passphrase of a stranger')
+    }
   })
 
   test('cannot use a revoked invitation, nor anything that was made of it', async () => {

@@ -18,6 +18,7 @@ let node: FakeNode
 let story: JsonValue[]
 /** The whole output of each allocation. */
 let output: Readonly<Record<string, string>>
+let connected: readonly string[] = []
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'cmd-deploy-'))
@@ -41,6 +42,7 @@ function status(state: string, allocation: string, more: { readonly [name: strin
 
 function answer(behavior: string, payload: JsonValue): JsonValue | undefined {
   if (behavior.endsWith('/new')) return { Status: 'OK', EnsembleID: 'abc' }
+  if (behavior.endsWith('/peers/list')) return { Peers: connected, peers: connected.map((id) => ({ peer_id: id })) }
   if (behavior.endsWith('/status')) return story.length > 1 ? story.shift() : story[0]
   const { AllocationName: name, stdout_offset: from } = payload as { AllocationName: string; stdout_offset: number }
   const text = (output[name] ?? '').slice(from, from + 8)
@@ -71,6 +73,18 @@ describe('nunet deploy with a file', () => {
     const { code, stdout, stderr } = await nunet(['job.yaml'])
     expect({ code, stdout }).toEqual({ code: 65, stdout: 'hello\nworld\n' })
     expect(stderr).toContain('Error: the deployment failed: n.one ended with code 3; its output is in /d/n.one\n')
+  })
+
+  test.each([
+    [[], 'This machine is connected to no other'],
+    [['12D3KooWa', '12D3KooWb'], 'This machine is connected to 2 others; none of them lends you what the job needs']
+  ])('explains why nobody bid when the peers are %j', async (peers, explanation) => {
+    output = {}
+    story = [status('Failed', '', { error: 'no bid for node n' })]
+    connected = peers
+    const { code, stderr } = await nunet(['job.yaml'])
+    expect(code).toBe(65)
+    expect(stderr).toContain(explanation)
   })
 
   test('prints the output as it is, whole, and what happened on stderr', async () => {

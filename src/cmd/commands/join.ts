@@ -77,7 +77,8 @@ function refuseUnusable({ grant }: Invitation, io: Io): void {
 async function describe({ grant, machine, addresses, meetingPoints, invited }: Invitation, io: Io): Promise<void> {
   const until = describeExpiry(grant.expiresAt, io.clock.now())
   await note(io, `Invitation of ${grant.issuer}${invited.type === 'named' ? ` for ${invited.did}` : ''}, until ${until}:`)
-  await note(io, `  you may       ${listOf(grant.capabilities ?? [])} on its machines, broadcasting on ${listOf(grant.topics)}`)
+  const rights = `${listOf(grant.capabilities ?? [])}, and by broadcast ${listOf(grant.topics)}`
+  await note(io, `  you may       run jobs on machines of its owner (${rights})`)
   await note(io, `  it may        send bids to this machine, as ${machine}; nothing else`)
   for (const address of addresses) await note(io, `  connects to   ${address}`)
   for (const address of meetingPoints) await note(io, `  meets at      ${address}`)

@@ -12,6 +12,8 @@ import { bringUp, printNode } from '../setup/node.ts'
 export const up: Action = async ({ flags }, io) => {
   const node = await bringUp(flags, io)
   if (isAskedToLend(flags)) await lend(node.run)
+  const outcomes = [node.configuration, ...node.run.outcomes]
+  if (outcomes.every(({ state }) => state === 'already')) await note(io, 'The DMS runs: nothing was to be done')
   await printNode({ ...node, dms: node.machine.did }, flags, io)
 }
 
