@@ -15,8 +15,8 @@ import { type ActorId, didOfActorId, parseActorId } from '../identity/index.ts'
 import { type Authorization, type CapabilityContext, type Denial, parseTokenList, type Token } from '../ucan/index.ts'
 import type { VerifiedEnvelope } from './behavior.ts'
 import { decodeEnvelope, type Envelope, isBroadcast, signedBytes } from './envelope.ts'
-import type { Handle } from './handle.ts'
-import type { ReplayWindow } from './replay.ts'
+import { type Handle, isClientInbox } from './handle.ts'
+import type { MessageSource, ReplayRefusal, ReplayWindow } from './replay.ts'
 
 /**
  * Longest accepted remaining life of a message.
@@ -34,12 +34,14 @@ export type RejectionReason =
   | 'expiry-too-far'
   | 'replayed'
   | 'bad-signature'
+  | 'sender-too-fast'
   | 'bad-tokens'
   | 'not-authorized'
   | 'overloaded'
+  | 'unknown-history'
   | 'wrong-topic'
 
-/** A refused frame. `envelope` and `denial` are there when the sender proved who it is. */
+/** A refused frame. `envelope` is there when the sender proved who it is, `denial` when it may not do what it asked for. */
 export interface Rejection {
   readonly reason: RejectionReason
   readonly message: string
@@ -57,6 +59,8 @@ export interface VerifyEnvironment {
   readonly verifier: SignatureVerifier
   /** The capabilities that a behaviour asks for; any one is enough. */
   readonly capabilitiesOf: (behavior: string) => readonly string[]
+  /** Asked once the sender has proven its key: whether its tokens may be looked at. Default always. */
+  readonly admits?: (senderId: string) => boolean
 }
 
 /** Checks a signature by the key inside an actor id. */
@@ -89,7 +93,15 @@ export function verifyFrame(
   if (!hasValidSignature(envelope, environment.verifier)) {
     return err({ reason: 'bad-signature', message: 'the signature does not belong to the sender and the content' })
   }
+  if (environment.admits?.(envelope.from.id) === false) {
+    return err({ reason: 'sender-too-fast', message: 'too many messages of this key proved no right' })
+  }
   return authorizeEnvelope(envelope, now, environment)
+}
+
+const REPLAY_REFUSALS: Readonly<Record<ReplayRefusal, string>> = {
+  overloaded: 'too many messages of this caller are remembered; try again later',
+  'unknown-history': 'this node came back a moment ago and cannot tell whether it had this message before; send it again'
 }
 
 function checkPlace(envelope: Envelope, peer: string | undefined, own: Handle): Rejection | undefined {
@@ -141,10 +153,16 @@ function authorizeEnvelope(
   }
   const caller = authorization?.origin ?? own.did
   const { nonce, expiresAt } = envelope
-  if (!replays.add({ caller, senderId: envelope.from.id, nonce, expiresAt, now: toNanos(now) })) {
-    return err({ reason: 'overloaded', message: 'too many messages of this caller are remembered' })
-  }
+  const isOwner = caller === own.did || environment.context.isRoot(caller)
+  const accepted = { caller, senderId: envelope.from.id, nonce, expiresAt, now: toNanos(now) }
+  const refused = replays.add({ ...accepted, source: sourceOf(envelope, own), isOwner })
+  if (refused !== undefined) return err({ reason: refused, message: REPLAY_REFUSALS[refused], envelope, tokens })
   return ok({ envelope, verified: seal(envelope, authorization, tokens) })
+}
+
+function sourceOf({ from }: Envelope, own: Handle): MessageSource {
+  if (from.host !== own.host) return 'remote'
+  return isClientInbox(from.inbox) ? 'client' : 'internal'
 }
 
 function parseCapabilities(envelope: Envelope): Result<readonly Token[], string> {

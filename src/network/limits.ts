@@ -1,4 +1,4 @@
-import { type Bytes, bytes, type Millis, mebibytes, seconds } from '../base/index.ts'
+import { type Bytes, bytes, type Millis, mebibytes, minutes, seconds } from '../base/index.ts'
 import { BadInboxError, BadTopicError, FrameTooLargeError } from './errors.ts'
 
 /** The largest body of an incoming frame; a larger announced length resets the stream (B §5.3). */
@@ -19,6 +19,21 @@ export const MAX_BROADCAST = bytes(MAX_FRAME - 1024)
 /** The longest topic in UTF-8 bytes, so that it fits into what {@link MAX_BROADCAST} keeps free. */
 export const MAX_TOPIC = bytes(256)
 
+/** Streams that one connection may have open at us: eight times the frames that are read from one peer. */
+export const MUXED_STREAMS = 512
+
+/** What a node gives away as a relay (B §5.1: five minutes and 2 MiB for each connection). */
+export const RELAY_LIMITS = {
+  /** Nodes that may be reached through it at the same time. */
+  reservations: 128,
+  /** Connections that one node may have opened through it at the same time. */
+  circuitsPerPeer: 16,
+  /** Connections through it to one node at the same time. */
+  circuits: 64,
+  duration: minutes(5),
+  data: mebibytes(2)
+} as const
+
 /** How much of everything a host allows its peers and itself. */
 export interface NetworkLimits {
   /** How long an incoming frame may take from the opening of its stream to its end (B §5.3: 30 s). */
@@ -33,6 +48,8 @@ export interface NetworkLimits {
   readonly readBytes: Bytes
   /** Sends under way at the same time, waiting ones included; a further one fails with `NETWORK_BUSY` (B §5.3: 4096). */
   readonly sends: number
+  /** Sends under way at the same time to one peer, waiting ones included: a peer that takes nothing leaves places to others. */
+  readonly sendsWaitingPerPeer: number
   /** Streams open at the same time to one peer; below `readsPerPeer`, so that a node never resets small frames of its like. */
   readonly sendsPerPeer: number
   /** How long a send may take in all when its caller sets no shorter limit. */
@@ -49,6 +66,10 @@ export interface NetworkLimits {
   readonly rejoinPause: Millis
   /** Connections in all (B §5.1: 400); further incoming ones are refused. */
   readonly connections: number
+  /** Connections from one IP address, so that a site behind NAT gets enough and nobody gets all. */
+  readonly connectionsPerIp: number
+  /** Streams that all peers together have open at this node (B §5.1: 8192); a further one is reset. */
+  readonly streams: number
 }
 
 /** The limits of a node in production. */
@@ -59,6 +80,7 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   readBytesPerPeer: mebibytes(8),
   readBytes: mebibytes(64),
   sends: 4096,
+  sendsWaitingPerPeer: 1024,
   sendsPerPeer: 32,
   sendTimeout: seconds(30),
   dialTimeout: seconds(10),
@@ -66,7 +88,9 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   pingTimeout: seconds(10),
   validationTimeout: seconds(10),
   rejoinPause: seconds(1),
-  connections: 400
+  connections: 400,
+  connectionsPerIp: 128,
+  streams: 8192
 }
 
 const INBOX = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,300}$/

@@ -21,6 +21,23 @@ export interface SenderOptions {
 
 /** Creates {@link NetworkHost.send}: checks, counts, bounds in number and time, and keeps frames to oneself off the network. */
 export function createSender({ self, inboxes, counters, limits, clock, running }: SenderOptions): NetworkHost['send'] {
+  const underWay = new Map<string, number>()
+
+  /** Takes a place among the sends to a peer; returns its end. */
+  function enter(peer: string): () => void {
+    if (counters.sending >= limits.sends) throw new BusyError(`${counters.sending} sends are under way, more are not taken`)
+    const ofPeer = underWay.get(peer) ?? 0
+    if (ofPeer >= limits.sendsWaitingPerPeer) throw new BusyError(`${ofPeer} sends to ${peer} are under way, more are not taken`)
+    counters.sending += 1
+    underWay.set(peer, ofPeer + 1)
+    return () => {
+      counters.sending -= 1
+      const left = (underWay.get(peer) ?? 1) - 1
+      if (left === 0) underWay.delete(peer)
+      else underWay.set(peer, left)
+    }
+  }
+
   function sendToSelf(inbox: string, frame: Uint8Array): void {
     if (!inboxes.has(inbox)) throw new NoSuchInboxError(`nobody listens on inbox ${inbox} of this node`)
     const copy = frame.slice()
@@ -32,8 +49,7 @@ export function createSender({ self, inboxes, counters, limits, clock, running }
 
   async function sendToPeer(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const { transmit } = running()
-    if (counters.sending >= limits.sends) throw new BusyError(`${counters.sending} sends are under way, more are not taken`)
-    counters.sending += 1
+    const leave = enter(peer.toString())
     try {
       const work = (inner: AbortSignal): Promise<void> => transmit(peer, inbox, frame, inner)
       await withTimeout(
@@ -45,7 +61,7 @@ export function createSender({ self, inboxes, counters, limits, clock, running }
       )
       counters.framesSent += 1
     } finally {
-      counters.sending -= 1
+      leave()
     }
   }
 

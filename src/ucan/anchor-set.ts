@@ -19,6 +19,7 @@ export interface AnchorSet {
   readonly revocations: Revocations
   /** The anchors; with `now`, only those that are not expired then. */
   list(now?: Millis): Anchors
+  isRoot(did: string): boolean
   /** Verifies an anchor and adds it; a token that makes others superfluous replaces them. */
   add(anchor: Anchor, now: Millis, verifier: SignatureVerifier): Result<'added' | 'present', Denial>
   /** Whether anything matched: roots by DID, tokens by issuer and nonce, revocations by what they revoke. */
@@ -77,6 +78,7 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
       const { require, provide } = tokens
       return { roots: [...roots], require: current(require), provide: current(provide), revoke: current(revoke.values()) }
     },
+    isRoot: (did) => (roots as ReadonlySet<string>).has(did),
     add(anchor, now, verifier) {
       if (anchor.kind === 'root') {
         if (roots.has(anchor.did)) return ok('present')
