@@ -7,7 +7,7 @@ import { summarizeContext } from '../../doctor/index.ts'
 import { createKeystore, type Did, generateKeyPair } from '../../identity/index.ts'
 import { createContext, linksOf } from '../../ucan/index.ts'
 import { type CallOptions, call, type FakeNode, type Outcome, startFakeNode } from '../fixtures.ts'
-import { INVITED_CAPABILITIES, type Invited } from '../invitations/invitation.ts'
+import { INVITED_CAPABILITIES, type Invited, type NetworkNames } from '../invitations/invitation.ts'
 import { bearerKey, encodeInvitation, newBearerSecret } from '../invitations/text.ts'
 
 const owner = generateKeyPair()
@@ -41,9 +41,11 @@ interface Terms {
   readonly signer?: typeof owner
   readonly capabilities?: readonly string[]
   readonly depth?: bigint
+  readonly network?: NetworkNames
 }
 
-async function invitationOf({ lasting = 24, to, signer = owner, capabilities = INVITED_CAPABILITIES, depth = 3n }: Terms = {}) {
+async function invitationOf(terms: Terms = {}) {
+  const { lasting = 24, to, signer = owner, capabilities = INVITED_CAPABILITIES, depth = 3n, network = {} } = terms
   const secret = newBearerSecret(systemRandom)
   const invited: Invited = to === undefined ? { type: 'bearer', secret } : { type: 'named', did: to }
   const grant = await createContext({ signer }).grant({
@@ -53,7 +55,7 @@ async function invitationOf({ lasting = 24, to, signer = owner, capabilities = I
     expiresAt: toNanos(millis(systemClock.now() + hours(lasting))),
     depth
   })
-  return { invited, grant, machine: machine.did, addresses: [address], meetingPoints: [] }
+  return { invited, grant, machine: machine.did, addresses: [address], meetingPoints: [], network }
 }
 
 const textOf = async (terms?: Terms): Promise<string> => encodeInvitation(await invitationOf(terms))
@@ -119,6 +121,21 @@ describe('nunet join refuses, and makes nothing of,', () => {
     expect(stderr).toContain('does not obey did:key:')
     expect(await readdir(join(home, '.nunet/cap'))).toEqual(['user.cap'])
   })
+})
+
+test('nunet join enters the network of the inviting machine with a machine that it makes, and with no other', async () => {
+  const text = await textOf({ network: { network: 'acme', topic_prefix: '/acme' } })
+  await makeMachine()
+  const { code, stderr } = await take(text)
+  expect({ code, stderr }).toMatchObject({ code: 0 })
+  expect(stderr).toContain('p2p.network   acme')
+  const path = join(home, '.nunet/dms_config.json')
+  expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ p2p: { network: 'acme', topic_prefix: '/acme' } })
+  expect((await take(text)).code).toBe(0)
+  const other = await take(await textOf({ network: { network: 'other' } }))
+  expect(other.code).toBe(65)
+  expect(other.stderr).toContain('is in the network other, this one in acme')
+  expect((await contextOf('dms')).provide).toHaveLength(1)
 })
 
 describe('nunet join', () => {

@@ -10,6 +10,7 @@ import { openSource } from '../files.ts'
 import { acceptInvitation, refuseForeign } from '../invitations/accept.ts'
 import { adviseService, meetHost, rememberHost } from '../invitations/host.ts'
 import type { Invitation } from '../invitations/invitation.ts'
+import { enterNetwork, requireNetwork } from '../invitations/network.ts'
 import { PREFIX, parseInvitation } from '../invitations/text.ts'
 import type { Io } from '../io.ts'
 import { note } from '../output.ts'
@@ -28,10 +29,14 @@ export const join: Action = async ({ args: [given], flags }, io) => {
   }
   const node = await bringUp(flags, io, async (run) => {
     await refuseForeign(invitation, run)
+    await enterNetwork(invitation, run)
     await rememberHost(invitation, run)
   })
+  if (node.machine.isService) {
+    await requireNetwork(invitation, node.run)
+    await adviseService(invitation, node.run)
+  }
   await acceptInvitation(invitation, node)
-  if (node.machine.isService) await adviseService(invitation, node.run)
   await meetHost(invitation, node.run)
   await note(io, 'You can run jobs there now: nunet deploy job.yaml')
   await printNode({ ...node, dms: node.machine.did }, flags, io)
@@ -74,12 +79,13 @@ function refuseUnusable({ grant }: Invitation, io: Io): void {
   if (!held.ok) throw new BadInvitationError(`the invitation does not hold: ${held.error.message}`)
 }
 
-async function describe({ grant, machine, addresses, meetingPoints, invited }: Invitation, io: Io): Promise<void> {
+async function describe({ grant, machine, addresses, meetingPoints, invited, network }: Invitation, io: Io): Promise<void> {
   const until = describeExpiry(grant.expiresAt, io.clock.now())
   await note(io, `Invitation of ${grant.issuer}${invited.type === 'named' ? ` for ${invited.did}` : ''}, until ${until}:`)
   const rights = `${listOf(grant.capabilities ?? [])}, and by broadcast ${listOf(grant.topics)}`
   await note(io, `  you may       run jobs on machines of its owner (${rights})`)
   await note(io, `  it may        send bids to this machine, as ${machine}; nothing else`)
+  for (const [name, text] of Object.entries(network)) await note(io, `  p2p.${name.padEnd(9)} ${text}`)
   for (const address of addresses) await note(io, `  connects to   ${address}`)
   for (const address of meetingPoints) await note(io, `  meets at      ${address}`)
 }
