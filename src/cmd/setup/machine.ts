@@ -94,7 +94,7 @@ async function requireObedience(run: SetupRun, did: Did, ask: () => Promise<unkn
   } catch (error) {
     const owner = (await run.summary(run.user)).did
     throw new OtherDmsError(
-      `the DMS ${did} at ${placeOf(run.config)} does not obey ${owner}: make yourself its owner (sudo /usr/lib/nunet-dms/first-run ${owner}), or have one of your own at another port (--set rest.port=<port>)`,
+      `the DMS ${did} at ${placeOf(run.config)} does not obey ${owner}: make yourself its owner (as its user: nunet cap anchor --context dms --root ${owner}; Debian package: sudo /usr/lib/nunet-dms/first-run ${owner}), or have one of your own at another port (--set rest.port=<port>)`,
       { cause: error }
     )
   }
