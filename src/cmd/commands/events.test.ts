@@ -41,7 +41,7 @@ beforeEach(async () => {
     incoming.on('end', () => {
       const envelope = parseJson(Buffer.concat(chunks).toString())
       const payload = envelope.ok && isJsonObject(envelope.value) ? envelope.value['msg'] : ''
-      asked.push(JSON.parse(fromUtf8(Buffer.from(String(payload), 'base64'))))
+      asked.push(JSON.parse(fromUtf8(Buffer.from(typeof payload === 'string' ? payload : '', 'base64'))))
       const answer = answers.length > 1 ? answers.shift() : answers[0]
       answer?.(outgoing)
     })

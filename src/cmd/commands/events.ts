@@ -143,7 +143,7 @@ function detailOf(event: JsonValue): string {
   const offer = isJsonObject(event) ? event['offer'] : undefined
   if (!isJsonObject(offer)) return oneLine(textOf(event, 'subject'))
   const gibibytes = (name: string): string => `${Math.round((Number(offer[name]) / 2 ** 30) * 10) / 10} GiB`
-  return `${String(offer['cores'])} cores, ${gibibytes('memory')} of memory, ${gibibytes('disk')} of disk`
+  return `${Number(offer['cores'])} cores, ${gibibytes('memory')} of memory, ${gibibytes('disk')} of disk`
 }
 
 function reasonOf(event: JsonValue): string {
