@@ -14,22 +14,32 @@ import {
   systemClock,
   systemRandom
 } from './base/index.ts'
-import type { Config } from './config/index.ts'
+import { type Config, shareableConfig } from './config/index.ts'
 import { openStore, withFileLock } from './db/index.ts'
-import { createJobOutput, createKnownRevocations, createNode } from './dms/index.ts'
+import { createJobOutput, createKnownRevocations, createNode, type HostFacts, type LogControl } from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
-import { createHardwareProbe } from './hardware/index.ts'
+import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createNetworkHost } from './network/index.ts'
-import { createCounters, createLogger, type Log, type LoggerOptions, parseLogLevel } from './telemetry/index.ts'
+import {
+  createCounters,
+  createLogger,
+  createVitals,
+  LOG_LEVELS,
+  type Log,
+  type LoggerOptions,
+  parseLogLevel
+} from './telemetry/index.ts'
 import { type ContextFile, type ContextWatch, createContextStore, createContextWatch } from './ucan/index.ts'
 
 /** What a daemon is started with. */
 export interface DaemonOptions {
   readonly config: Config
+  /** Of this program. */
+  readonly version: string
   /** The file that the configuration came from, for the log. */
   readonly configPath?: string
   /** Name of the key and of the capability context (`nunet run -c`). */
@@ -37,8 +47,8 @@ export interface DaemonOptions {
   readonly passphrase: Secret
   /** What is worth telling about the configuration. */
   readonly warnings: readonly string[]
-  /** Whether the log is shown on stderr too; default yes. */
-  readonly hasConsole?: boolean
+  /** Gets the log for people, line by line; without it only the log file has it. */
+  readonly console?: LoggerOptions['console']
   /** Called once everything works. */
   readonly onReady?: (info: DaemonInfo) => void
   /** Calls back whenever the operating system asks for a reload (SIGHUP, SIGUSR1), with the reason; returns the end. */
@@ -82,8 +92,8 @@ interface Identity {
 
 async function serve(options: DaemonOptions & Identity): Promise<void> {
   const { config, key, file, signal } = options
-  const log = createLog(config, key.did, options.hasConsole ?? true)
-  const { service, watch, info } = composeDaemon(options, log.logger)
+  const log = createLog(config, key.did, options.console)
+  const { service, watch, info } = composeDaemon(options, log)
   const daemon = createServiceGroup('daemon', [log.service, service])
   await daemon.start({ signal })
   for (const warning of [...options.warnings, ...file.notices.map(({ message }) => message)]) log.logger.warn(warning)
@@ -101,11 +111,11 @@ async function serve(options: DaemonOptions & Identity): Promise<void> {
   }
 }
 
-function createLog({ observability, general }: Config, did: string, hasConsole: boolean): Log {
+function createLog({ observability, general }: Config, did: string, console: LoggerOptions['console']): Log {
   const { level, file, rotation } = observability.logging
   const options: LoggerOptions = {
     level: general.debug ? 'debug' : (parseLogLevel(level) ?? 'info'),
-    ...(hasConsole ? { console: process.stderr } : {}),
+    ...(console === undefined ? {} : { console }),
     did,
     clock: systemClock,
     rotation: { maxSizeMb: rotation.max_size_mb, maxBackups: rotation.max_backups, maxAgeDays: rotation.max_age_days }
@@ -115,9 +125,10 @@ function createLog({ observability, general }: Config, did: string, hasConsole: 
 
 /** Builds every part from the configuration; nothing is acquired before `start`. */
 function composeDaemon(
-  { config, key, file }: DaemonOptions & Identity,
-  log: Logger
+  { config, version, key, file }: DaemonOptions & Identity,
+  daemonLog: Log
 ): { readonly service: Service; readonly watch: ContextWatch; readonly info: () => DaemonInfo } {
+  const log = daemonLog.logger
   const clock: Clock = systemClock
   const random: Random = systemRandom
   const { general, p2p, rest, job } = config
@@ -158,6 +169,8 @@ function composeDaemon(
     key,
     peers: network,
     hardware: createHardwareProbe({ diskPath: general.work_dir, clock }),
+    host: factsOf(config, version),
+    logs: controlOf(daemonLog),
     executors: createExecutors(config, key.peerId, clock, log.child({ logger: 'executor' })),
     jobOutput: createJobOutput(join(general.work_dir, 'jobs'), 0o700),
     deploymentOutput: createJobOutput(join(general.work_dir, 'deployments'), 0o755),
@@ -186,6 +199,25 @@ function composeDaemon(
       executors: [...node.executors.available()],
       missingExecutors: node.executors.reasons()
     })
+  }
+}
+
+/** What the owner may see of this process and its machine. */
+function factsOf(config: Config, version: string): HostFacts {
+  const shown = shareableConfig(config)
+  return { version, hostName, interfaces: readInterfaces, config: () => shown, vitals: createVitals() }
+}
+
+function controlOf({ level, setLevel, recent }: Log): LogControl {
+  return {
+    levels: LOG_LEVELS,
+    level,
+    setLevel(name) {
+      const wanted = parseLogLevel(name)
+      if (wanted !== undefined) setLevel(wanted)
+      return wanted !== undefined
+    },
+    recent
   }
 }
 

@@ -106,7 +106,8 @@ export function choice<const Word extends string>(words: readonly Word[]): Value
   return {
     name: words.join(', '),
     read(value) {
-      const word = typeof value === 'string' ? words.find((candidate) => candidate.toUpperCase() === value.toUpperCase()) : undefined
+      const word =
+        typeof value === 'string' ? words.find((candidate) => candidate.toUpperCase() === value.toUpperCase()) : undefined
       return word === undefined ? err(rule) : ok(word)
     },
     fromText: ok,

@@ -5,7 +5,7 @@
  * State: offer, commitments, allocations, deployments, learned revocations, in the store; output of jobs, below the work directory.
  */
 
-export type { CapabilityFile } from './node/index.ts'
+export type { CapabilityFile, HostFacts, HostInterface, LogControl, LogEvent, ProcessVitals } from './node/index.ts'
 export { createNode, type Node, type NodeOptions } from './node.ts'
 export { createJobOutput, type JobOutput } from './output.ts'
 export type { Place } from './place.ts'

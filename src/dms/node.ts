@@ -13,11 +13,17 @@ import {
   createExecutorWatch,
   createGreeter,
   type ExecutorWatch,
+  type HostFacts,
+  type LogControl,
   type PeerDirectory,
+  serveAllocationBehaviors,
   serveCapabilityBehaviors,
   serveDeploymentBehaviors,
+  serveLogBehaviors,
   serveNodeBehaviors,
-  serveProviderBehaviors
+  servePeerBehaviors,
+  serveProviderBehaviors,
+  serveStatusBehaviors
 } from './node/index.ts'
 import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
@@ -37,6 +43,10 @@ export interface NodeOptions {
   readonly key: KeyPair
   readonly peers: PeerDirectory
   readonly hardware: HardwareProbe
+  /** The process and machine around the node. */
+  readonly host: HostFacts
+  /** The log of the process. */
+  readonly logs: LogControl
   /** By the `executor:` word of ensembles. */
   readonly executors: ReadonlyMap<string, Executor>
   /** Output of the jobs that run here. */
@@ -106,7 +116,22 @@ export function createNode(options: NodeOptions): Node {
     name: 'behaviors',
     start() {
       const onboarding = createOnboarding({ ledger, hardware })
-      serveNodeBehaviors({ actor: actors.root, peers, hardware, onboarding, ledger })
+      serveNodeBehaviors({ actor: actors.root, greeter, hardware, onboarding, ledger })
+      servePeerBehaviors(actors.root, peers)
+      const { host, logs } = options
+      serveStatusBehaviors({
+        actor: actors.root,
+        host,
+        peers,
+        hardware,
+        ledger,
+        executors,
+        allocations,
+        deployments,
+        counters
+      })
+      serveLogBehaviors({ actor: actors.root, logs, log: log.child({ logger: 'telemetry' }) })
+      serveAllocationBehaviors({ actor: actors.root, allocations, hardware })
       const bids = createBids({ clock, ledger })
       serveProviderBehaviors({
         actors,

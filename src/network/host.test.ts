@@ -298,9 +298,21 @@ describe('bootstrap peers', () => {
   })
 })
 
+describe('the routing table', () => {
+  test('is empty before the start, and then has the peers that serve the DHT', async () => {
+    expect(create().routingTable()).toEqual([])
+    const [host, other] = [await started(), await started()]
+    await host.connect(addressOf(other))
+    await eventually(() => host.routingTable().some(({ peer }) => peer === other.peerId))
+    expect(host.routingTable().map(({ peer }) => peer)).toEqual([other.peerId])
+    await eventually(() => (host.routingTable()[0]?.answeredAt ?? 0) > 1_700_000_000_000)
+  })
+})
+
 describe('gossip', () => {
   test('lowers the score of a peer whose broadcast was rejected', async () => {
-    const [host, other] = [await started({ peerScore: () => 5 }), await started()]
+    const [host, other] = [await started(), await started()]
+    host.scorePeersBy((peer) => (peer === other.peerId ? 5 : 0))
     await host.subscribe(
       '/nunet/hello',
       () => undefined,
@@ -312,12 +324,14 @@ describe('gossip', () => {
       () => 'accept'
     )
     await host.connect(addressOf(other))
-    await eventually(() => host.scores().get(other.peerId) === 5)
+    await eventually(() => host.scores().get(other.peerId)?.score === 5)
+    expect(host.scores().get(other.peerId)).toMatchObject({ application: 5, colocation: 0, penalty: 0 })
     await eventuallyResolves(async () => {
       await other.publish('/nunet/hello', utf8('bad'))
       if (host.stats().broadcastsRefused === 0) throw new Error('the broadcast has not arrived yet')
     })
-    await eventually(() => (host.scores().get(other.peerId) ?? 0) < -900)
+    await eventually(() => (host.scores().get(other.peerId)?.score ?? 0) < -900)
+    expect(host.scores().get(other.peerId)?.topics['/nunet/hello']?.invalidDeliveries).toBeGreaterThanOrEqual(1)
   })
 })
 

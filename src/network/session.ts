@@ -28,11 +28,12 @@ import { AUTONAT_PROTOCOL } from './reachability/wire.ts'
 import { createReceiver, type Receiver } from './receive.ts'
 import { loadPortSharing } from './reuseport/system-calls.ts'
 import { createSharingTransport, type SharingTransport } from './reuseport/transport.ts'
+import { routingTableOf } from './routing-table.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
 import { createTransmitter, type Transmitter } from './transmit.ts'
 import { loadQuic, TCP_OPTIONS, type TransportFactory } from './transports.ts'
-import type { PeerEvent } from './types.ts'
+import type { PeerEvent, RoutingEntry } from './types.ts'
 import { createRelayPeers, type RelayPeers, stayReachable } from './way-in.ts'
 
 /** What one life of a libp2p node needs. */
@@ -62,6 +63,7 @@ export interface Session extends Receiver, Transmitter {
   knownPeers(): Promise<readonly string[]>
   addresses(): readonly string[]
   ping(peer: PeerId, signal: AbortSignal | undefined): Promise<Millis>
+  routingTable(): readonly RoutingEntry[]
   /** Ends within 2 s, whatever peers do; one-shot timers of the library may run out for another second, and do nothing then. */
   close(): Promise<void>
 }
@@ -129,6 +131,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     addresses: () => node.getMultiaddrs().map(String),
     reachability,
+    routingTable: () => routingTableOf(node.services.dht),
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()

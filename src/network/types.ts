@@ -36,6 +36,35 @@ export interface NetworkStats {
   readonly reading: number
 }
 
+/** How a peer stands with the gossip router (B §5.4): the score and what it is made of. */
+export interface PeerScore {
+  readonly score: number
+  /** What {@link NetworkHost.scorePeersBy} says of it. */
+  readonly application: number
+  /** Square of the number of peers on its addresses beyond what is normal; weighs nothing. */
+  readonly colocation: number
+  /** Breaches of the router's protocol, fading; weighs nothing. */
+  readonly penalty: number
+  readonly topics: Readonly<Record<string, TopicScore>>
+}
+
+/** What a peer did on one topic. */
+export interface TopicScore {
+  /** How long it has been in the mesh; 0 when it is not. */
+  readonly timeInMesh: Millis
+  readonly firstDeliveries: number
+  readonly meshDeliveries: number
+  /** Messages that were rejected, fading. */
+  readonly invalidDeliveries: number
+}
+
+/** A peer in the routing table of the DHT. */
+export interface RoutingEntry {
+  readonly peer: string
+  /** When it answered a ping of the table last. */
+  readonly answeredAt?: Millis
+}
+
 /** A node in the peer-to-peer network; satisfies the port `MessageTransport` of `actor`. Hosts are named by their peer id text. */
 export interface NetworkHost extends Service {
   /** Peer id of this node; known before the start. */
@@ -92,8 +121,12 @@ export interface NetworkHost extends Service {
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   /** Hears what happens to peers, also before the start. Returns the end. */
   onPeer(listener: (event: PeerEvent) => void): () => void
-  /** The gossip score of each connected peer (B §5.4). */
-  scores(): ReadonlyMap<string, number>
+  /** Sets the application part of a peer's gossip score, 0 until then; also before the start. Asked often: must be cheap. */
+  scorePeersBy(scoreOf: (peer: string) => number): void
+  /** The gossip score of each connected peer that carries broadcasts, in the order of the peer ids (B §5.4). */
+  scores(): ReadonlyMap<string, PeerScore>
+  /** The peers through which the DHT is searched, in the order of the peer ids; empty before the start. */
+  routingTable(): readonly RoutingEntry[]
   stats(): NetworkStats
 }
 
@@ -115,6 +148,4 @@ export interface NetworkHostOptions {
   readonly features?: Partial<NetworkFeatures>
   /** Overrides of {@link DEFAULT_LIMITS}. */
   readonly limits?: Partial<NetworkLimits>
-  /** Application part of a peer's gossip score (B §4.1: 5 after hellos both ways, 1 when it serves the root inbox); default 0. */
-  readonly peerScore?: (peer: string) => number
 }

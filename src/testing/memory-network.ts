@@ -196,6 +196,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
   const peerListeners = new Set<(event: PeerEvent) => void>()
   const links = new Set<string>()
   let isRunning = false
+  let scoreOf: (peer: string) => number = () => 0
   const announce = (): void => {
     for (const neighbour of neighbours(fabric, self)) identify(fabric, neighbour, self)
   }
@@ -307,7 +308,17 @@ function createMember(peerId: string, fabric: Fabric): Member {
       peerListeners.add(listener)
       return () => void peerListeners.delete(listener)
     },
-    scores: () => new Map(host.peers().map((peer) => [peer, 0])),
+    scorePeersBy(score) {
+      scoreOf = score
+    },
+    scores: () =>
+      new Map(
+        [...host.peers()].sort().map((peer) => {
+          const application = scoreOf(peer)
+          return [peer, { score: application, application, colocation: 0, penalty: 0, topics: {} }]
+        })
+      ),
+    routingTable: () => [...host.peers()].sort().map((peer) => ({ peer })),
     stats: () => ({ ...counters })
   }
 

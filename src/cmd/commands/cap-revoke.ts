@@ -1,4 +1,4 @@
-import { fromNanos, isJsonObject, type JsonValue } from '../../base/index.ts'
+import { isJsonObject, type JsonValue } from '../../base/index.ts'
 import { createSession } from '../../client/index.ts'
 import type { Did } from '../../identity/index.ts'
 import { type ContextFile, encodeToken, MAX_TOKENS, type Token } from '../../ucan/index.ts'
@@ -32,20 +32,6 @@ export const revoke: Action = async ({ args: [text], flags }, io) => {
     await note(
       io,
       'Nothing has changed yet: a revocation counts where it is anchored (--anchor) and where cap broadcast carries it'
-    )
-  }
-}
-
-/** `nunet cap issued`: what was granted and delegated with this context and has not expired, one token per line. */
-export const listIssued: Action = async ({ flags }, io) => {
-  for (const { token, issuedAt } of await (await issuedBy(flags, io)).list()) {
-    const where = [...(token.audience === '' ? [] : [`at ${token.audience}`]), ...token.topics.map((topic) => `on ${topic}`)]
-    const until = new Date(fromNanos(token.expiresAt)).toISOString()
-    await printLine(
-      io,
-      [new Date(issuedAt).toISOString(), until, token.subject, (token.capabilities ?? []).join(','), where.join(' ')]
-        .join('\t')
-        .trimEnd()
     )
   }
 }

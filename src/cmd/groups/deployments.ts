@@ -40,6 +40,21 @@ export const get: CommandSpec = {
       rules: { exclusive: [lifetimeRule] },
       examples: ['nunet get deployments', 'nunet get deployments --status running --json'],
       load: async () => (await import('../commands/deployments.ts')).getDeployments
+    },
+    {
+      name: 'allocations',
+      summary: 'Lists the jobs of others on the machine.',
+      flags: flagsOfBehavior('/dms/node/allocations/list'),
+      rules: { exclusive: [lifetimeRule] },
+      examples: ['nunet get allocations', 'nunet get allocations --status running --json'],
+      load: async () => (await import('../commands/node-tables.ts')).getAllocations
+    },
+    {
+      name: 'peers',
+      summary: 'Lists the peers that are connected, with their scores.',
+      rules: { exclusive: [lifetimeRule] },
+      examples: ['nunet get peers'],
+      load: async () => (await import('../commands/node-tables.ts')).getPeers
     }
   ]
 }

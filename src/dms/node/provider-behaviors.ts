@@ -19,7 +19,7 @@ import { type BidItem, BidMismatchError, type Bids, judge, NoBidError, type Prov
 import type { Place, PlaceRule } from '../place.ts'
 import { add, type ResourceLedger, shortages } from '../resources/index.ts'
 import { BadRequestError } from './errors.ts'
-import { toAmount } from './node-behaviors.ts'
+import { toAmount } from './wire-resources.ts'
 
 /** What the provider's behaviours speak to. */
 export interface ProviderBehaviorsOptions {
