@@ -86,7 +86,7 @@ export function createNode(options: NodeOptions): Node {
     output: options.jobOutput,
     allowPrivileged
   })
-  const deployments = createDeployments({ ...shared, output: options.deploymentOutput })
+  const deployments = createDeployments({ ...shared, output: options.deploymentOutput, peers: () => peers.peers() })
   const greeter = createGreeter({ actor: actors.root, peers, clock, random, log: log.child({ logger: 'hello' }) })
 
   const exchange = createRevocationExchange({

@@ -82,6 +82,8 @@ export interface DeploymentsOptions {
   readonly context: CapabilityContext
   readonly nodeKey: KeyPair
   readonly output: JobOutput
+  /** Peers that are connected now. */
+  readonly peers: () => readonly string[]
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -125,6 +127,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       clock,
       log,
       lifetime: lifetime.signal,
+      isAlone: () => options.peers().length === 0,
       save: (changed) => store.transaction([records.put(changed.id, changed)]),
       admit: (plan) => admit(record.id, plan),
       finish: () => finish(record.id)
