@@ -149,7 +149,7 @@ describe.skipIf(!netns.available)(netns.title('two strangers behind two routers'
   test('whose deployment nobody can hear of see it fail with the reason', async () => {
     const { code, stdout, stderr } = await lonely
     expect(stderr).toContain('no connection to any other node')
-    expect([code, stdout]).toEqual([1, ''])
+    expect([code, stdout]).toEqual([65, ''])
   })
 
   test('get there through the relay alone when their routers let nothing else through', async () => {
