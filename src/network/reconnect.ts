@@ -51,10 +51,10 @@ export function createReconnector({ reach, isConnected, isWanted, clock, log }: 
 
   async function getBack(peer: PeerId, signal: AbortSignal): Promise<void> {
     const name = peer.toString()
-    if (lost.has(name) || lost.size >= MAX_LOST || isConnected(peer) || !(await isWanted(peer))) return
+    if (lost.has(name) || lost.size >= MAX_LOST || isConnected(peer)) return
     lost.add(name)
     try {
-      await tryAgain(peer, signal)
+      if (await isWanted(peer)) await tryAgain(peer, signal)
     } finally {
       lost.delete(name)
     }
