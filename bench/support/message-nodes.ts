@@ -1,5 +1,5 @@
 import type { Actor, Handle } from '../../src/actor/index.ts'
-import { millis, silentLogger, systemClock } from '../../src/base/index.ts'
+import { millis, silentLogger, systemClock, systemRandom } from '../../src/base/index.ts'
 import type { NetworkHost } from '../../src/network/index.ts'
 import type { Dms } from './dms.ts'
 import type { Party } from './link.ts'
@@ -10,6 +10,9 @@ export type Way = 'kept' | 'plain'
 
 /** Both ways. */
 export const WAYS: readonly Way[] = ['kept', 'plain']
+
+/** What a machine can carry, not what a node takes of one caller. */
+const UNTHROTTLED = { callerMessages: { capacity: 1_000_000, perSecond: 1_000_000 } }
 
 /** A node of the DMS that does nothing but carry messages. */
 export interface MessageNode {
@@ -31,10 +34,11 @@ export async function startMessageNode(
     listen: [listen],
     bootstrap: [],
     clock: systemClock,
+    random: systemRandom,
     log: silentLogger,
     limits: way === 'kept' ? {} : { badStreamsPerMinute: 0 }
   })
-  const actors = createActors(dms, party, host)
+  const actors = createActors(dms, party, host, UNTHROTTLED)
   await actors.start()
   await host.start()
   actors.serve()

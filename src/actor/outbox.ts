@@ -1,6 +1,7 @@
 import { type AbortOptions, type Clock, type Millis, millis, seconds, toNanos, utf8 } from '../base/index.ts'
 import { type KeyPair, parseActorId, parseDid } from '../identity/index.ts'
 import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
+import type { Deliver } from './delivery.ts'
 import { type Envelope, encodeEnvelope, signedBytesOf, withSignature } from './envelope.ts'
 import { BadEnvelopeError } from './errors.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
@@ -41,13 +42,14 @@ export interface OutboxOptions {
   readonly key: KeyPair
   readonly context: CapabilityContext
   readonly transport: MessageTransport
+  readonly deliver: Deliver
   readonly clock: Clock
   readonly nextNonce: () => bigint
 }
 
 /** Creates the outbox of an actor. */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { handle, key, transport, clock, nextNonce } = options
+  const { handle, key, transport, deliver, clock, nextNonce } = options
   // Tokens are presented again for a while, as the very same list.
   const lists = new WeakMap<readonly Token[], Uint8Array>()
   const frames = new WeakMap<Envelope, Uint8Array>()
@@ -85,7 +87,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     async post(envelope, abort) {
       const frame = frames.get(envelope) ?? utf8(encodeEnvelope(envelope))
       if (envelope.topic !== '') await transport.publish(envelope.topic, frame)
-      else await transport.send(envelope.to.host, envelope.to.inbox, frame, abort)
+      else await deliver(envelope, frame, abort)
     }
   }
 }

@@ -15,9 +15,9 @@ import { type ActorId, type Did, didOfActorId, parseActorId } from '../identity/
 import type { Authorization, CapabilityContext, Denial, Token } from '../ucan/index.ts'
 import type { VerifiedEnvelope } from './behavior.ts'
 import { type Envelope, isBroadcast, signedBytes } from './envelope.ts'
-import type { Handle } from './handle.ts'
+import { type Handle, isClientInbox } from './handle.ts'
 import { type ActorKey, type EnvelopeReader, type ReadEnvelope, readAny } from './reader.ts'
-import type { ReplayWindow } from './replay.ts'
+import type { MessageSource, ReplayRefusal, ReplayWindow } from './replay.ts'
 
 /**
  * Longest accepted remaining life of a message.
@@ -37,12 +37,14 @@ export type RejectionReason =
   | 'expiry-too-far'
   | 'replayed'
   | 'bad-signature'
+  | 'sender-too-fast'
   | 'bad-tokens'
   | 'not-authorized'
   | 'overloaded'
+  | 'unknown-history'
   | 'wrong-topic'
 
-/** A refused frame. `envelope` and `denial` are there when the sender proved who it is. */
+/** A refused frame. `envelope` is there when the sender proved who it is, `denial` when it may not do what it asked for. */
 export interface Rejection {
   readonly reason: RejectionReason
   readonly message: string
@@ -67,6 +69,8 @@ export interface VerifyEnvironment {
   readonly isAwaited?: (envelope: Envelope) => boolean
   /** The capabilities that a behaviour asks for; any one is enough. */
   readonly capabilitiesOf: (behavior: string) => readonly string[]
+  /** Asked once the sender has proven its key: whether its tokens may be looked at. Default always. */
+  readonly admits?: (senderId: string) => boolean
 }
 
 /** Checks a signature by the key inside an actor id. */
@@ -100,9 +104,17 @@ export function verifyFrame(
   if (!sender.ok || !environment.verifier.verifyByActorId(sender.value.id, read.value.signed(), envelope.signature)) {
     return err({ reason: 'bad-signature', message: 'the signature does not belong to the sender and the content' })
   }
+  if (environment.admits?.(envelope.from.id) === false) {
+    return err({ reason: 'sender-too-fast', message: 'too many messages of this key proved no right' })
+  }
   const accepted = authorizeEnvelope(read.value, sender.value.did, now, environment)
   if (accepted.ok) read.value.remember()
   return accepted
+}
+
+const REPLAY_REFUSALS: Readonly<Record<ReplayRefusal, string>> = {
+  overloaded: 'too many messages of this caller are remembered; try again later',
+  'unknown-history': 'this node came back a moment ago and cannot tell whether it had this message before; send it again'
 }
 
 function checkPlace(envelope: Envelope, peer: string | undefined, own: Handle): Rejection | undefined {
@@ -158,10 +170,16 @@ function authorizeEnvelope(
   }
   const caller = authorization?.origin ?? (isAnswer ? sender : own.did)
   const { nonce, expiresAt } = envelope
-  if (!replays.add({ caller, senderId: envelope.from.id, nonce, expiresAt, now: toNanos(now) })) {
-    return err({ reason: 'overloaded', message: 'too many messages of this caller are remembered' })
-  }
+  const isOwner = caller === own.did || environment.context.isRoot(caller)
+  const accepted = { caller, senderId: envelope.from.id, nonce, expiresAt, now: toNanos(now) }
+  const refused = replays.add({ ...accepted, source: sourceOf(envelope, own), isOwner })
+  if (refused !== undefined) return err({ reason: refused, message: REPLAY_REFUSALS[refused], envelope, tokens })
   return ok({ envelope, verified: seal(envelope, authorization, tokens) })
+}
+
+function sourceOf({ from }: Envelope, own: Handle): MessageSource {
+  if (from.host !== own.host) return 'remote'
+  return isClientInbox(from.inbox) ? 'client' : 'internal'
 }
 
 function authorize(

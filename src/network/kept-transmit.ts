@@ -6,7 +6,7 @@ import { createKeptChannel, type KeptChannel, NotSpokenError, type OpenedStream 
 import { KEPT_PROTOCOL } from './kept-frames.ts'
 import type { Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
-import type { Reach } from './reach.ts'
+import { hasRoom, type Reach } from './reach.ts'
 import type { Transmitter } from './transmit.ts'
 
 /** What sending over kept streams needs. */
@@ -33,6 +33,9 @@ export interface KeptTransmitter {
   /** Ends everything; to be called before the node stops. */
   close(): void
 }
+
+/** The largest frame on a kept stream through a relay: a circuit carries little, and larger ones get one that still can. */
+const LARGEST_ON_RELAY = 64 * 1024
 
 /** How long a peer that said it speaks the protocol, and did not, gets a stream per message. */
 const DOUBT = minutes(1)
@@ -72,13 +75,13 @@ export function createKeptTransmitter(options: KeptTransmitterOptions): KeptTran
 
   /** A connection may have died unnoticed: one more try on a fresh one. */
   async function open(peer: PeerId, signal: AbortSignal): Promise<OpenedStream> {
-    const connection = await reach.connection(peer, signal)
+    const connection = await reach.connection(peer, signal, LARGEST_ON_RELAY)
     try {
       return await openOn(connection, signal)
     } catch (error) {
       if (error instanceof UnsupportedProtocolError) throw new NotSpokenError(error.message)
       if (signal.aborted || connection.status === 'open') throw error
-      return openOn(await reach.connection(peer, signal), signal)
+      return openOn(await reach.connection(peer, signal, LARGEST_ON_RELAY), signal)
     }
   }
 
@@ -89,7 +92,8 @@ export function createKeptTransmitter(options: KeptTransmitterOptions): KeptTran
     const created = createKeptChannel({
       peer: name,
       open: (signal) => open(peer, signal),
-      isOutdone: ({ limits: bounds }) => bounds !== undefined && hasDirect(node, peer),
+      isOutdone: (connection) =>
+        connection.limits !== undefined && (hasDirect(node, peer) || !hasRoom(connection, LARGEST_ON_RELAY)),
       limits,
       clock,
       onStreams: (change) => {
@@ -106,11 +110,16 @@ export function createKeptTransmitter(options: KeptTransmitterOptions): KeptTran
     return created
   }
 
+  /** What is too long for a relayed connection breaks it, and should break nothing else. */
+  function fitsWay(peer: PeerId, frame: Uint8Array): boolean {
+    return frame.length <= LARGEST_ON_RELAY || hasDirect(node, peer)
+  }
+
   /** The way of the first message to a peer, and of all messages to those that do not keep streams. */
   async function transmitSlowly(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal): Promise<void> {
     try {
       await reach.connection(peer, signal)
-      if (!(await speaks(peer))) return await plain.transmit(peer, inbox, frame, signal)
+      if (!fitsWay(peer, frame) || !(await speaks(peer))) return await plain.transmit(peer, inbox, frame, signal)
       return await channelTo(peer).send(inbox, frame, signal)
     } catch (error) {
       if (!(error instanceof NotSpokenError)) throw translate(error, peer, inbox, signal)
@@ -123,7 +132,7 @@ export function createKeptTransmitter(options: KeptTransmitterOptions): KeptTran
     async transmit(peer, inbox, frame, signal) {
       const channel = channels.get(peer.toString())
       try {
-        if (channel !== undefined) return await channel.send(inbox, frame, signal)
+        if (channel !== undefined && fitsWay(peer, frame)) return await channel.send(inbox, frame, signal)
       } catch (error) {
         if (!(error instanceof NotSpokenError)) throw translate(error, peer, inbox, signal)
         doubts.set(peer.toString(), clock.now() + DOUBT)

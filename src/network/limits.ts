@@ -19,6 +19,21 @@ export const MAX_BROADCAST = bytes(MAX_FRAME - 1024)
 /** The longest topic in UTF-8 bytes, so that it fits into what {@link MAX_BROADCAST} keeps free. */
 export const MAX_TOPIC = bytes(256)
 
+/** Streams that one connection may have open at us: eight times the frames that are read from one peer. */
+export const MUXED_STREAMS = 512
+
+/** What a node gives away as a relay (B §5.1: five minutes and 2 MiB for each connection). */
+export const RELAY_LIMITS = {
+  /** Nodes that may be reached through it at the same time. */
+  reservations: 128,
+  /** Connections that one node may have opened through it at the same time. */
+  circuitsPerPeer: 16,
+  /** Connections through it to one node at the same time. */
+  circuits: 64,
+  duration: minutes(5),
+  data: mebibytes(2)
+} as const
+
 /** How much of everything a host allows its peers and itself. */
 export interface NetworkLimits {
   /** How long an incoming frame may take from the opening of its stream to its end (B §5.3: 30 s). */
@@ -64,6 +79,10 @@ export interface NetworkLimits {
   readonly rejoinPause: Millis
   /** Connections in all (B §5.1: 400); further incoming ones are refused. */
   readonly connections: number
+  /** Connections from one IP address, so that a site behind NAT gets enough and nobody gets all. */
+  readonly connectionsPerIp: number
+  /** Streams that all peers together have open at this node (B §5.1: 8192); a further one is reset. */
+  readonly streams: number
 }
 
 /** The limits of a node in production. */
@@ -89,7 +108,9 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   pingTimeout: seconds(10),
   validationTimeout: seconds(10),
   rejoinPause: seconds(1),
-  connections: 400
+  connections: 400,
+  connectionsPerIp: 128,
+  streams: 8192
 }
 
 /** What can name an inbox: ASCII, so that its length in bytes is its length. */

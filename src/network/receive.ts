@@ -34,9 +34,11 @@ export function createReceiver(node: Node, { inboxes, counters, limits, clock, l
   const served = new Set<string>()
 
   async function read(stream: Stream, peer: string): Promise<Uint8Array> {
-    const { reserve, release } = budget.enter(peer)
+    const evicted = new AbortController()
+    const { reserve, release } = budget.enter(peer, () => evicted.abort())
     try {
-      return await readFrame(stream, { clock, deadline: limits.readDeadline, limit: MAX_FRAME, reserve })
+      const options = { clock, deadline: limits.readDeadline, limit: MAX_FRAME, reserve, evicted: evicted.signal }
+      return await readFrame(stream, options)
     } finally {
       release()
     }

@@ -61,6 +61,7 @@ export interface MemoryNetwork {
 interface Broadcast {
   readonly topic: string
   readonly frame: Uint8Array
+  readonly author: string
   readonly seen: Set<string>
 }
 
@@ -177,13 +178,13 @@ function spread(fabric: Fabric, from: Member, broadcast: Broadcast): void {
     const { peerId } = neighbour.host
     if (broadcast.seen.has(peerId) || !neighbour.subscribers.topics().includes(broadcast.topic)) continue
     broadcast.seen.add(peerId)
-    void fabric.travel().then(() => hear(fabric, neighbour, broadcast))
+    void fabric.travel().then(() => hear(fabric, neighbour, broadcast, from.host.peerId))
   }
 }
 
-async function hear(fabric: Fabric, member: Member, broadcast: Broadcast): Promise<void> {
+async function hear(fabric: Fabric, member: Member, broadcast: Broadcast, forwarder: string): Promise<void> {
   const { subscribers, counters } = member
-  const { verdict, audience } = await subscribers.judge(broadcast.topic, broadcast.frame)
+  const { verdict, audience } = await subscribers.judge(broadcast.topic, broadcast.frame, { author: broadcast.author, forwarder })
   if (!member.isRunning()) return
   if (verdict !== 'accept') {
     counters.broadcastsRefused += 1
@@ -200,6 +201,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
   const peerListeners = new Set<(event: PeerEvent) => void>()
   const links = new Set<string>()
   let isRunning = false
+  let scoreOf: (peer: string) => number = () => 0
   const announce = (): void => {
     for (const neighbour of neighbours(fabric, self)) identify(fabric, neighbour, self)
   }
@@ -277,7 +279,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
       checkBroadcast(frame)
       requireRunning()
       counters.broadcastsSent += 1
-      spread(fabric, self, { topic, frame: new Uint8Array(frame), seen: new Set([peerId]) })
+      spread(fabric, self, { topic, frame: new Uint8Array(frame), author: peerId, seen: new Set([peerId]) })
     },
     async subscribe(topic, listener, validate) {
       checkTopic(topic)
@@ -289,6 +291,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
     knownPeers: async () => [...links],
     isConnected: (peer) => neighbours(fabric, self).some((neighbour) => neighbour.host.peerId === peer),
     addresses: () => (isRunning ? [`/memory/${peerId}/p2p/${peerId}`] : []),
+    reachability: () => 'unknown',
     async connect(address, { signal } = {}) {
       const [, peer] = /^\/memory\/([^/]+)\/p2p\/\1$/.exec(address) ?? []
       if (peer === undefined) throw new BadAddressError(`${JSON.stringify(address)} must be like /memory/<peer id>/p2p/<peer id>`)
@@ -311,7 +314,17 @@ function createMember(peerId: string, fabric: Fabric): Member {
       peerListeners.add(listener)
       return () => void peerListeners.delete(listener)
     },
-    scores: () => new Map(host.peers().map((peer) => [peer, 0])),
+    scorePeersBy(score) {
+      scoreOf = score
+    },
+    scores: () =>
+      new Map(
+        [...host.peers()].sort().map((peer) => {
+          const application = scoreOf(peer)
+          return [peer, { score: application, application, colocation: 0, penalty: 0, topics: {} }]
+        })
+      ),
+    routingTable: () => [...host.peers()].sort().map((peer) => ({ peer })),
     stats: () => ({ ...counters })
   }
 

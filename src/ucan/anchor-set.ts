@@ -21,6 +21,7 @@ export interface AnchorSet {
   readonly revision: number
   /** The anchors; with `now`, only those that are not expired then. */
   list(now?: Millis): Anchors
+  isRoot(did: string): boolean
   /** The anchors by which others are judged, expired ones too: at hardly any cost. */
   trusted(): Pick<Anchors, 'roots' | 'require'>
   /** Verifies an anchor and adds it; a token that makes others superfluous replaces them. */
@@ -91,6 +92,7 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
       const { require, provide } = tokens
       return { roots: [...roots], require: current(require), provide: current(provide), revoke: current(revoke.values()) }
     },
+    isRoot: (did) => (roots as ReadonlySet<string>).has(did),
     trusted: () => ({ roots: [...roots], require: tokens.require }),
     add(anchor, now, verifier) {
       revision += 1

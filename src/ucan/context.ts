@@ -60,6 +60,7 @@ export function createContextOver(
   return {
     did: own,
     list: (now) => anchors.list(now),
+    isRoot: (did) => anchors.isRoot(did),
     anchor(anchor, now) {
       for (const grant of grantsHere) if (isExpired(grant, now)) grantsHere.delete(grant)
       const added = anchors.add(anchor, now, verifier)
