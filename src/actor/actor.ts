@@ -14,6 +14,7 @@ import { createInvoker } from './invoker.ts'
 import type { ActorLimits, LaneLimits } from './limits.ts'
 import { createMailbox } from './mailbox.ts'
 import type { Outbox } from './outbox.ts'
+import type { EnvelopeReader } from './reader.ts'
 import type { ReplayWindow } from './replay.ts'
 import { type Answerable, createReplies, toPayload } from './replies.ts'
 import { createRunner } from './runner.ts'
@@ -43,6 +44,7 @@ export interface ActorCellOptions {
   readonly counters: Counters
   readonly outbox: Outbox
   readonly verifier: SignatureVerifier
+  readonly reader: EnvelopeReader
   readonly replays: ReplayWindow
   readonly limits: ActorLimits
   /** Shared by all actors of a node. */
@@ -115,6 +117,8 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       context,
       replays: options.replays,
       verifier: options.verifier,
+      reader: options.reader,
+      isAwaited: invoker.awaits,
       capabilitiesOf: (behavior) => [behavior],
       admits: (senderId) => senderId === handle.id || gate.sender(senderId)
     })
