@@ -1,5 +1,5 @@
 import { rootHandleOf } from '../src/actor/index.ts'
-import { silentLogger, systemClock } from '../src/base/index.ts'
+import { silentLogger, systemClock, systemRandom } from '../src/base/index.ts'
 import { hello } from '../src/protocol/index.ts'
 import type { Benchmark, Outcome } from './support/benchmark.ts'
 import { compare, type Subject, timed } from './support/compare.ts'
@@ -75,6 +75,7 @@ async function startNode(dms: Dms, party: Party) {
     listen: ['/ip4/127.0.0.1/tcp/0'],
     bootstrap: [],
     clock: systemClock,
+    random: systemRandom,
     log: silentLogger
   })
   const actors = createActors(dms, party, host)

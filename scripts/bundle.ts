@@ -9,8 +9,8 @@ const BUNDLE = 'bundle'
 /** Programs that are started by their path, beside the module that starts them. */
 const PROGRAMS = ['runner.mjs', 'sandbox.mjs']
 
-/** Packages with native code: they stay in node_modules, where npm puts them. */
-const NATIVE_PACKAGES = ['@photostructure/sqlite', 'node-hid']
+/** Packages with native code: they stay in node_modules, where npm puts them. QUIC asks for its native package by itself. */
+const NATIVE_PACKAGES = ['@photostructure/sqlite', 'node-hid', 'koffi']
 
 const packs = await bundleProgram({ form: 'bundle', external: NATIVE_PACKAGES })
 rmSync(BUNDLE, { recursive: true, force: true })

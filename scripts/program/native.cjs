@@ -30,7 +30,7 @@ function addonPath(name) {
 
 /** Writes the addon into a directory of this user's own, named after its content, unless it is there. */
 function extract(name) {
-  const content = Buffer.from(sea.getRawAsset(`native/${name}`))
+  const content = asset(name)
   const hash = digest(content)
   const directory = join(cacheDirectory(), 'nunet-dms', hash)
   const path = join(directory, name)
@@ -42,6 +42,14 @@ function extract(name) {
     renameSync(temporary, path)
   }
   return path
+}
+
+function asset(name) {
+  try {
+    return Buffer.from(sea.getRawAsset(`native/${name}`))
+  } catch (cause) {
+    throw new Error(`this program carries no ${name} for ${process.arch}`, { cause })
+  }
 }
 
 /** A directory that somebody else can write to would let them run code as this user. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import * as esbuild from 'esbuild'
 import type { ProgramBuild } from '../../src/base/index.ts'
 
@@ -51,7 +51,7 @@ export async function bundleProgram({ form, external = [], plugins = [] }: Bundl
     define: { 'import.meta.url': '__moduleUrl', NUNET_BUILD: JSON.stringify(build) },
     // on Linux the kernel's own interface is used, and nowhere else does the bundle come without node_modules
     external: [...external, 'node-hid'],
-    plugins: [bundledRequire, ...plugins],
+    plugins: [bundledRequire, packageNames, ...plugins],
     logLevel: 'warning'
   })
   const eager = eagerModules(metafile)
@@ -134,6 +134,25 @@ const bundledRequire: esbuild.Plugin = {
       return contents === source ? undefined : { contents, loader: 'ts' }
     })
   }
+}
+
+/** A library that reads its own `package.json` when it is loaded finds what stands there in the bundle. */
+const packageNames: esbuild.Plugin = {
+  name: 'package-names',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]@achingbrain[\\/]ssdp[\\/]dist[\\/]src[\\/]ssdp\.js$/ }, ({ path }) => {
+      const { name, version } = JSON.parse(readFileSync(join(dirname(path), '../../package.json'), 'utf8')) as Named
+      const source = readFileSync(path, 'utf8')
+      const contents = source.replace("req('../../package.json')", JSON.stringify({ name, version }))
+      if (contents === source) throw new Error(`${path} reads its package.json in another way now`)
+      return { contents, loader: 'js' }
+    })
+  }
+}
+
+interface Named {
+  readonly name: string
+  readonly version: string
 }
 
 const LAZY = 'const __lazy=name=>new Proxy({},{get:(_,key)=>require(name)[key]});'

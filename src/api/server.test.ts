@@ -191,7 +191,10 @@ describe('a message that cannot be transported', () => {
     const envelope = await compose('/test/echo')
     network.unlink(near.root.handle.host, far.root.handle.host)
     for (const route of ['send', 'invoke']) {
-      const answer = await post(route, encodeEnvelope(envelope))
+      const waiting = post(route, encodeEnvelope(envelope))
+      await eventually(() => gateway.clock.waiting().includes(5000)) // it is tried for five seconds
+      gateway.clock.advance(seconds(5))
+      const answer = await waiting
       expect(answer.status).toBe(503)
       expect(json(answer)).toMatchObject({ code: 'NETWORK_UNREACHABLE', kind: 'unavailable' })
     }

@@ -1,4 +1,7 @@
 import {
+  CHUNK_SUFFIX,
+  chunkedOf,
+  collectChunks,
   DEFAULT_TIMEOUT,
   EMPTY_HANDLE,
   type Envelope,
@@ -131,16 +134,27 @@ export function createSession(options: SessionOptions): Session {
     return { ...proven, signature: await key.sign(signedBytes(proven), abort) }
   }
 
+  /** Asks once, and resolves with the payload of the reply, an error perhaps. */
+  async function ask(message: DirectMessage, abort: AbortOptions | undefined): Promise<JsonValue> {
+    const reply = await client.invoke(await compose({ ...message, kind: 'invoke' }, abort), abort)
+    const payload = parsePayload(reply.payload)
+    if (payload.ok) return payload.value
+    throw new BadReplyError(`the reply to ${message.behavior} is not JSON: ${payload.error.message}`)
+  }
+
   return {
     compose,
     send: async (message, abort) => client.send(await compose({ ...message, kind: 'send' }, abort), abort),
     async invoke(message, abort) {
-      const reply = await client.invoke(await compose({ ...message, kind: 'invoke' }, abort), abort)
-      const payload = parsePayload(reply.payload)
-      if (!payload.ok) throw new BadReplyError(`the reply to ${message.behavior} is not JSON: ${payload.error.message}`)
-      const failure = errorOf(payload.value)
-      if (failure !== undefined) throw failure
-      return payload.value
+      const expiresAt = expiryOf(message, clock)
+      const { timeout: _timeout, ...terms } = { ...message, expiresAt }
+      const payload = await ask(terms, abort)
+      const chunked = chunkedOf(payload)
+      if (chunked === undefined) return accepted(payload)
+      return collectChunks(chunked, async (request) => {
+        const piece = { ...terms, behavior: message.behavior + CHUNK_SUFFIX, payload: request }
+        return accepted(await ask(piece, abort))
+      })
     },
     async events(after, timeout, abort) {
       const message = { kind: 'invoke' as const, behavior: EVENTS, payload: { after }, timeout }
@@ -151,6 +165,13 @@ export function createSession(options: SessionOptions): Session {
       return replies.map(({ payload }) => parsePayload(payload)).flatMap((payload) => (payload.ok ? [payload.value] : []))
     }
   }
+}
+
+/** The payload of a reply that is no error. */
+function accepted(payload: JsonValue): JsonValue {
+  const failure = errorOf(payload)
+  if (failure !== undefined) throw failure
+  return payload
 }
 
 function destinationOf(text: string | undefined, node: Handle): Handle {
@@ -181,11 +202,12 @@ function unguessable(random: Random): bigint {
   return Buffer.from(random.bytes(8)).readBigUInt64BE()
 }
 
-/** UNIX nanoseconds at first, then one more each time (B §1.4). */
+/** UNIX nanoseconds (B §1.4), and one more where that would not be more: a node that comes back tells by them what is new. */
 function createNonces(clock: Clock): () => bigint {
-  let last = toNanos(clock.now())
+  let last = 0n
   return () => {
-    last += 1n
+    const now = toNanos(clock.now())
+    last = now > last ? now : last + 1n
     return last
   }
 }

@@ -124,7 +124,7 @@ test('version has the lines that clients read', async () => {
   const { code, stdout } = await nunet('version')
   expect(code).toBe(0)
   expect(stdout).toMatch(
-    /^NuNet Device Management Service\nVersion: \d+\.\d+\.\d+\S*\nCommit: \S+\n\nNode Version: v\d\S*\nBuild Date: \S+\n$/
+    /^NuNet Device Management Service\nVersion: \d+\.\d+\.\d+\S*\nCommit: \S+\n\nGo Version: none \(Node\.js v\S+\)\nNode Version: v\d\S*\nBuild Date: \S+\n$/
   )
 })
 

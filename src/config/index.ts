@@ -19,6 +19,7 @@ export { ConfigConflictError, ConfigError, ConfigNotFoundError } from './errors.
 export { checkConfigText, type HandEdit, keepRejected, saveHandEdit } from './hand-edit.ts'
 export { type ConfigKey, configKeys } from './key-list.ts'
 export { type ConfigInput, type ConfigSource, type FlagValue, type LoadedConfig, loadConfig } from './load.ts'
+export { MASK, maskSecrets, shareableConfig } from './mask.ts'
 export { type Migration, migrateConfigFile, tryToMigrate } from './migrate.ts'
 export { renderConfigReference } from './reference.ts'
 export { type RestPlaces, restPlaces } from './rest-places.ts'

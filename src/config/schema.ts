@@ -6,6 +6,7 @@ import {
   endpoint,
   hexNumber,
   host,
+  networkName,
   optionalPath,
   path,
   port,
@@ -16,7 +17,9 @@ import {
   toggle,
   url,
   type ValueType,
-  wholeNumber
+  wholeNumber,
+  wireName,
+  wirePrefix
 } from './value-types.ts'
 
 /** One key of the configuration file. */
@@ -153,8 +156,43 @@ export const CONFIG_SCHEMA = {
       BOOTSTRAP_PEERS,
       'Nodes that are asked for other nodes; `BOOTSTRAP_PEERS` in the environment replaces them.'
     ),
-    memory: futureKey(wholeNumber(1, 1_048_576), 1024, 'Most memory of the network part.', { unit: 'MB' }),
-    fd: futureKey(wholeNumber(1, 1_048_576), 512, 'Most file descriptors of the network part.')
+    announce_address: key(
+      addressList,
+      [],
+      'Multiaddresses to tell others besides those that this node finds out itself, such as that of a forwarded port.'
+    ),
+    network: key(
+      networkName,
+      'nunet',
+      'Network that this node belongs to. Another one than `nunet` needs its own bootstrap nodes; its names on the wire follow from it.'
+    ),
+    dht_prefix: key(wirePrefix, '', 'Prefix of the hash table of the network; `/nunet` for `nunet`.'),
+    rendezvous: key(wireName, '', 'Name under which nodes of the network look for each other; `nunet-test` for `nunet`.'),
+    advertisement_namespace: key(wireName, '', 'Namespace of advertisements in the hash table; `nunet-dht-1` for `nunet`.'),
+    topic_prefix: key(wirePrefix, '', 'Stands before every topic on the wire; nothing for `nunet`.'),
+    relay_service: key(
+      toggle,
+      true,
+      'Whether this node relays connections between nodes that cannot reach each other directly, at most 5 min and 2 MiB each.'
+    ),
+    relay_use: key(
+      choice(['auto', 'always', 'never']),
+      'auto',
+      'When others are led to this node through relays: while nobody reaches it directly, always, or never.'
+    ),
+    port_mapping: key(
+      toggle,
+      true,
+      'Whether the router is asked by UPnP for a public port; without such a router nothing happens.'
+    ),
+    local_discovery: key(toggle, false, 'Whether nodes of the same local network find each other by multicast (mDNS).'),
+    memory: key(
+      wholeNumber(1, 1_048_576),
+      1024,
+      'Memory of the network part: connections, streams and unfinished messages are bounded by it.',
+      { unit: 'MiB' }
+    ),
+    fd: key(wholeNumber(1, 1_048_576), 512, 'File descriptors of the network part: connections are bounded by it.')
   },
   job: {
     allow_privileged_docker: key(toggle, false, 'Whether jobs may ask for privileged containers. They own the machine then.'),

@@ -119,16 +119,17 @@ export function wholeNumber(least: number, most: number): ValueType<number> {
 export const port: ValueType<number> = { ...wholeNumber(0, 65_535), name: 'port, 0 to 65535' }
 
 /** One of some words, in any case; read in the case given here. */
-export function choice(words: readonly string[]): ValueType<string> {
+export function choice<const Word extends string>(words: readonly Word[]): ValueType<Word> {
   const rule = `must be one of ${words.join(', ')}`
   return {
     name: words.join(', '),
     read(value) {
-      const word = typeof value === 'string' ? words.find((candidate) => candidate === value.toUpperCase()) : undefined
+      const word =
+        typeof value === 'string' ? words.find((candidate) => candidate.toUpperCase() === value.toUpperCase()) : undefined
       return word === undefined ? err(rule) : ok(word)
     },
     fromText: ok,
-    examples: [...words, ...words.map((word) => word.toLowerCase())],
+    examples: [...words, ...words.map((word) => (word === word.toLowerCase() ? word.toUpperCase() : word.toLowerCase()))],
     counterexamples: [`${words[0] ?? ''}X`, ''],
     words
   }
@@ -157,6 +158,33 @@ export const url: ValueType<string> = {
   examples: ['https://service.example/v1', 'http://127.0.0.1:9200', ''],
   counterexamples: ['service.example', 'ftp://service.example', 'https://']
 }
+
+/** The name of a peer-to-peer network. */
+export const networkName: ValueType<string> = matching({
+  name: 'lower-case letters, digits and `-`',
+  pattern: /^[a-z0-9][a-z0-9-]{0,39}$/,
+  rule: 'must be 1 to 40 lower-case letters, digits or -, and not begin with -',
+  examples: ['nunet', 'acme-lab', '7'],
+  counterexamples: ['', 'Acme', '-acme', 'acme/lab', 'x'.repeat(41)]
+})
+
+/** A part of such a network's names on the wire, or an empty text for what follows from the network. */
+export const wireName: ValueType<string> = matching({
+  name: 'name, or empty for what follows from `p2p.network`',
+  pattern: /^[A-Za-z0-9._-]{0,64}$/,
+  rule: 'must be at most 64 letters, digits or . _ -',
+  examples: ['nunet-test', ''],
+  counterexamples: ['a b', '/nunet', 'x'.repeat(65)]
+})
+
+/** What stands before such names, or an empty text for what follows from the network. */
+export const wirePrefix: ValueType<string> = matching({
+  name: 'prefix, or empty for what follows from `p2p.network`',
+  pattern: /^((?:\/[A-Za-z0-9._-]+)+)?$/,
+  rule: 'must begin with / and not end with it, like /acme',
+  examples: ['/acme', '/acme/lab', ''],
+  counterexamples: ['acme', '/', '/acme/']
+})
 
 /** A contract address on an Ethereum-like chain, or an empty text for none. */
 export const contractAddress: ValueType<string> = matching({

@@ -10,19 +10,29 @@ import { createBids, type ProviderFacts } from './bidding/index.ts'
 import { createDeployments, type Deployments } from './deployment/index.ts'
 import { createEventLog, type NodeEvent } from './events.ts'
 import {
+  BIDDING,
   type CapabilityFile,
+  CHATTER,
   createEventStreams,
   createExecutorWatch,
   createGreeter,
   createPeerEvents,
+  createSpread,
   type EventStreams,
   type ExecutorWatch,
+  type HostFacts,
+  type LogControl,
   type PeerDirectory,
+  type SpreadRule,
+  serveAllocationBehaviors,
   serveCapabilityBehaviors,
   serveDeploymentBehaviors,
   serveEventBehaviors,
+  serveLogBehaviors,
   serveNodeBehaviors,
-  serveProviderBehaviors
+  servePeerBehaviors,
+  serveProviderBehaviors,
+  serveStatusBehaviors
 } from './node/index.ts'
 import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
@@ -42,6 +52,10 @@ export interface NodeOptions {
   readonly key: KeyPair
   readonly peers: PeerDirectory
   readonly hardware: HardwareProbe
+  /** The process and machine around the node. */
+  readonly host: HostFacts
+  /** The log of the process. */
+  readonly logs: LogControl
   /** By the `executor:` word of ensembles. */
   readonly executors: ReadonlyMap<string, Executor>
   /** Output of the jobs that run here. */
@@ -125,7 +139,24 @@ export function createNode(options: NodeOptions): Node {
     name: 'behaviors',
     start() {
       const onboarding = createOnboarding({ ledger, hardware })
-      serveNodeBehaviors({ actor: actors.root, peers, hardware, onboarding, ledger })
+      const spread = (rule: SpreadRule) => createSpread({ rule, peers, clock, random, counters })
+      serveNodeBehaviors({ actor: actors.root, greeter, hardware, onboarding, ledger, spread: spread(CHATTER) })
+      servePeerBehaviors(actors.root, peers)
+      const { host, logs } = options
+      serveStatusBehaviors({
+        actor: actors.root,
+        host,
+        peers,
+        hardware,
+        ledger,
+        executors,
+        allocations,
+        deployments,
+        counters,
+        spread: spread(CHATTER)
+      })
+      serveLogBehaviors({ actor: actors.root, logs, log: log.child({ logger: 'telemetry' }) })
+      serveAllocationBehaviors({ actor: actors.root, allocations, hardware })
       const bids = createBids({ clock, ledger })
       serveProviderBehaviors({
         actors,
@@ -134,11 +165,13 @@ export function createNode(options: NodeOptions): Node {
         ledger,
         allocations,
         executors: options.executors,
+        clock,
         random,
         log: log.child({ logger: 'bidding' }),
         counters,
         place,
         allowPrivileged,
+        spread: spread(BIDDING),
         facts
       })
       serveDeploymentBehaviors(actors.root, deployments)

@@ -29,29 +29,42 @@ export function parsePeerAddress(text: string): PeerAddress {
   return { address, peer: parsePeerId(last.value) }
 }
 
-/** Configured listen addresses, split into those that this host serves and those it skips. */
+/** Configured listen addresses, by what is needed to listen on them. */
 export interface ListenAddresses {
-  readonly served: readonly string[]
-  /** QUIC addresses, which a configuration shared with other nodes may hold. */
-  readonly skipped: readonly string[]
+  /** TCP and WebSocket addresses, which every node can serve. */
+  readonly plain: readonly string[]
+  /** QUIC addresses, for which a native part is needed. */
+  readonly quic: readonly string[]
 }
 
-/** Reads listen addresses. Throws `NETWORK_BAD_ADDRESS` for all but plain TCP and QUIC ones. */
+/** Reads listen addresses. Throws `NETWORK_BAD_ADDRESS` for all but TCP, WebSocket and QUIC ones. */
 export function parseListenAddresses(texts: readonly string[]): ListenAddresses {
   const kinds = texts.map((text) => ({ text, kind: listenKind(text) }))
   return {
-    served: kinds.filter(({ kind }) => kind === 'tcp').map(({ text }) => text),
-    skipped: kinds.filter(({ kind }) => kind === 'quic').map(({ text }) => text)
+    plain: kinds.filter(({ kind }) => kind === 'plain').map(({ text }) => text),
+    quic: kinds.filter(({ kind }) => kind === 'quic').map(({ text }) => text)
   }
 }
 
-function listenKind(text: string): 'tcp' | 'quic' {
-  const names = parseAddress(text)
+const LISTEN_FORMS: Readonly<Record<string, 'plain' | 'quic'>> = { tcp: 'plain', 'tcp/ws': 'plain', 'udp/quic-v1': 'quic' }
+
+function listenKind(text: string): 'plain' | 'quic' {
+  const [host, ...rest] = parseAddress(text)
     .getComponents()
     .map(({ name }) => name)
-  if (names.includes('quic-v1')) return 'quic'
-  if (names.length === 2 && names[1] === 'tcp' && (names[0] === 'ip4' || names[0] === 'ip6')) return 'tcp'
-  throw new BadAddressError(`cannot listen on ${shown(text)}: must be like /ip4/0.0.0.0/tcp/9000 or /ip6/::/tcp/9000`)
+  const kind = LISTEN_FORMS[rest.join('/')]
+  if (kind !== undefined && (host === 'ip4' || host === 'ip6')) return kind
+  const examples = '/ip4/0.0.0.0/tcp/9000, /ip4/0.0.0.0/udp/9000/quic-v1 or /ip4/0.0.0.0/tcp/9001/ws'
+  throw new BadAddressError(`cannot listen on ${shown(text)}: must be like ${examples}; ip6 in place of ip4 for IPv6`)
+}
+
+/** Reads addresses to tell others. Throws `NETWORK_BAD_ADDRESS` for those of another peer. */
+export function parseAnnouncedAddresses(texts: readonly string[], self: PeerId): readonly string[] {
+  return texts.map((text) => {
+    const last = parseAddress(text).getComponents().at(-1)
+    if (last?.name !== 'p2p' || last.value === self.toString()) return text
+    throw new BadAddressError(`cannot announce ${shown(text)}: it names another peer than this node, ${self}`)
+  })
 }
 
 function parseAddress(text: string): Multiaddr {

@@ -3,11 +3,14 @@ import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { CancelledError, createSerialQueue, withTimeout } from '../base/index.ts'
-import { parseListenAddresses, parsePeerAddress, parsePeerId } from './addresses.ts'
+import { parseAnnouncedAddresses, parseListenAddresses, parsePeerAddress, parsePeerId } from './addresses.ts'
 import { createCounters } from './counters.ts'
 import { BadAddressError, BadKeyError, NotRunningError, UnreachableError } from './errors.ts'
+import { NO_FEATURES } from './features.ts'
 import { createInboxes } from './inboxes.ts'
+import { NO_STORAGE } from './known-peers.ts'
 import { checkBroadcast, checkTopic, DEFAULT_LIMITS } from './limits.ts'
+import { networkNames } from './names.ts'
 import { createSender } from './sender.ts'
 import type { Session } from './session.ts'
 import { createSubscribers } from './subscribers.ts'
@@ -21,17 +24,22 @@ import type { NetworkHost, NetworkHostOptions, PeerEvent } from './types.ts'
  * `NETWORK_LISTEN_FAILED` (conflict) naming the addresses.
  */
 export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
-  const { clock, log, bootstrap, peerScore = () => 0 } = options
+  const { clock, random, log, bootstrap } = options
   const privateKey = parsePrivateKey(options.privateKey)
   const self = peerIdFromPrivateKey(privateKey)
   const peerId = self.toString()
-  const { served, skipped } = parseListenAddresses(options.listen)
+  const listen = parseListenAddresses(options.listen)
+  const announce = parseAnnouncedAddresses(options.announce ?? [], self)
+  const names = networkNames(options.naming)
+  const onWire = (topic: string): string => `${names.topicPrefix}${topic}`
+  const features = { ...NO_FEATURES, ...options.features }
   const bootstrapPeers = bootstrap.map(parsePeerAddress)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const counters = createCounters()
   const peerListeners = new Set<(event: PeerEvent) => void>()
   const lifecycle = createSerialQueue()
   let session: Session | undefined
+  let scoreOf: (peer: string) => number = () => 0
 
   const inboxes = createInboxes(log, () => session?.offerInboxes())
   const subscribers = createSubscribers(clock, log, limits.validationTimeout)
@@ -44,20 +52,24 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
   async function start({ signal }: { readonly signal?: AbortSignal }): Promise<void> {
     if (session !== undefined) return
     if (signal?.aborted === true) throw new CancelledError('starting the network was cancelled')
-    for (const address of skipped) log.warn('this node does not speak QUIC yet, so an address is skipped', { address })
     const { openSession } = await import('./session.ts') // the libp2p stack takes half a second to load
     const opened = await openSession({
       ...{
         privateKey,
         self,
-        listen: served,
+        listen,
+        announce,
+        features,
+        names,
         bootstrap: bootstrapPeers,
+        storage: options.knownPeers ?? NO_STORAGE,
         inboxes,
         subscribers,
         counters,
-        peerScore,
+        peerScore: (peer) => scoreOf(peer),
         limits,
         clock,
+        random,
         log
       },
       onPeer: (event) => tellAll(peerListeners, event, log)
@@ -82,24 +94,26 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     start: (startOptions = {}) => lifecycle.run(() => start(startOptions)),
     stop: () => lifecycle.run(stop),
     send,
+    speaksKept: (peer) => session?.speaksKept(peer) ?? false,
     listen: (inbox, listener) => inboxes.open(inbox, listener),
     async publish(topic, frame) {
       checkTopic(topic)
       checkBroadcast(frame)
-      await running().topics.publish(topic, frame)
+      await running().topics.publish(onWire(topic), frame)
     },
     async subscribe(topic, listener, validate) {
       checkTopic(topic)
       const subscriber = { listener, validate }
-      if (subscribers.add(topic, subscriber)) session?.topics.followSubscribers()
+      if (subscribers.add(onWire(topic), subscriber)) session?.topics.followSubscribers()
       return async () => {
-        if (subscribers.remove(topic, subscriber)) session?.topics.followSubscribers()
+        if (subscribers.remove(onWire(topic), subscriber)) session?.topics.followSubscribers()
       }
     },
     peers: () => session?.peers() ?? [],
     knownPeers: async () => (await session?.knownPeers()) ?? [],
     isConnected: (peer) => session?.peers().includes(peer) ?? false,
     addresses: () => session?.addresses() ?? [],
+    reachability: () => session?.reachability.current() ?? 'unknown',
     async connect(text, { signal } = {}) {
       const { address, peer } = parsePeerAddress(text)
       if (peer.equals(self)) throw new BadAddressError(`${text} names this node itself`)
@@ -117,7 +131,14 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
       peerListeners.add(listener)
       return () => void peerListeners.delete(listener)
     },
-    scores: () => new Map(session?.peers().map((peer) => [peer, session?.topics.score(peer) ?? 0])),
+    scorePeersBy(score) {
+      scoreOf = score
+    },
+    scores: () => {
+      const { peers = () => [], topics } = session ?? {}
+      return topics === undefined ? new Map() : topics.scores([...peers()].sort())
+    },
+    routingTable: () => session?.routingTable() ?? [],
     stats: () => ({ ...counters })
   }
 }

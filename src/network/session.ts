@@ -1,26 +1,54 @@
 import '../polyfills.ts'
-import type { IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
-import { CancelledError, type Clock, errorMessage, type Logger, type Millis, millis, withTimeout } from '../base/index.ts'
-import type { PeerAddress } from './addresses.ts'
-import { stayConnected } from './bootstrap.ts'
+import { setMaxListeners } from 'node:events'
+import type { Connection, IdentifyResult, PeerId, PrivateKey } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import {
+  CancelledError,
+  type Clock,
+  errorMessage,
+  type Logger,
+  type Millis,
+  millis,
+  type Random,
+  withTimeout
+} from '../base/index.ts'
+import type { ListenAddresses, PeerAddress } from './addresses.ts'
 import type { Counters } from './counters.ts'
 import { ListenFailedError, StartFailedError, UnreachableError } from './errors.ts'
+import type { NetworkFeatures } from './features.ts'
 import type { Inboxes } from './inboxes.ts'
+import { createInternals } from './internals.ts'
+import { createKeptTransmitter, type KeptTransmitter } from './kept-transmit.ts'
+import type { DialTarget, PeerStorage } from './known-peers.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
+import { stayMember } from './membership.ts'
+import type { NetworkNames } from './names.ts'
 import { createReach, type Reach } from './reach.ts'
+import { createDialBack } from './reachability/dial-back.ts'
+import { createReachabilityWatch, type ReachabilityWatch } from './reachability/watch.ts'
+import { AUTONAT_PROTOCOL } from './reachability/wire.ts'
 import { createReceiver, type Receiver } from './receive.ts'
+import { loadPortSharing } from './reuseport/system-calls.ts'
+import { createSharingTransport, type SharingTransport } from './reuseport/transport.ts'
+import { routingTableOf } from './routing-table.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
-import { createTransmitter, type Transmitter } from './transmit.ts'
-import type { PeerEvent } from './types.ts'
+import { createTransmitter } from './transmit.ts'
+import { loadQuic, TCP_OPTIONS, type TransportFactory } from './transports.ts'
+import type { PeerEvent, RoutingEntry } from './types.ts'
+import { createRelayPeers, type RelayPeers, stayReachable } from './way-in.ts'
 
 /** What one life of a libp2p node needs. */
 export interface SessionOptions {
   readonly privateKey: PrivateKey
   readonly self: PeerId
-  readonly listen: readonly string[]
+  readonly listen: ListenAddresses
+  readonly announce: readonly string[]
+  readonly features: NetworkFeatures
+  readonly names: NetworkNames
   readonly bootstrap: readonly PeerAddress[]
+  readonly storage: PeerStorage
   readonly inboxes: Inboxes
   readonly subscribers: Subscribers
   readonly counters: Counters
@@ -28,17 +56,20 @@ export interface SessionOptions {
   readonly onPeer: (event: PeerEvent) => void
   readonly limits: NetworkLimits
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
 }
 
 /** A libp2p node between its start and its stop. Peers are libp2p's own values: the host turns texts into them. */
-export interface Session extends Receiver, Transmitter {
+export interface Session extends Receiver, Omit<KeptTransmitter, 'close'> {
   readonly topics: Topics
   readonly reach: Reach
+  readonly reachability: ReachabilityWatch
   peers(): readonly string[]
   knownPeers(): Promise<readonly string[]>
   addresses(): readonly string[]
   ping(peer: PeerId, signal: AbortSignal | undefined): Promise<Millis>
+  routingTable(): readonly RoutingEntry[]
   /** Ends within 2 s, whatever peers do; one-shot timers of the library may run out for another second, and do nothing then. */
   close(): Promise<void>
 }
@@ -54,31 +85,41 @@ const STOP_TIMEOUT = millis(1500)
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { clock, log, limits } = options
-  const node = await createNode(options)
+  const quic = await quicFor(options.listen, log)
+  const listen = [...options.listen.plain, ...(quic === undefined ? [] : options.listen.quic)]
+  const relays = createRelayPeers(options.bootstrap.map(({ peer }) => peer))
+  const sharing = await sharingTransport(relays, log)
+  const node = await createNode({
+    ...options,
+    ...{ quic, listen },
+    sharingTcp: sharing?.factory,
+    acceptsRelay: (relay) => relays.held.has(relay.toString())
+  })
   const receiver = createReceiver(node, options)
   receiver.offerInboxes()
-  await startNode(node, options.listen)
+  const stopping = new AbortController()
+  setMaxListeners(0, stopping.signal) // every loop, dial and event of the session hears it
+  const reachability = await createReachability(node, options, stopping.signal)
+  await startNode(node, listen)
   const topics = createTopics(node.services.pubsub, options)
 
-  const stopping = new AbortController()
   watchPeers(node, options.onPeer, stopping.signal)
-  const reach = createReach(node, clock, limits)
-  const joining = stayConnected(
-    {
-      addresses: options.bootstrap.filter(({ peer }) => !peer.equals(options.self)),
-      reach,
-      isConnected: (peer) => node.getConnections(peer).length > 0,
-      nextDisconnect: (signal) => nextDisconnect(node, signal),
-      pause: limits.rejoinPause,
-      clock,
-      log
-    },
+  const internals = createInternals(node.services.parts)
+  const reach = createReach({ node, internals, clock, limits, stopping: stopping.signal })
+  const plain = createTransmitter(reach, { limits, clock })
+  const kept = createKeptTransmitter({ node, reach, plain, counters: options.counters, limits, clock })
+  const watching = reachability.run(stopping.signal)
+  const { relayUse } = options.features
+  const wayIn = stayReachable(
+    { node, internals, reach, reachability, transport: sharing, relays, relayUse, clock, log },
     stopping.signal
   )
+  const joining = stayMember(node, reach, { ...options, bootstrap: byPeer(options.bootstrap) }, stopping.signal)
 
   return {
     ...receiver,
-    ...createTransmitter(reach, { limits, clock }),
+    transmit: kept.transmit,
+    speaksKept: kept.speaksKept,
     topics,
     reach,
     peers: () => node.getPeers().map(String),
@@ -87,14 +128,40 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       return peers.filter(({ id }) => !id.equals(options.self)).map(({ id }) => id.toString())
     },
     addresses: () => node.getMultiaddrs().map(String),
+    reachability,
+    routingTable: () => routingTableOf(node.services.dht),
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
+      kept.close()
       topics.close()
       await stopNode(node, clock, log)
-      await joining
+      await Promise.all([joining, watching, wayIn])
     }
   }
+}
+
+/** The QUIC transport when there is an address for it; a machine for which it is not made goes without. */
+async function quicFor({ quic }: ListenAddresses, log: Logger): Promise<TransportFactory | undefined> {
+  if (quic.length === 0) return undefined
+  try {
+    return await loadQuic()
+  } catch (error) {
+    const [reason] = errorMessage(error).split('\n')
+    log.warn('QUIC is not available on this machine, so its addresses are skipped', { addresses: quic, reason })
+    return undefined
+  }
+}
+
+/** TCP that dials from its listening port; a machine on which that cannot be goes without, and without hole punching. */
+async function sharingTransport(relays: RelayPeers, log: Logger): Promise<SharingTransport | undefined> {
+  const loaded = await loadPortSharing()
+  if (!loaded.available) {
+    log.info('ports cannot be shared, so relayed connections become direct only to public addresses', { reason: loaded.reason })
+    return undefined
+  }
+  const shared = (address: Multiaddr): boolean => relays.known.has(address.getComponents().at(-1)?.value ?? '')
+  return createSharingTransport({ sharing: loaded.sharing, shared, tcp: TCP_OPTIONS, log })
 }
 
 async function startNode(node: Node, listen: readonly string[]): Promise<void> {
@@ -125,6 +192,29 @@ async function stopNode(node: Node, clock: Clock, log: Logger): Promise<void> {
   }
 }
 
+/** Answers others who ask whether they can be reached, and asks them the same. */
+async function createReachability(node: Node, options: SessionOptions, signal: AbortSignal): Promise<ReachabilityWatch> {
+  const { self, clock, random, log } = options
+  const { parts, addressBook } = node.services
+  const dial = (address: Multiaddr, inner: AbortSignal): Promise<Connection> =>
+    parts.connectionManager.openConnection(address, { force: true, signal: inner })
+  await node.handle(AUTONAT_PROTOCOL, createDialBack({ dial, clock, log }), { maxInboundStreams: 2 })
+  const connections = (): Connection[] => node.getConnections()
+  const watch = createReachabilityWatch({ self, book: addressBook, connections, clock, random, log })
+  node.addEventListener('peer:identify', ({ detail }) => watch.identified(detail), { signal })
+  return watch
+}
+
+/** All addresses of a peer are dialled together: else each would become a connection of its own. */
+function byPeer(known: readonly PeerAddress[]): readonly DialTarget[] {
+  const targets = new Map<string, DialTarget>()
+  for (const { peer, address } of known) {
+    const addresses = targets.get(peer.toString())?.addresses ?? []
+    targets.set(peer.toString(), { peer, addresses: [...addresses, address] })
+  }
+  return [...targets.values()]
+}
+
 function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: AbortSignal): void {
   const identified = ({ detail: { peerId, protocols } }: CustomEvent<IdentifyResult>): void =>
     onPeer({ type: 'identified', peer: peerId.toString(), protocols })
@@ -132,21 +222,6 @@ function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: Abor
     onPeer({ type: 'disconnected', peer: detail.toString(), protocols: [] })
   node.addEventListener('peer:identify', identified, { signal })
   node.addEventListener('peer:disconnect', disconnected, { signal })
-}
-
-function nextDisconnect(node: Node, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      node.removeEventListener('peer:disconnect', onDisconnect)
-      reject(new CancelledError('waiting for a disconnect was cancelled'))
-    }
-    const onDisconnect = (): void => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }
-    node.addEventListener('peer:disconnect', onDisconnect, { once: true })
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
 }
 
 interface PingOptions {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Envelope, encodeEnvelope, handleOf, rootHandleOf, signedBytes } from '../../src/actor/index.ts'
-import { seconds, silentLogger, systemClock, toNanos, utf8 } from '../../src/base/index.ts'
+import { seconds, silentLogger, systemClock, systemRandom, toNanos, utf8 } from '../../src/base/index.ts'
 import { generateKeyPair, type KeyPair } from '../../src/identity/index.ts'
 import { createNetworkHost } from '../../src/network/index.ts'
 import { createContext, encodeTokenList } from '../../src/ucan/index.ts'
@@ -54,6 +54,7 @@ describe('a stranger at a real daemon', () => {
       listen: [],
       bootstrap: [],
       clock: systemClock,
+      random: systemRandom,
       log: silentLogger
     })
     await host.start()

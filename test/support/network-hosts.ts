@@ -1,4 +1,4 @@
-import { millis, silentLogger, systemClock } from '../../src/base/index.ts'
+import { millis, silentLogger, systemClock, systemRandom } from '../../src/base/index.ts'
 import { generateKeyPair } from '../../src/identity/index.ts'
 import { createNetworkHost, type NetworkHost, type NetworkHostOptions } from '../../src/network/index.ts'
 
@@ -11,6 +11,7 @@ export function createLoopbackHost(options: Partial<NetworkHostOptions> = {}): N
     listen: ['/ip4/127.0.0.1/tcp/0'],
     bootstrap: [],
     clock: systemClock,
+    random: systemRandom,
     log: silentLogger,
     ...options
   })

@@ -41,6 +41,16 @@ const KEYS = [
   'profiler.port',
   'p2p.listen_address',
   'p2p.bootstrap_peers',
+  'p2p.announce_address',
+  'p2p.network',
+  'p2p.dht_prefix',
+  'p2p.rendezvous',
+  'p2p.advertisement_namespace',
+  'p2p.topic_prefix',
+  'p2p.relay_service',
+  'p2p.relay_use',
+  'p2p.port_mapping',
+  'p2p.local_discovery',
   'p2p.memory',
   'p2p.fd',
   'job.allow_privileged_docker',
@@ -111,10 +121,11 @@ function inFile({ default: fallback }: ConfigKey, text: string): unknown {
 }
 
 /** What `config get` must print for it: paths absolute, words in capitals, no list for null. */
-function effective({ name, words, type }: ConfigKey, value: unknown): unknown {
+function effective({ words, type }: ConfigKey, value: unknown): unknown {
   if (value === null) return []
   if (typeof value !== 'string' || value === '') return value
-  if (/level$/.test(name) && words.length > 0) return value.toUpperCase()
+  const word = words.find((candidate) => candidate.toUpperCase() === value.toUpperCase())
+  if (word !== undefined) return word
   return type.startsWith('path') ? resolvePath(value, { cwd: home, home }) : value
 }
 

@@ -119,7 +119,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
 
   function revive(record: DeploymentRecord): Live {
     const actor = actors.spawn(record.id, { key: unsealKey(nodeKey, record.sealedKey) })
-    const orchestrator = createOrchestrator({ ensembleId: record.id, actor, clock, log })
+    const orchestrator = createOrchestrator({ ensembleId: record.id, actor, clock, random, log })
     const runner = createDeploymentRunner({
       record,
       blueprint: toBlueprint(ensembleOf(record.ensemble)),

@@ -35,3 +35,9 @@ export class BadRequestError extends DmsError {
   readonly code = 'NODE_BAD_REQUEST'
   readonly kind = 'invalid'
 }
+
+/** A setting of the log cannot be applied. */
+export class LogSettingError extends DmsError {
+  readonly code = 'NODE_LOG_SETTING'
+  readonly kind = 'invalid'
+}

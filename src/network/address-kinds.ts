@@ -1,0 +1,39 @@
+import { isPrivateIp } from '@libp2p/utils'
+import type { Multiaddr } from '@multiformats/multiaddr'
+
+/** The IP address that begins a multiaddress; undefined for names and other kinds. */
+export function ipOf(address: Multiaddr): string | undefined {
+  const [first] = address.getComponents()
+  return first?.name === 'ip4' || first?.name === 'ip6' ? first.value : undefined
+}
+
+/** Whether the address leads through a relay. */
+export function isRelayed(address: Multiaddr): boolean {
+  return address.getComponents().some(({ name }) => name === 'p2p-circuit')
+}
+
+/** Whether an IP address can be reached from the internet, as far as can be seen from it. */
+export function isPublicIp(ip: string): boolean {
+  return isPrivateIp(ip) === false
+}
+
+/** Whether the address begins with a public IP address and needs no relay. */
+export function isPublic(address: Multiaddr): boolean {
+  const ip = ipOf(address)
+  return ip !== undefined && isPublicIp(ip) && !isRelayed(address)
+}
+
+/** The address without the peer id at its end. */
+export function withoutPeer(address: Multiaddr): Multiaddr {
+  const last = address.getComponents().at(-1)
+  return last?.name === 'p2p' ? address.decapsulate(`/p2p/${last.value}`) : address
+}
+
+/** How good an address is for somebody who knows nothing of this node: lower is better. */
+export function addressRank(address: Multiaddr): number {
+  if (isRelayed(address)) return 2
+  const ip = ipOf(address)
+  if (ip === undefined) return 1 // a name, which somebody gave to it
+  if (isPublicIp(ip)) return 0
+  return ip.startsWith('127.') || ip === '::1' ? 4 : 3
+}

@@ -1,0 +1,16 @@
+import type { RelayUse } from './relay/client.ts'
+
+/** What a node offers besides messages. */
+export interface NetworkFeatures {
+  /** Whether it relays connections between nodes that cannot reach each other directly. */
+  readonly relayService: boolean
+  /** When it has others lead to it through relays: `auto` while nobody reaches it directly. */
+  readonly relayUse: RelayUse
+  /** Whether it asks the router for a public port. */
+  readonly portMapping: boolean
+  /** Whether it looks for nodes in its local network, and is found there. */
+  readonly localDiscovery: boolean
+}
+
+/** The features of a node that asks for none. */
+export const NO_FEATURES: NetworkFeatures = { relayService: false, relayUse: 'auto', portMapping: false, localDiscovery: false }

@@ -1,0 +1,105 @@
+import { type CircuitRelayService, circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import type { GossipSub } from '@libp2p/gossipsub'
+import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify'
+import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { type Ping, ping } from '@libp2p/ping'
+import type { uPnPNAT } from '@libp2p/upnp-nat'
+import type { Libp2pOptions } from 'libp2p'
+import { hours } from '../base/index.ts'
+import type { AddressBook } from './address-book.ts'
+import type { NetworkFeatures } from './features.ts'
+import { createGossip } from './gossip.ts'
+import { RELAY_LIMITS } from './limits.ts'
+import type { NetworkNames } from './names.ts'
+
+/** The services of our libp2p node, by the names under which it holds them. */
+export type NodeServices = {
+  readonly identify: Identify
+  readonly identifyPush: IdentifyPush
+  readonly ping: Ping
+  readonly pubsub: GossipSub
+  readonly dht: KadDHT
+  readonly oldDht?: KadDHT
+  readonly addressBook: AddressBook
+  readonly parts: NodeParts
+  readonly relay?: CircuitRelayService
+  readonly portMapping?: unknown
+}
+
+/** What the library gives a service out of its node. */
+type Components = Parameters<NonNullable<Libp2pOptions['transports']>[number]>[0]
+
+/** Inner parts of a node, which the library shows only to services. */
+export type NodeParts = Pick<
+  Components,
+  'addressManager' | 'connectionManager' | 'transportManager' | 'registrar' | 'upgrader' | 'events'
+>
+
+/** What the services need. */
+export interface ServiceOptions {
+  readonly addressBook: (components: Components) => AddressBook
+  readonly features: NetworkFeatures
+  readonly names: NetworkNames
+  readonly peerScore: (peer: string) => number
+}
+
+/** The services of a node (B §5.1, §5.2, §5.4). */
+export async function createServices({
+  addressBook,
+  features,
+  names,
+  peerScore
+}: ServiceOptions): Promise<NonNullable<Libp2pOptions<NodeServices>['services']>> {
+  const { relayService, portMapping } = features
+  const [hashTable, oldHashTable] = names.hashTables
+  return {
+    identify: identify({ runOnLimitedConnection: true }),
+    identifyPush: identifyPush({ runOnLimitedConnection: true }),
+    ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 64 }),
+    dht: createDht('own', hashTable),
+    ...(oldHashTable === undefined ? {} : { oldDht: createDht('old', oldHashTable) }),
+    pubsub: createGossip(peerScore),
+    addressBook,
+    parts: ({ addressManager, connectionManager, transportManager, registrar, upgrader, events }) => ({
+      ...{ addressManager, connectionManager, transportManager, registrar, upgrader, events }
+    }),
+    ...(relayService ? { relay: createRelayService() } : {}),
+    ...(portMapping ? { portMapping: await loadPortMapping() } : {})
+  }
+}
+
+/**
+ * A distributed hash table that serves from the start, as a Go node in auto-server mode does, and keeps private addresses: nodes of
+ * one site must find each other.
+ */
+function createDht(name: string, protocol: string): ReturnType<typeof kadDHT> {
+  return kadDHT({
+    protocol,
+    logPrefix: `libp2p:kad-dht:${name}`,
+    datastorePrefix: `/dht-${name}`,
+    metricsPrefix: `libp2p_kad_dht_${name}`,
+    clientMode: false,
+    peerInfoMapper: passthroughMapper,
+    allowQueryWithZeroPeers: true
+  })
+}
+
+function createRelayService(): ReturnType<typeof circuitRelayServer> {
+  const { reservations, circuitsPerPeer, circuits, duration, data } = RELAY_LIMITS
+  return circuitRelayServer({
+    maxInboundHopStreams: circuitsPerPeer,
+    maxOutboundStopStreams: circuits,
+    reservations: {
+      maxReservations: reservations,
+      reservationTtl: hours(1),
+      defaultDurationLimit: duration,
+      defaultDataLimit: BigInt(data)
+    }
+  })
+}
+
+/** Asks routers for a public port. Addresses that they tell are announced until others say that they do not work. */
+async function loadPortMapping(): Promise<ReturnType<typeof uPnPNAT>> {
+  const library = await import('@libp2p/upnp-nat')
+  return library.uPnPNAT({ portMappingDescription: 'NuNet DMS', autoConfirmAddress: true })
+}
