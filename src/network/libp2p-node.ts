@@ -2,9 +2,10 @@ import '../polyfills.ts'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
-import { seconds } from '../base/index.ts'
+import { type Clock, seconds, systemClock } from '../base/index.ts'
 import { type AddressBook, createAddressBook } from './address-book.ts'
 import { withoutPeer } from './address-kinds.ts'
+import { advertisementRules } from './advertisements/rules.ts'
 import { createEncrypters } from './encryption.ts'
 import { type NetworkFeatures, NO_FEATURES } from './features.ts'
 import { createGate } from './gate.ts'
@@ -27,6 +28,7 @@ export interface NodeOptions {
   readonly quic?: TransportFactory | undefined
   readonly features?: NetworkFeatures
   readonly names?: NetworkNames
+  readonly clock?: Clock
   readonly limits: NetworkLimits
   readonly peerScore: (peer: string) => number
 }
@@ -39,7 +41,17 @@ const muxer = yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096
 
 /** Builds a node that is not started (B §5.1). Every address may be dialled, loopback too. */
 export async function createNode(options: NodeOptions): Promise<Node> {
-  const { privateKey, listen, announce = [], quic, features = NO_FEATURES, names = networkNames(), limits, peerScore } = options
+  const {
+    privateKey,
+    listen,
+    announce = [],
+    quic,
+    features = NO_FEATURES,
+    names = networkNames(),
+    clock = systemClock,
+    limits,
+    peerScore
+  } = options
   let book: AddressBook | undefined
   const addressBook: ServiceOptions['addressBook'] = ({ peerId, addressManager, peerStore }) => {
     const changed = (): void => {
@@ -75,7 +87,13 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     connectionMonitor: { pingInterval: seconds(30) },
     peerDiscovery: await createDiscovery(features),
-    services: await createServices({ addressBook, features, names, peerScore })
+    services: await createServices({
+      addressBook,
+      features,
+      names,
+      rules: advertisementRules(names.advertisements, clock),
+      peerScore
+    })
   })
   return node
 }

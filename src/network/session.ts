@@ -92,7 +92,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   watchPeers(node, options.onPeer, stopping.signal)
   const reach = createReach(node, clock, limits)
   const watching = reachability.run(stopping.signal)
-  const joining = stayMember(node, reach, { ...options, bootstrap: options.bootstrap.map(toTarget) }, stopping.signal)
+  const joining = stayMember(
+    node,
+    reach,
+    { ...options, reachability, bootstrap: options.bootstrap.map(toTarget) },
+    stopping.signal
+  )
 
   return {
     ...receiver,
