@@ -25,10 +25,9 @@ export interface Advertisement {
   readonly data: Uint8Array
 }
 
-/** The largest data and record, the longest key. */
+/** The largest data and record. */
 export const MAX_ADVERTISED_DATA: Bytes = bytes(8192)
 const MAX_RECORD = MAX_ADVERTISED_DATA + 512
-export const MAX_ADVERTISED_KEY: Bytes = bytes(128)
 
 /** A record counts so long after it was made, and may be so far ahead of our clock. */
 const LIFE = hours(48)
