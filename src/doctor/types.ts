@@ -124,6 +124,13 @@ export interface ProgramResult {
   readonly stdout: string
 }
 
+/** Where a server listens. */
+export interface ListenPlace {
+  readonly protocol: 'tcp' | 'udp'
+  readonly host: string
+  readonly port: number
+}
+
 /** What the operating system tells; a test has one made of recorded texts. Nothing here changes anything. */
 export interface System {
   readonly process: ProcessFacts
@@ -139,7 +146,7 @@ export interface System {
   /** Runs a program of the system without a shell, for a second at most; nothing when there is none. */
   run(program: string, args: readonly string[]): Promise<ProgramResult | undefined>
   /** Whether a server could listen there now. */
-  tryListen(host: string, port: number): Promise<'free' | 'in use' | 'forbidden' | 'no such address'>
+  tryListen(place: ListenPlace): Promise<'free' | 'in use' | 'forbidden' | 'no such address'>
   /** One HTTP request of a second at most; nothing when nobody answers. */
   get(host: string, port: number, path: string): Promise<{ readonly status: number; readonly text: string } | undefined>
   isAlive(pid: number): boolean
