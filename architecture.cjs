@@ -41,7 +41,7 @@ const drivers = ['executor']
 
 /** Every npm package has one home; the keys and values are regular expressions. */
 const packages = {
-  'libp2p|@libp2p/.+|@multiformats/.+|multiformats|@chainsafe/libp2p-quic|ws|koffi': 'network',
+  'libp2p|@libp2p/.+|@multiformats/.+|multiformats|datastore-core|@chainsafe/libp2p-quic|ws|koffi': 'network',
   'fastify|@fastify/.+': 'api',
   '@photostructure/sqlite': 'db',
   pino: 'telemetry',

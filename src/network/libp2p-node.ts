@@ -2,12 +2,13 @@ import '../polyfills.ts'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
-import { type Clock, seconds, systemClock } from '../base/index.ts'
+import { type Clock, programBuild, seconds, systemClock } from '../base/index.ts'
 import { type AddressBook, createAddressBook } from './address-book.ts'
 import { withoutPeer } from './address-kinds.ts'
 import { advertisementRules } from './advertisements/rules.ts'
 import { createEncrypters } from './encryption.ts'
 import { type NetworkFeatures, NO_FEATURES } from './features.ts'
+import { createForeignRecords, foreignQuotas } from './foreign-records.ts'
 import { createGate } from './gate.ts'
 import { MUXED_STREAMS, type NetworkLimits } from './limits.ts'
 import { type NetworkNames, networkNames } from './names.ts'
@@ -62,10 +63,13 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     book = created
     return created
   }
+  const version = programBuild()?.version ?? 'development'
   let node: Node | undefined
   node = await createLibp2p<NodeServices>({
     start: false,
     privateKey,
+    nodeInfo: { name: 'nunet-dms', version, userAgent: `nunet-dms/${version}` },
+    datastore: createForeignRecords(foreignQuotas(() => (node === undefined ? [] : [node.peerId, ...node.getPeers()]))),
     addresses: {
       listen: [...listen],
       appendAnnounce: [...announce],
