@@ -2,34 +2,59 @@ import './polyfills.ts'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createActorSystem } from './actor/index.ts'
-import { createApiServer } from './api/index.ts'
+import { type ApiPlaces, createApiServer } from './api/index.ts'
 import {
   type Clock,
   createServiceGroup,
+  createSystemTurns,
+  encodeGoJson,
   type Logger,
   millis,
+  ok,
   type Random,
   type Secret,
   type Service,
   systemClock,
   systemRandom
 } from './base/index.ts'
-import type { Config } from './config/index.ts'
+import { type Config, restPlaces, shareableConfig } from './config/index.ts'
 import { type KeyValueStore, openStore, withFileLock } from './db/index.ts'
-import { createJobOutput, createKnownRevocations, createNode } from './dms/index.ts'
+import {
+  createJobOutput,
+  createKnownRevocations,
+  createNode,
+  createReplayJournal,
+  type HostFacts,
+  type LogControl
+} from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
-import { createHardwareProbe } from './hardware/index.ts'
+import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
+import { createHeapKeeper } from './heap/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
-import { createCounters, createLogger, type Log, type LoggerOptions, parseLogLevel } from './telemetry/index.ts'
+import { describeApi } from './protocol/index.ts'
+import {
+  createCounters,
+  createLogger,
+  createVitals,
+  LOG_LEVELS,
+  type Log,
+  type LoggerOptions,
+  parseLogLevel
+} from './telemetry/index.ts'
 import { type ContextFile, type ContextWatch, createContextStore, createContextWatch } from './ucan/index.ts'
+
+/** How long frames may be verified before everything else has its turn: commands of the owner wait no longer. */
+const TURN_BUDGET = millis(10)
 
 /** What a daemon is started with. */
 export interface DaemonOptions {
   readonly config: Config
+  /** Of this program. */
+  readonly version: string
   /** The file that the configuration came from, for the log. */
   readonly configPath?: string
   /** Name of the key and of the capability context (`nunet run -c`). */
@@ -37,6 +62,8 @@ export interface DaemonOptions {
   readonly passphrase: Secret
   /** What is worth telling about the configuration. */
   readonly warnings: readonly string[]
+  /** Gets the log for people, line by line; without it only the log file has it. */
+  readonly console?: LoggerOptions['console']
   /** Called once everything works. */
   readonly onReady?: (info: DaemonInfo) => void
   /** Calls back whenever the operating system asks for a reload (SIGHUP, SIGUSR1), with the reason; returns the end. */
@@ -49,7 +76,7 @@ export interface DaemonOptions {
 export interface DaemonInfo {
   readonly did: string
   readonly peerId: string
-  readonly rest: { readonly host: string; readonly port: number }
+  readonly rest: ApiPlaces
   readonly addresses: readonly string[]
   /** Executors that work here, and why the others do not. */
   readonly executors: readonly string[]
@@ -80,9 +107,10 @@ interface Identity {
 
 async function serve(options: DaemonOptions & Identity): Promise<void> {
   const { config, key, file, signal } = options
-  const log = createLog(config, key.did)
-  const { service, watch, info } = composeDaemon(options, log.logger)
-  const daemon = createServiceGroup('daemon', [log.service, service])
+  const log = createLog(config, key.did, options.console)
+  const { service, watch, info } = composeDaemon(options, log)
+  const heap = createHeapKeeper({ clock: systemClock, log: log.logger.child({ logger: 'heap' }) })
+  const daemon = createServiceGroup('daemon', [log.service, heap, service])
   await daemon.start({ signal })
   for (const warning of [...options.warnings, ...file.notices.map(({ message }) => message)]) log.logger.warn(warning)
   log.logger.info('ready', { peerId: key.peerId, config: options.configPath ?? 'defaults' })
@@ -99,11 +127,11 @@ async function serve(options: DaemonOptions & Identity): Promise<void> {
   }
 }
 
-function createLog({ observability, general }: Config, did: string): Log {
+function createLog({ observability, general }: Config, did: string, console: LoggerOptions['console']): Log {
   const { level, file, rotation } = observability.logging
   const options: LoggerOptions = {
     level: general.debug ? 'debug' : (parseLogLevel(level) ?? 'info'),
-    console: process.stderr,
+    ...(console === undefined ? {} : { console }),
     did,
     clock: systemClock,
     rotation: { maxSizeMb: rotation.max_size_mb, maxBackups: rotation.max_backups, maxAgeDays: rotation.max_age_days }
@@ -113,12 +141,13 @@ function createLog({ observability, general }: Config, did: string): Log {
 
 /** Builds every part from the configuration; nothing is acquired before `start`. */
 function composeDaemon(
-  { config, key, file }: DaemonOptions & Identity,
-  log: Logger
+  { config, version, key, file }: DaemonOptions & Identity,
+  daemonLog: Log
 ): { readonly service: Service; readonly watch: ContextWatch; readonly info: () => DaemonInfo } {
+  const log = daemonLog.logger
   const clock: Clock = systemClock
   const random: Random = systemRandom
-  const { general, p2p, rest, job } = config
+  const { general, p2p, job } = config
   const { context } = file
   const counters = createCounters()
   const store = openStore({ path: join(general.data_dir, 'dms.sqlite'), log: log.child({ logger: 'db' }) })
@@ -140,6 +169,7 @@ function composeDaemon(
     knownPeers: storePeers(store),
     features: {
       relayService: p2p.relay_service,
+      relayUse: p2p.relay_use,
       portMapping: p2p.port_mapping,
       localDiscovery: p2p.local_discovery
     },
@@ -154,7 +184,9 @@ function composeDaemon(
     clock,
     random,
     log: log.child({ logger: 'actor' }),
-    counters
+    counters,
+    turns: createSystemTurns(TURN_BUDGET),
+    journal: createReplayJournal(store)
   })
   const node = createNode({
     store,
@@ -165,6 +197,8 @@ function composeDaemon(
     key,
     peers: network,
     hardware: createHardwareProbe({ diskPath: general.work_dir, clock }),
+    host: factsOf(config, version),
+    logs: controlOf(daemonLog),
     executors: createExecutors(config, key.peerId, clock, log.child({ logger: 'executor' })),
     jobOutput: createJobOutput(join(general.work_dir, 'jobs'), 0o700),
     deploymentOutput: createJobOutput(join(general.work_dir, 'deployments'), 0o755),
@@ -175,24 +209,75 @@ function composeDaemon(
     log,
     counters
   })
+  let isStarted = false
+  const { tcp, socket, isSocketChosen } = restPlaces(config)
   const api = createApiServer({
-    host: rest.addr,
-    port: rest.port,
+    ...(tcp === undefined ? {} : { tcp }),
+    ...(socket === undefined ? {} : { socket: { path: socket, isRequired: isSocketChosen } }),
     relay: actors,
-    handle: actors.root.handle,
+    handle: () => (isStarted ? actors.root.handle : undefined),
+    events: node.eventStreams,
+    openApi: () => encodeGoJson(describeApi()),
+    health: async () => ({
+      isStarted,
+      parts: { database: await answers(store), network: network.addresses().length > 0 },
+      hasPeers: network.peers().length > 0,
+      executors: [...node.executors.available()]
+    }),
     log: log.child({ logger: 'api' })
   })
+  // First, so that who waits for the node sees that it starts; and the first to end, before what it speaks to.
+  const doorkeeper: Service = {
+    name: 'doorkeeper',
+    start() {
+      isStarted = true
+      return Promise.resolve()
+    },
+    async stop() {
+      isStarted = false
+      await api.stop()
+    }
+  }
   return {
-    service: createServiceGroup('parts', [store, revocations, actors, network, node, watch, api]),
+    service: createServiceGroup('parts', [api, store, revocations, actors, network, node, watch, doorkeeper]),
     watch,
     info: () => ({
       did: key.did,
       peerId: key.peerId,
-      rest: api.address(),
+      rest: api.places(),
       addresses: network.addresses(),
       executors: [...node.executors.available()],
       missingExecutors: node.executors.reasons()
     })
+  }
+}
+
+/** What the owner may see of this process and its machine. */
+function factsOf(config: Config, version: string): HostFacts {
+  const shown = shareableConfig(config)
+  return { version, hostName, interfaces: readInterfaces, config: () => shown, vitals: createVitals() }
+}
+
+function controlOf({ level, setLevel, recent }: Log): LogControl {
+  return {
+    levels: LOG_LEVELS,
+    level,
+    setLevel(name) {
+      const wanted = parseLogLevel(name)
+      if (wanted !== undefined) setLevel(wanted)
+      return wanted !== undefined
+    },
+    recent
+  }
+}
+
+/** Whether the database can be read. */
+async function answers(store: KeyValueStore): Promise<boolean> {
+  try {
+    await store.collection('health', { decode: ok, encode: (value: unknown) => value }).get('none')
+    return true
+  } catch {
+    return false // it is closed, or its disk is gone; its own log says why
   }
 }
 

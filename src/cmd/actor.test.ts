@@ -100,6 +100,31 @@ describe('a call that works', () => {
     [['/dms/node/deployment/manifest', '-i', 'x'], { ID: 'x' }],
     [['/dms/node/deployment/logs', '--id', 'x', '--allocation', 'n.a'], { EnsembleID: 'x', AllocationName: 'n.a' }],
     [['/dms/node/deployment/list'], { sort_by: '-created_at' }],
+    [['/dms/node/allocations/list'], {}],
+    [
+      ['/dms/node/allocations/list', '--status', 'running', '--limit', '5', '--offset', '10'],
+      { limit: 5, offset: 10, status: ['running'] }
+    ],
+    [['/dms/node/logger/config', '-l', 'debug', '--enable-elastic=false'], { level: 'debug', elastic_enabled: false }],
+    [
+      [
+        '/dms/node/logger/config',
+        '-u',
+        'https://x.example',
+        '-i',
+        '5',
+        '--api-key',
+        'k',
+        '--apm-url',
+        'https://y.example',
+        '--enable-elastic'
+      ],
+      { interval: 5, url: 'https://x.example', api_key: 'k', apm_url: 'https://y.example', elastic_enabled: true }
+    ],
+    [['/dms/debug/flightrec'], {}],
+    [['/dms/debug/flightrec', '--limit', '7', '-l', 'warn'], { limit: 7, level: 'warn' }],
+    [['/dms/node/onboarding/offboard'], {}],
+    [['/dms/node/onboarding/offboard', '--force'], { Force: true }],
     [
       [
         '/dms/node/deployment/list',
@@ -155,6 +180,13 @@ describe('a call that works', () => {
       GPUs: ['0:21.6', '1:2'],
       Config: { onboarded_resources: { cpu: { cores: 7 }, ram: { size: gib / 2 }, disk: { size: 45 * gib } } }
     })
+  })
+
+  test('changes an offer by the name that it had in 2024', async () => {
+    await cmd('/dms/node/onboarding/resource', '--disk', '2', '--ram', '1', '--cpu', '1')
+    const { payload } = node.seen[0] ?? {}
+    expect(Object.keys(payload ?? {})).toEqual(['Config'])
+    expect(payload).toMatchObject({ Config: { onboarded_resources: { cpu: { cores: 1 }, ram: { size: 2 ** 30 } } } })
   })
 
   test('takes times of a list as dates or as how long ago', async () => {

@@ -30,6 +30,16 @@ const oneAnchor: FlagRules = {
   exclusive: [['root', 'require', 'provide', 'revoke']]
 }
 
+const offerFlags: readonly FlagSpec[] = [
+  { name: 'ram', short: 'R', type: 'text', value: 'size', doc: 'Memory: GiB, or text such as 512MiB.' },
+  { name: 'cpu', short: 'C', type: 'number', value: 'cores', doc: 'Processor cores, with fractions.' },
+  { name: 'disk', short: 'D', type: 'text', value: 'size', doc: 'Disk: GiB, or text such as 512MiB.' }
+]
+
+const wholeOffer: FlagRules = { together: [['ram', 'cpu', 'disk']], oneRequired: [['ram', 'cpu', 'disk']] }
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
 const whenDoc = 'as 2026-01-31T12:00:00Z, 2026-01-31, 90m or 7d'
 
 /** The behaviours that `nunet actor cmd` knows, with their flags (B §9.1, D §2.3). */
@@ -37,8 +47,11 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
   { name: '/public/hello', summary: 'Asks a node for its DID.', isPlain: true },
   { name: '/public/status', summary: 'Asks a node whether it works and what it has.', isPlain: true },
   { name: '/broadcast/hello', summary: 'Greets all nodes; prints the list of answers.' },
+  { name: '/broadcast/dms/status', summary: 'Asks all nodes for their public facts; prints the list of answers.' },
   { name: '/dms/node/peers/list', summary: 'Lists the peers that are connected.', isPlain: true },
   { name: '/dms/node/peers/self', summary: 'Shows the peer id and the addresses of the node.', isPlain: true },
+  { name: '/dms/node/peers/dht', summary: 'Lists the peers through which the network is searched.', isPlain: true },
+  { name: '/dms/node/peers/score', summary: 'Shows how peers are scored as carriers of broadcasts.', isPlain: true },
   {
     name: '/dms/node/peers/ping',
     summary: 'Measures the round trip to a peer.',
@@ -52,24 +65,84 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
     examples: ['nunet actor cmd -c dms /dms/node/peers/connect --address /ip4/203.0.113.7/tcp/9000/p2p/<peer>']
   },
   {
+    name: '/dms/node/events',
+    summary: 'Shows what happened on the node lately; nunet events shows it while it happens.',
+    flags: [
+      { name: 'after', type: 'text', value: 'id', doc: 'Only what happened after this event.' },
+      { name: 'limit', type: 'integer', value: 'number', doc: 'Most events of one reply; 100 when not given.' }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/events --limit 10']
+  },
+  {
     name: '/dms/node/onboarding/onboard',
     summary: 'Lends a part of the machine; again replaces the offer.',
     flags: [
-      { name: 'ram', short: 'R', type: 'text', value: 'size', doc: 'Memory: GiB, or text such as 512MiB.' },
-      { name: 'cpu', short: 'C', type: 'number', value: 'cores', doc: 'Processor cores, with fractions.' },
-      { name: 'disk', short: 'D', type: 'text', value: 'size', doc: 'Disk: GiB, or text such as 512MiB.' },
+      ...offerFlags,
       { name: 'gpus', short: 'G', type: 'list', value: 'index:vram', doc: 'A graphics card and its memory in GiB.' },
       { name: 'no-gpu', short: 'N', type: 'switch', doc: 'Lends no graphics card.' }
     ],
-    rules: { together: [['ram', 'cpu', 'disk']], oneRequired: [['ram', 'cpu', 'disk']], exclusive: [['gpus', 'no-gpu']] },
+    rules: { ...wholeOffer, exclusive: [['gpus', 'no-gpu']] },
     examples: ['nunet actor cmd -c dms /dms/node/onboarding/onboard --ram 4 --cpu 2 --disk 20 --no-gpu']
   },
-  { name: '/dms/node/onboarding/offboard', summary: 'Takes the offer back.' },
+  {
+    name: '/dms/node/onboarding/resource',
+    summary: 'Replaces the offer of a machine that lends already.',
+    flags: offerFlags,
+    rules: wholeOffer,
+    examples: ['nunet actor cmd -c dms /dms/node/onboarding/resource --ram 4 --cpu 2 --disk 20']
+  },
+  {
+    name: '/dms/node/onboarding/offboard',
+    summary: 'Takes the offer back.',
+    flags: [{ name: 'force', short: 'f', type: 'switch', doc: 'Taken for older scripts; jobs that run are never cut off by it.' }]
+  },
   { name: '/dms/node/onboarding/status', summary: 'Tells whether the machine lends anything.', isPlain: true },
   { name: '/dms/node/resources/free', summary: 'Shows what is lent and not in use.', isPlain: true },
   { name: '/dms/node/resources/allocated', summary: 'Shows what running allocations hold.', isPlain: true },
   { name: '/dms/node/resources/onboarded', summary: 'Shows what is lent.', isPlain: true },
   { name: '/dms/node/hardware/spec', summary: 'Shows what the machine has.', isPlain: true },
+  { name: '/dms/node/hardware/usage', summary: 'Shows what the machine uses now.', isPlain: true },
+  {
+    name: '/dms/node/allocations/list',
+    summary: 'Lists the jobs of others on this machine.',
+    flags: [
+      {
+        name: 'status',
+        type: 'list',
+        value: 'name',
+        doc: 'Only in this state.',
+        values: ['pending', 'running', 'stopped', 'completed', 'failed', 'terminated']
+      },
+      { name: 'limit', type: 'integer', value: 'number', doc: 'Most allocations on a page.' },
+      { name: 'offset', type: 'integer', value: 'number', doc: 'How many to leave out before.' }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/allocations/list --status running']
+  },
+  { name: '/dms/node/status', summary: 'Shows everything about the node; secrets are masked.', isPlain: true },
+  { name: '/dms/node/metrics', summary: 'Shows what the node counted, and what its process uses.', isPlain: true },
+  {
+    name: '/dms/node/logger/config',
+    summary: 'Sets the level of the log until the next start.',
+    flags: [
+      { name: 'level', short: 'l', type: 'text', value: 'level', doc: 'Least level that is written.', values: LOG_LEVELS },
+      { name: 'url', short: 'u', type: 'text', value: 'url', doc: 'Elasticsearch service; not in this version.' },
+      { name: 'interval', short: 'i', type: 'integer', value: 'seconds', doc: 'How often lines are sent; not in this version.' },
+      { name: 'api-key', type: 'text', value: 'key', doc: 'Key for Elasticsearch; not in this version.' },
+      { name: 'apm-url', type: 'text', value: 'url', doc: 'Service for traces; not in this version.' },
+      { name: 'enable-elastic', type: 'switch', doc: 'Sends the log to Elasticsearch; not in this version.' }
+    ],
+    rules: { oneRequired: [['level', 'url', 'interval', 'api-key', 'apm-url', 'enable-elastic']] },
+    examples: ['nunet actor cmd -c dms /dms/node/logger/config --level debug']
+  },
+  {
+    name: '/dms/debug/flightrec',
+    summary: 'Shows the last events of the node, from its memory.',
+    flags: [
+      { name: 'limit', type: 'integer', value: 'number', doc: 'Most events; otherwise 200.' },
+      { name: 'level', short: 'l', type: 'text', value: 'level', doc: 'None below this level.', values: LOG_LEVELS }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/debug/flightrec --level warn']
+  },
   {
     name: '/dms/node/deployment/new',
     summary: 'Deploys an ensemble; prints its id.',

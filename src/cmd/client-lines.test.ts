@@ -25,6 +25,7 @@ const LINES: readonly (readonly [line: string, command: string])[] = [
   ['-c dms actor cmd /dms/node/peers/self', node('peers/self')],
   ['-c dms actor cmd /dms/node/peers/list', node('peers/list')],
   ['-c dms actor cmd /dms/node/peers/ping --host 12D3KooW', node('peers/ping')],
+  ['-c dms actor cmd /dms/node/peers/score', node('peers/score')],
   ['-c dms actor cmd /dms/node/onboarding/status', node('onboarding/status')],
   ['-c dms actor cmd /dms/node/resources/free', node('resources/free')],
   ['-c dms actor cmd /dms/node/resources/allocated', node('resources/allocated')],
@@ -64,7 +65,6 @@ const LINES: readonly (readonly [line: string, command: string])[] = [
 
 /** Lines of parts that do not exist yet: what they say until then is what clients look for. */
 const LATER: readonly (readonly [line: string, part: string, message: string])[] = [
-  ['-c dms actor cmd /dms/node/peers/score', 'scores of peers', 'unknown behavior "/dms/node/peers/score"'],
   ['gpu list', 'graphics cards', 'unknown command "gpu" for "nunet"'],
   [
     '-c dms actor cmd --timeout 180s /dms/node/deployment/info --id ID --usage',

@@ -1,3 +1,4 @@
+import type { Io } from './io.ts'
 import { oneLine } from './output.ts'
 import { cutTo, type Screen, type Style, styled, widthOf } from './screen.ts'
 
@@ -31,6 +32,22 @@ export function renderColumns(columns: readonly Column[], rows: readonly (readon
   const natural = columns.map((_, index) => Math.max(...table.map((row) => widthOf(row[index]?.text ?? ''))))
   const widths = screen === undefined ? natural : fitTo(columns, natural, screen.columns)
   return table.map((row) => `${renderRow(columns, row, widths, screen)}\n`).join('')
+}
+
+/** Prints rows for people: on a screen as {@link renderColumns}, in a file or pipe without the titles, as scripts read them. */
+export async function printRows(
+  { stdout }: Pick<Io, 'stdout'>,
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[]
+): Promise<void> {
+  if (rows.length === 0) return
+  await stdout.write(stdout.screen === undefined ? withoutTitles(columns, rows) : renderColumns(columns, rows, stdout.screen))
+}
+
+/** Without the titles, a column need not be as wide as its title. */
+function withoutTitles(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
+  const untitled = columns.map((column) => ({ ...column, title: '' }))
+  return renderColumns(untitled, rows).replace(/^.*\n/, '')
 }
 
 interface CleanCell {

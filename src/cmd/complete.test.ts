@@ -93,6 +93,7 @@ describe('what fits', () => {
       ['cap', 'issued', '--'],
       [
         '--context',
+        '--json',
         '--config',
         '--rest-addr',
         '--rest-port',

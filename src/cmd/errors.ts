@@ -36,6 +36,60 @@ export class NotStartedError extends DmsError {
   readonly kind = 'unavailable'
 }
 
+/** Another DMS than that of this configuration answers where it should. */
+export class OtherDmsError extends DmsError {
+  readonly code = 'CMD_OTHER_DMS'
+  readonly kind = 'conflict'
+}
+
+/** No DMS of this configuration runs on this machine. */
+export class NotRunningError extends DmsError {
+  readonly code = 'CMD_NOT_RUNNING'
+  readonly kind = 'not-found'
+}
+
+/** The DMS was told to end and has not within the time that it usually takes. */
+export class NotStoppedError extends DmsError {
+  readonly code = 'CMD_NOT_STOPPED'
+  readonly kind = 'timeout'
+}
+
+/** The text is no invitation, or not one for this user. */
+export class BadInvitationError extends DmsError {
+  readonly code = 'CMD_BAD_INVITATION'
+  readonly kind = 'invalid'
+}
+
+/** The invitation cannot be used any more. */
+export class InvitationExpiredError extends DmsError {
+  readonly code = 'CMD_INVITATION_EXPIRED'
+  readonly kind = 'forbidden'
+}
+
+/** There is no open invitation of that id. */
+export class NoInvitationError extends DmsError {
+  readonly code = 'CMD_NO_INVITATION'
+  readonly kind = 'not-found'
+}
+
+/** So many invitations are open that no further one is given. */
+export class TooManyInvitationsError extends DmsError {
+  readonly code = 'CMD_TOO_MANY_INVITATIONS'
+  readonly kind = 'exhausted'
+}
+
+/** The invitation was taken, but the inviting machine does not answer now. */
+export class HostAwayError extends DmsError {
+  readonly code = 'CMD_HOST_AWAY'
+  readonly kind = 'unavailable'
+}
+
+/** A deployment that was followed has ended, and not well. */
+export class DeploymentFailedError extends DmsError {
+  readonly code = 'CMD_DEPLOYMENT_FAILED'
+  readonly kind = 'conflict'
+}
+
 /** The unlock agent does not hold the key that was to be locked. */
 export class NotUnlockedError extends DmsError {
   readonly code = 'CMD_NOT_UNLOCKED'
@@ -117,6 +171,12 @@ export class UnhealthyError extends DmsError {
     super(message)
     this.kind = kind
   }
+}
+
+/** What was being shown may not be seen any more: the right to it was revoked, or has expired. */
+export class NoLongerAllowedError extends DmsError {
+  readonly code = 'CMD_NO_LONGER_ALLOWED'
+  readonly kind = 'forbidden'
 }
 
 /** The reply was delivered and is printed, and says that nothing was done. */

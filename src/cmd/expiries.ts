@@ -1,5 +1,7 @@
 import { err, fromNanos, type Millis, millis, ok, type Result, toNanos } from '../base/index.ts'
 import { describeNanos, parseExpiry } from '../ucan/index.ts'
+import type { Flags } from './command.ts'
+import { UsageError } from './errors.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -27,4 +29,17 @@ export function parseFutureExpiry(text: string, now: Millis): Result<bigint, str
   if (!expiry.ok) return err(expiry.error.message)
   if (expiry.value <= toNanos(now)) return err(`the expiry ${text} has passed; choose one in the future`)
   return ok(expiry.value)
+}
+
+/** When a new token ends, by `--expiry` or else `--duration`: UNIX nanoseconds. A time that has passed is refused, for such a token could never be used. */
+export function expiryIn(flags: Flags, now: Millis): bigint {
+  const text = flags.text('expiry')
+  if (text !== undefined) {
+    const expiry = parseFutureExpiry(text, now)
+    if (!expiry.ok) throw new UsageError(expiry.error)
+    return expiry.value
+  }
+  const duration = flags.duration('duration') ?? 0
+  if (duration <= 0) throw new UsageError(`the duration must be more than 0, got ${flags.text('duration') ?? ''}`)
+  return toNanos(now) + BigInt(Math.round(duration)) * 1_000_000n
 }

@@ -22,6 +22,7 @@ import {
 import { generateKeyPair } from '../identity/index.ts'
 import type { Io, Terminal } from './io.ts'
 import { main } from './main.ts'
+import type { Screen } from './screen.ts'
 import { runTool } from './tool.ts'
 
 /** What one call of a command left behind. For tests of this module only. */
@@ -42,11 +43,13 @@ export interface CallOptions
   readonly input?: string
   /** Answers on the terminal, in order; without them there is no terminal. */
   readonly answers?: readonly string[]
+  /** The terminal that stdout leads to; none when missing. */
+  readonly screen?: Screen
 }
 
 /** Runs one command line with a home of its own, cheap key files and without a process. */
 export async function call(home: string, argv: readonly string[], options: CallOptions = {}): Promise<Outcome> {
-  const { now, passphrase = 'secret', newPassphrase, input = '', answers, ...rest } = options
+  const { now, passphrase = 'secret', newPassphrase, input = '', answers, screen, ...rest } = options
   const written = { stdout: '', stderr: '' }
   const output = (name: 'stdout' | 'stderr'): Io['stdout'] => ({
     async write(text) {
@@ -54,7 +57,7 @@ export async function call(home: string, argv: readonly string[], options: CallO
     }
   })
   const code = await main(argv, {
-    stdout: output('stdout'),
+    stdout: { ...output('stdout'), screen },
     stderr: output('stderr'),
     readInput: async () => input,
     environment: {},

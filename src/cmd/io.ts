@@ -7,6 +7,8 @@ import type { ToolCall } from './tool.ts'
 export interface Output {
   /** Resolves once the text was handed over; a reader that is gone is no error. */
   write(text: string): Promise<void>
+  /** Whether a reader is known to be gone, so that nothing more need be written; looked at by what goes on by itself. */
+  readonly isGone?: boolean
   /** The terminal that it leads to; nothing for a file or a pipe, which get plain text. */
   readonly screen?: Screen | undefined
 }
@@ -25,6 +27,16 @@ export interface PassphraseFlags {
   readonly descriptor?: number
   /** The path of a file. */
   readonly file?: string
+}
+
+/** What a process that is started apart from this one gets besides its arguments. */
+export interface DetachedOptions {
+  /** The whole of its stdin; none when missing. */
+  readonly input?: Secret
+  /** A file for its stderr, made anew with mode 0600; for processes that live long. A pipe when missing. */
+  readonly stderrPath?: string
+  /** Whether it gets the settings of the environment too (`DMS_…`, `BOOTSTRAP_PEERS`, `DOCKER_HOST`), passphrases excepted. */
+  readonly hasSettings?: boolean
 }
 
 /** Everything that a command may touch of its process, so that a test can run one without a process. */
@@ -64,7 +76,7 @@ export interface Io {
    * Starts this program once more, apart from this terminal and with next to nothing of this environment, and resolves once it has
    * written a line to its stdout. Errors: `CMD_NOT_STARTED`, with what it wrote to its stderr when it ended before that.
    */
-  startDetached(args: readonly string[]): Promise<void>
+  startDetached(args: readonly string[], options?: DetachedOptions): Promise<void>
   /** Shields a process that holds secrets: private files, no debugger by signal, indifferent to the end of the terminal. */
   shieldProcess(): void
   /** Runs a program on the terminal of this process and resolves with its exit code. */

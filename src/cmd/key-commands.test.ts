@@ -258,5 +258,9 @@ describe('key list', () => {
       stdout: 'broken  0644  locked\nuser    0600  locked\n',
       stderr: expect.stringContaining('broken.json can be read by others') as string
     })
+    const screen = { columns: 80, hasColors: false, canRedraw: true }
+    expect((await nunet('key list --long', { passphrase: '', screen })).stdout).toBe(
+      'NAME    MODE  DID\nbroken  0644  locked\nuser    0600  locked\n'
+    )
   })
 })

@@ -124,7 +124,7 @@ test('version has the lines that clients read', async () => {
   const { code, stdout } = await nunet('version')
   expect(code).toBe(0)
   expect(stdout).toMatch(
-    /^NuNet Device Management Service\nVersion: \d+\.\d+\.\d+\S*\nCommit: \S+\n\nNode Version: v\d\S*\nBuild Date: \S+\n$/
+    /^NuNet Device Management Service\nVersion: \d+\.\d+\.\d+\S*\nCommit: \S+\n\nGo Version: none \(Node\.js v\S+\)\nNode Version: v\d\S*\nBuild Date: \S+\n$/
   )
 })
 
@@ -220,7 +220,7 @@ describe('config', () => {
   test('get prints JSON on stdout and where it is from on stderr', async () => {
     expect(await nunet('config get rest')).toEqual({
       code: 0,
-      stdout: '{\n    "addr": "127.0.0.1",\n    "port": 9999\n}\n',
+      stdout: '{\n    "addr": "127.0.0.1",\n    "port": 9999,\n    "socket": "auto"\n}\n',
       stderr: 'No config file found: these are the defaults\n'
     })
     expect(await readdir(home)).toEqual([])

@@ -1,6 +1,8 @@
 import { encodeGoJson, invariant, type JsonValue, parseJson } from '../base/index.ts'
 import {
+  allocationsList,
   broadcastHello,
+  broadcastStatus,
   capAnchor,
   capList,
   capProvideAnchor,
@@ -16,8 +18,12 @@ import {
   deploymentShutdown,
   deploymentStatus,
   encodeEnsemble,
+  flightRecorder,
+  loggerConfig,
+  nodeEvents,
   offboard,
   onboard,
+  onboardingResource,
   type PublicBehavior,
   peersConnect,
   peersPing
@@ -45,12 +51,31 @@ export interface Call {
 /** The behaviours of `BEHAVIORS` that are not plain. */
 export const CALLS: readonly Call[] = [
   query(broadcastHello, () => null),
+  query(broadcastStatus, () => null),
   query(peersPing, (flags) => ({ host: flags.text('host') ?? '' })),
   change(peersConnect, (flags) => ({ address: flags.text('address') ?? '' })),
-  change(onboard, offerOf),
-  change(offboard, () => ({})),
+  change(onboard, (flags) =>
+    requestOf({ ...amountOf(flags), noGpu: flags.isOn('no-gpu'), gpus: flags.list('gpus').map(parseGpu) })
+  ),
+  change(onboardingResource, (flags) => ({ config: requestOf({ ...amountOf(flags), noGpu: true, gpus: [] }).config })),
+  change(offboard, (flags) => (flags.isOn('force') ? { force: true } : {})),
+  query(allocationsList, (flags) => ({
+    limit: flags.number('limit'),
+    offset: flags.number('offset'),
+    status: flags.isSet('status') ? flags.list('status') : undefined
+  })),
+  change(loggerConfig, (flags) => ({
+    interval: flags.number('interval'),
+    url: flags.text('url'),
+    level: flags.text('level'),
+    apiKey: flags.text('api-key'),
+    apmUrl: flags.text('apm-url'),
+    elasticEnabled: flags.isSet('enable-elastic') ? flags.isOn('enable-elastic') : undefined
+  })),
+  query(flightRecorder, (flags) => ({ limit: flags.number('limit'), level: flags.text('level') })),
   change(deploymentNew, async (flags, io) => ({ ensemble: await ensembleOf(flags, io) })),
   query(deploymentList, filtersOf),
+  query(nodeEvents, (flags) => ({ after: flags.text('after'), limit: flags.number('limit') })),
   query(deploymentStatus, (flags) => ({ id: idOf(flags), ...(flags.isOn('include-usage') ? { includeUsage: true } : {}) })),
   query(deploymentManifest, (flags) => ({ id: idOf(flags) })),
   query(deploymentLogs, (flags) => ({ id: idOf(flags), allocation: flags.text('allocation') ?? '' })),
@@ -116,16 +141,14 @@ async function ensembleOf(flags: Flags, io: Io): Promise<JsonValue> {
   return toJson(encodeEnsemble(ensemble))
 }
 
-function offerOf(flags: Flags) {
+function amountOf(flags: Flags): Pick<Offer, 'cores' | 'memory' | 'disk'> {
   const cores = flags.number('cpu') ?? 0
   if (cores <= 0) throw new UsageError(`--cpu must be more than 0 cores, got ${cores}`)
-  return requestOf({
-    noGpu: flags.isOn('no-gpu'),
-    gpus: flags.list('gpus').map(parseGpu),
+  return {
     cores,
     memory: parseSize('ram', flags.text('ram') ?? ''),
     disk: parseSize('disk', flags.text('disk') ?? '')
-  })
+  }
 }
 
 /** What an owner offers; sizes in bytes, cards as `parseGpu` reads them. */

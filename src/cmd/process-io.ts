@@ -32,7 +32,7 @@ export function processIo(): Io {
     onStopSignal,
     onReloadSignal,
     exit: (code) => process.exit(code),
-    startDetached: async (args) => (await import('./programs.ts')).startDetached(args),
+    startDetached: async (args, options) => (await import('./programs.ts')).startDetached(args, options),
     shieldProcess,
     runProgram: async (command, args) => (await import('./programs.ts')).runProgram(command, args),
     runTool: async (call) => (await import('./tool.ts')).runTool(call, { environment: process.env, clock: systemClock })
@@ -63,6 +63,9 @@ function outputOf(open: () => NodeJS.WriteStream): Output {
   return {
     get screen() {
       return screenOf(opened(), process.env)
+    },
+    get isGone() {
+      return stream?.destroyed === true || stream?.errored != null
     },
     write: (text) =>
       new Promise((resolve, reject) => {

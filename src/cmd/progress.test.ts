@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { seconds } from '../base/index.ts'
 import { createVirtualClock, type VirtualClock } from '../testing/index.ts'
 import type { Io, Output } from './io.ts'
-import { withProgress } from './progress.ts'
+import { type Pause, withProgress } from './progress.ts'
 import type { Screen } from './screen.ts'
 
 const SCREEN: Screen = { columns: 40, hasColors: false, canRedraw: true }
@@ -48,6 +48,20 @@ describe('progress', () => {
     expect(written.at(-1)).toBe('\r\u001b[2K')
     expect(written.join('')).not.toContain('\n')
     expect(written.some((text) => text.includes('3 s, at most 27 s more') || text.includes('2 s, at most 28 s more'))).toBe(true)
+  })
+
+  test('is not shown while the work asks something', async () => {
+    const { clock, written, io } = setUp(SCREEN)
+    const work = (pause: Pause) =>
+      clock
+        .sleep(seconds(2))
+        .then(() => pause(() => clock.sleep(seconds(5)).then(() => written.push('asked'))))
+        .then(() => clock.sleep(seconds(2)))
+    await clock.run(withProgress(io, { text: 'changing' }, work))
+    const [at, erased] = [written.indexOf('asked'), '\r\u001b[2K']
+    expect(written.slice(at - 1)).toEqual([erased, 'asked', expect.stringContaining('changing… 1 s'), ...written.slice(at + 2)])
+    expect(written.at(-1)).toBe(erased)
+    expect(written.some((text) => /[4-9] s/.test(text))).toBe(false)
   })
 
   test('is erased when the work fails, and the failure is passed on', async () => {

@@ -17,7 +17,8 @@ const PATIENCE = seconds(1)
 const PATIENCE_WITHOUT_SCREEN = seconds(5)
 const FRAME = millis(200)
 const FRAMES: readonly string[] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
-const ERASE = '\r\u001b[2K'
+/** Clears the line of the cursor. */
+export const ERASE = '\r\u001b[2K'
 
 /**
  * Does `work` and shows on stderr that it goes on, when it takes longer than a second.
@@ -25,14 +26,33 @@ const ERASE = '\r\u001b[2K'
  * On a terminal one line with the time that has passed, erased at the end; elsewhere one line after five seconds; never anything
  * on stdout. A stderr that cannot be written to does not disturb the work.
  */
-export async function withProgress<T>(io: Io, task: Task, work: () => Promise<T>): Promise<T> {
+export async function withProgress<T>(io: Io, task: Task, work: (pause: Pause) => Promise<T>): Promise<T> {
+  let display = showUntilEnded(io, task)
+  try {
+    return await work(async (ask) => {
+      await display.end()
+      try {
+        return await ask()
+      } finally {
+        display = showUntilEnded(io, task)
+      }
+    })
+  } finally {
+    await display.end()
+  }
+}
+
+/** Does something, such as asking a question, while the progress is not shown. */
+export type Pause = <T>(ask: () => Promise<T>) => Promise<T>
+
+function showUntilEnded(io: Io, task: Task): { end(): Promise<void> } {
   const done = new AbortController()
   const shown = show(io, task, done.signal).catch(() => undefined) // nobody to show it to
-  try {
-    return await work()
-  } finally {
-    done.abort()
-    await shown
+  return {
+    async end() {
+      done.abort()
+      await shown
+    }
   }
 }
 

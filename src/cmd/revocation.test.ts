@@ -116,6 +116,25 @@ describe('cap issued', () => {
     expect(await call(home, ['cap', 'issued', '-c', 'nobody'])).toMatchObject({ code: 66, stdout: '' })
   })
 
+  test('prints JSON for programs, and a table on a terminal', async () => {
+    expect((await call(home, ['cap', 'issued', '-c', 'user', '--json'])).stdout).toBe('[]\n')
+    await granted('user', own.did, '--topic', '/nunet')
+    const { stdout } = await call(home, ['cap', 'issued', '-c', 'user', '--json'])
+    expect(JSON.parse(stdout)).toEqual([
+      {
+        issued: expect.stringMatching(/Z$/) as string,
+        expires: expect.stringMatching(/Z$/) as string,
+        subject: own.did,
+        capabilities: ['/a'],
+        topics: ['/nunet']
+      }
+    ])
+    const screen = { columns: 200, hasColors: false, canRedraw: true }
+    const table = (await call(home, ['cap', 'issued', '-c', 'user'], { screen })).stdout
+    expect(table).toMatch(/^AGE +LEFT +TO +WHAT +WHERE\n +0s +.+\n$/)
+    expect(table).toContain(`  ${own.did}  /a    on /nunet\n`)
+  })
+
   test('is only a comfort: when it cannot be written, the grant is printed with a warning', async () => {
     await mkdir(join(home, '.nunet/cap/user.issued.jsonl'))
     const outcome = await nunet('cap', 'grant', '-c', 'user', '--cap', '/a', '--duration', '1h', own.did)

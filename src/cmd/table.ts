@@ -6,7 +6,9 @@ import { cap } from './groups/cap.ts'
 import { completion, hiddenCommands } from './groups/completion.ts'
 import { config } from './groups/config.ts'
 import { deploy, get } from './groups/deployments.ts'
+import { events } from './groups/events.ts'
 import { contextFlag, json } from './groups/flags.ts'
+import { invitationCommands } from './groups/invitations.ts'
 import { key } from './groups/key.ts'
 import { setup } from './groups/setup.ts'
 
@@ -26,17 +28,26 @@ export const ROOT: CommandSpec = {
       description:
         'Ends at SIGINT or SIGTERM; jobs go on and are found again. A second signal ends it at once. ' +
         'The key and the capability context must exist: nothing is made on the way.',
-      flags: [contextFlag({ default: 'dms' })],
+      flags: [
+        contextFlag({ default: 'dms' }),
+        {
+          name: 'no-console',
+          type: 'switch',
+          doc: 'Logs to the log file only, and prints on stdout when it is ready; for programs that start it.'
+        }
+      ],
       examples: ['nunet run', 'nunet --config /etc/nunet/dms_config.json run -c dms'],
       load: async () => (await import('./commands/run.ts')).run
     },
     setup,
+    ...invitationCommands,
     key,
     ...agentCommands,
     cap,
     actor,
     deploy,
     get,
+    events,
     config,
     {
       name: 'doctor',

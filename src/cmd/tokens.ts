@@ -1,5 +1,5 @@
-import { type Issue, ok, type Result } from '../base/index.ts'
-import { parseTokens, type Token } from '../ucan/index.ts'
+import { type Issue, invariant, type JsonValue, ok, parseJson, type Result } from '../base/index.ts'
+import { encodeTokenList, parseTokens, type Token } from '../ucan/index.ts'
 import { NoFileError, UsageError } from './errors.ts'
 import { openSource } from './files.ts'
 import type { Io } from './io.ts'
@@ -35,6 +35,13 @@ export async function readTokenText(text: string, io: Io): Promise<string> {
       cause: error
     })
   }
+}
+
+/** A token list as the JSON that it is on the wire. */
+export function tokenListToJson(tokens: readonly Token[]): JsonValue {
+  const list = parseJson(encodeTokenList(tokens))
+  invariant(list.ok, 'a token list does not encode to JSON')
+  return list.value
 }
 
 function parseLines(text: string): Result<readonly Token[], Issue> {

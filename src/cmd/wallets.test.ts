@@ -170,6 +170,7 @@ describe('with a Ledger', () => {
     expect(other.stderr).toBe('bizz is no alias of a Ledger account: account 0 is used\n')
     expect(outputOf(other)).toBe(first)
     expect((await withDevice('key ledger-alias list')).stdout).toBe('biz\t5\n')
+    expect(JSON.parse((await withDevice('key ledger-alias list --json')).stdout)).toEqual([{ alias: 'biz', account: 5 }])
     expect(await withDevice('key ledger-alias remove biz')).toMatchObject({ code: 0, stdout: '' })
     expect(outputOf(await withDevice('key did ledger:biz'))).toBe(first)
     expect(outputOf(await withDevice('cap new ledger:5'))).toBe(fifth)

@@ -11,6 +11,8 @@ import {
   path,
   port,
   providerList,
+  restAddress,
+  socketPath,
   text,
   toggle,
   url,
@@ -130,8 +132,17 @@ const otel = {
 export const CONFIG_SCHEMA = {
   general,
   rest: {
-    addr: key(host, '127.0.0.1', 'Address on which the REST interface listens, and on which commands look for it.'),
-    port: key(port, 9999, 'Port of the REST interface.')
+    addr: key(
+      restAddress,
+      '127.0.0.1',
+      'Address on which the REST interface listens, and on which commands look for it; `unix:/path` for a socket and no port.'
+    ),
+    port: key(port, 9999, 'Port of the REST interface.'),
+    socket: key(
+      socketPath,
+      'auto',
+      'Unix socket beside the port, for programs of the same user; `auto` is `run/rest-<port>.sock` in `general.data_dir`.'
+    )
   },
   profiler: {
     enabled: futureKey(toggle, true, 'Whether the profiler listens.'),
@@ -163,6 +174,11 @@ export const CONFIG_SCHEMA = {
       toggle,
       true,
       'Whether this node relays connections between nodes that cannot reach each other directly, at most 5 min and 2 MiB each.'
+    ),
+    relay_use: key(
+      choice(['auto', 'always', 'never']),
+      'auto',
+      'When others are led to this node through relays: while nobody reaches it directly, always, or never.'
     ),
     port_mapping: key(
       toggle,

@@ -61,6 +61,24 @@ export const host: ValueType<string> = matching({
   counterexamples: ['http://127.0.0.1', '127.0.0.1 9999']
 })
 
+/** Where the REST interface listens: as {@link host}, or `unix:` and the absolute path of a socket, and then on no port at all. */
+export const restAddress: ValueType<string> = matching({
+  name: 'IP address, host name, or `unix:` and a path',
+  pattern: /^(?!unix:)[0-9A-Za-z.:_%-]{1,253}$|^unix:\/[^\p{Cc}]{1,4095}$|^$/u,
+  rule: 'must be an IP address or a host name, without a port or a slash, or unix:/path',
+  examples: ['127.0.0.1', '::1', '0.0.0.0', 'node.example', 'unix:/run/nunet/dms.sock'],
+  counterexamples: ['http://127.0.0.1', '127.0.0.1 9999', 'unix:dms.sock', 'unix:']
+})
+
+/** A Unix socket beside the port: an absolute path, `auto` for one in the data directory, or `none`. */
+export const socketPath: ValueType<string> = matching({
+  name: 'absolute path, `auto` or `none`',
+  pattern: /^(auto|none|\/[^\p{Cc}]{1,4095})$/u,
+  rule: 'must be auto, none or an absolute path',
+  examples: ['auto', 'none', '/run/nunet/dms.sock'],
+  counterexamples: ['dms.sock', '~/dms.sock', '', '/run/\nnunet']
+})
+
 /** Where a service is reached, or an empty text for none. */
 export const endpoint: ValueType<string> = matching({
   name: '`host:port`, or empty for none',
@@ -101,16 +119,17 @@ export function wholeNumber(least: number, most: number): ValueType<number> {
 export const port: ValueType<number> = { ...wholeNumber(0, 65_535), name: 'port, 0 to 65535' }
 
 /** One of some words, in any case; read in the case given here. */
-export function choice(words: readonly string[]): ValueType<string> {
+export function choice<const Word extends string>(words: readonly Word[]): ValueType<Word> {
   const rule = `must be one of ${words.join(', ')}`
   return {
     name: words.join(', '),
     read(value) {
-      const word = typeof value === 'string' ? words.find((candidate) => candidate === value.toUpperCase()) : undefined
+      const word =
+        typeof value === 'string' ? words.find((candidate) => candidate.toUpperCase() === value.toUpperCase()) : undefined
       return word === undefined ? err(rule) : ok(word)
     },
     fromText: ok,
-    examples: [...words, ...words.map((word) => word.toLowerCase())],
+    examples: [...words, ...words.map((word) => (word === word.toLowerCase() ? word.toUpperCase() : word.toLowerCase()))],
     counterexamples: [`${words[0] ?? ''}X`, ''],
     words
   }

@@ -51,6 +51,12 @@ export async function withFileLock<T>(path: string, work: () => Promise<T>, opti
   }
 }
 
+/** The process id of who holds the lock of `path` now; nothing when nobody does, or when it cannot be told. */
+export function lockHolder(path: string): number | undefined {
+  const current = readHolder(`${path}.lock`)
+  return current !== undefined && current !== 'unreadable' && isAlive(current) ? current.pid : undefined
+}
+
 interface Holder {
   readonly pid: number
   /** Boot id and start of the process in clock ticks, so that a reused process id is told apart; empty where unknown. */

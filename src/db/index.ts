@@ -21,7 +21,7 @@ export {
   WriteFailedError
 } from './errors.ts'
 export { findOpenAccess, type OpenAccess } from './file-access.ts'
-export { type FileLockOptions, withFileLock } from './file-lock.ts'
+export { type FileLockOptions, lockHolder, withFileLock } from './file-lock.ts'
 export {
   backupFile,
   fileStamp,

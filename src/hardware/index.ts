@@ -4,5 +4,6 @@
  * Imports: base.
  * State: none.
  */
+export { hostName, type NetworkInterface, readInterfaces } from './host.ts'
 export { createHardwareProbe, type HardwareProbeOptions } from './probe.ts'
 export type { Gpu, HardwareProbe, Machine, MachineUsage } from './types.ts'

@@ -53,7 +53,7 @@ test('unreachable bootstrap peers are dialled again after pauses that grow to tw
   })
   const options = { ...NOBODY, bootstrap: [somePeer(), somePeer()], reach: { connection: unreachable, dial }, clock }
   await stayConnected(options, stopping.signal)
-  expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 64, 120, 120].map(seconds))
+  expect(pauses).toEqual([1, 2, 4, 8, 16, 20, 20, 20, 20].map(seconds))
   expect(dials).toBe(18)
 })
 

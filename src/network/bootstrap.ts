@@ -21,7 +21,8 @@ export interface BootstrapOptions {
   readonly log: Logger
 }
 
-const LONGEST_PAUSE = seconds(120)
+/** Short enough that a node is back within half a minute of a repaired network. */
+const LONGEST_PAUSE = seconds(20)
 
 /** With so many peers a node does without its bootstrap peers. */
 const ENOUGH_PEERS = 3

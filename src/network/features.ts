@@ -1,7 +1,11 @@
+import type { RelayUse } from './relay/client.ts'
+
 /** What a node offers besides messages. */
 export interface NetworkFeatures {
   /** Whether it relays connections between nodes that cannot reach each other directly. */
   readonly relayService: boolean
+  /** When it has others lead to it through relays: `auto` while nobody reaches it directly. */
+  readonly relayUse: RelayUse
   /** Whether it asks the router for a public port. */
   readonly portMapping: boolean
   /** Whether it looks for nodes in its local network, and is found there. */
@@ -9,4 +13,4 @@ export interface NetworkFeatures {
 }
 
 /** The features of a node that asks for none. */
-export const NO_FEATURES: NetworkFeatures = { relayService: false, portMapping: false, localDiscovery: false }
+export const NO_FEATURES: NetworkFeatures = { relayService: false, relayUse: 'auto', portMapping: false, localDiscovery: false }

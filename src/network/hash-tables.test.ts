@@ -6,6 +6,7 @@ import { generateKeyPair } from '../identity/index.ts'
 import { createBoard } from './advertisements/board.ts'
 import { createDiscovery } from './discovery.ts'
 import { hashTablesOf } from './hash-tables.ts'
+import { createInternals } from './internals.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { createReach } from './reach.ts'
@@ -82,7 +83,13 @@ describe('in a network of three', () => {
         self: node.peerId,
         rendezvous: 'nunet-test',
         tables: hashTablesOf(node),
-        reach: createReach(node, systemClock, DEFAULT_LIMITS),
+        reach: createReach({
+          node,
+          internals: createInternals(node.services.parts),
+          clock: systemClock,
+          limits: DEFAULT_LIMITS,
+          stopping: new AbortController().signal
+        }),
         isConnected: (peer) => node.getConnections(peer).length > 0,
         connected: () => node.getPeers().length,
         random: systemRandom,

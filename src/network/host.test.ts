@@ -235,7 +235,7 @@ describe('reaching a peer that is not connected', () => {
     await host.connect(addressOf(other))
     await expect(host.send(generateKeyPair().peerId, 'root', utf8('x'))).rejects.toMatchObject({
       code: 'NETWORK_UNREACHABLE',
-      message: matching(/no address of it is known; asked the DHT: /)
+      message: matching(/no address of it is known; no relay is connected that could lead to it; asked the DHT: /)
     })
   })
 
@@ -276,6 +276,21 @@ describe('reaching a peer that is not connected', () => {
   })
 })
 
+describe('a host whose places for peers are all taken', () => {
+  test('still takes frames of this machine to itself, and refuses a peer that takes more than its share', async () => {
+    const host = await started({ limits: { sends: 2, queuedPerPeer: 1, reads: 0 } })
+    const other = await started()
+    other.listen('root', () => undefined)
+    const received: string[] = []
+    host.listen('root', (frame) => received.push(fromUtf8(frame)))
+    await host.connect(addressOf(other))
+    const outcomes = await Promise.allSettled([1, 2].map((n) => host.send(other.peerId, 'root', Uint8Array.of(n))))
+    expect(outcomes[1]).toMatchObject({ reason: { code: 'NETWORK_BUSY', message: containing(other.peerId) } })
+    await Promise.all([1, 2, 3].map((n) => host.send(host.peerId, 'root', utf8(`own ${n}`))))
+    await eventually(() => received.length === 3)
+  })
+})
+
 describe('bootstrap peers', () => {
   test('are joined, and joined again when they come back', async () => {
     const privateKey = generateKeyPair().exportPrivate()
@@ -298,9 +313,21 @@ describe('bootstrap peers', () => {
   })
 })
 
+describe('the routing table', () => {
+  test('is empty before the start, and then has the peers that serve the DHT', async () => {
+    expect(create().routingTable()).toEqual([])
+    const [host, other] = [await started(), await started()]
+    await host.connect(addressOf(other))
+    await eventually(() => host.routingTable().some(({ peer }) => peer === other.peerId))
+    expect(host.routingTable().map(({ peer }) => peer)).toEqual([other.peerId])
+    await eventually(() => (host.routingTable()[0]?.answeredAt ?? 0) > 1_700_000_000_000)
+  })
+})
+
 describe('gossip', () => {
   test('lowers the score of a peer whose broadcast was rejected', async () => {
-    const [host, other] = [await started({ peerScore: () => 5 }), await started()]
+    const [host, other] = [await started(), await started()]
+    host.scorePeersBy((peer) => (peer === other.peerId ? 5 : 0))
     await host.subscribe(
       '/nunet/hello',
       () => undefined,
@@ -312,12 +339,14 @@ describe('gossip', () => {
       () => 'accept'
     )
     await host.connect(addressOf(other))
-    await eventually(() => host.scores().get(other.peerId) === 5)
+    await eventually(() => host.scores().get(other.peerId)?.score === 5)
+    expect(host.scores().get(other.peerId)).toMatchObject({ application: 5, colocation: 0, penalty: 0 })
     await eventuallyResolves(async () => {
       await other.publish('/nunet/hello', utf8('bad'))
       if (host.stats().broadcastsRefused === 0) throw new Error('the broadcast has not arrived yet')
     })
-    await eventually(() => (host.scores().get(other.peerId) ?? 0) < -900)
+    await eventually(() => (host.scores().get(other.peerId)?.score ?? 0) < -900)
+    expect(host.scores().get(other.peerId)?.topics['/nunet/hello']?.invalidDeliveries).toBeGreaterThanOrEqual(1)
   })
 })
 

@@ -24,7 +24,7 @@ import type { NetworkHost, NetworkHostOptions, PeerEvent } from './types.ts'
  * `NETWORK_LISTEN_FAILED` (conflict) naming the addresses.
  */
 export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
-  const { clock, random, log, bootstrap, peerScore = () => 0 } = options
+  const { clock, random, log, bootstrap } = options
   const privateKey = parsePrivateKey(options.privateKey)
   const self = peerIdFromPrivateKey(privateKey)
   const peerId = self.toString()
@@ -39,6 +39,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
   const peerListeners = new Set<(event: PeerEvent) => void>()
   const lifecycle = createSerialQueue()
   let session: Session | undefined
+  let scoreOf: (peer: string) => number = () => 0
 
   const inboxes = createInboxes(log, () => session?.offerInboxes())
   const subscribers = createSubscribers(clock, log, limits.validationTimeout)
@@ -65,7 +66,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
         inboxes,
         subscribers,
         counters,
-        peerScore,
+        peerScore: (peer) => scoreOf(peer),
         limits,
         clock,
         random,
@@ -93,6 +94,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     start: (startOptions = {}) => lifecycle.run(() => start(startOptions)),
     stop: () => lifecycle.run(stop),
     send,
+    speaksKept: (peer) => session?.speaksKept(peer) ?? false,
     listen: (inbox, listener) => inboxes.open(inbox, listener),
     async publish(topic, frame) {
       checkTopic(topic)
@@ -129,7 +131,14 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
       peerListeners.add(listener)
       return () => void peerListeners.delete(listener)
     },
-    scores: () => new Map(session?.peers().map((peer) => [peer, session?.topics.score(peer) ?? 0])),
+    scorePeersBy(score) {
+      scoreOf = score
+    },
+    scores: () => {
+      const { peers = () => [], topics } = session ?? {}
+      return topics === undefined ? new Map() : topics.scores([...peers()].sort())
+    },
+    routingTable: () => session?.routingTable() ?? [],
     stats: () => ({ ...counters })
   }
 }

@@ -41,4 +41,13 @@ export type { Reachability } from './reachability/watch.ts'
 export { limitsFor, type ResourceAllowance } from './resource-limits.ts'
 export { createSubscribers, type Subscriber, type Subscribers } from './subscribers.ts'
 export { tellAll } from './tell.ts'
-export type { NetworkHost, NetworkHostOptions, NetworkStats, PeerEvent, Verdict } from './types.ts'
+export type {
+  NetworkHost,
+  NetworkHostOptions,
+  NetworkStats,
+  PeerEvent,
+  PeerScore,
+  RoutingEntry,
+  TopicScore,
+  Verdict
+} from './types.ts'

@@ -1,5 +1,5 @@
 import '../polyfills.ts'
-import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { type Clock, programBuild, seconds, systemClock } from '../base/index.ts'
@@ -27,6 +27,10 @@ export interface NodeOptions {
   readonly announce?: readonly string[]
   /** Without it the node neither listens on QUIC addresses nor dials them. */
   readonly quic?: TransportFactory | undefined
+  /** In place of the plain TCP transport. */
+  readonly sharingTcp?: TransportFactory | undefined
+  /** Whether others may come through that relay; through none by default. */
+  readonly acceptsRelay?: (relay: PeerId) => boolean
   readonly features?: NetworkFeatures
   readonly names?: NetworkNames
   readonly clock?: Clock
@@ -38,21 +42,15 @@ export interface NodeOptions {
 const INBOUND_PER_SECOND = 100
 const PENDING_INBOUND = 128
 
+/** A connection that died without a word is noticed after this and a few seconds. */
+const PING_EVERY = seconds(15)
+
 const muxer = yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })
 
 /** Builds a node that is not started (B §5.1). Every address may be dialled, loopback too. */
 export async function createNode(options: NodeOptions): Promise<Node> {
-  const {
-    privateKey,
-    listen,
-    announce = [],
-    quic,
-    features = NO_FEATURES,
-    names = networkNames(),
-    clock = systemClock,
-    limits,
-    peerScore
-  } = options
+  const { privateKey, listen, announce = [], quic, sharingTcp, acceptsRelay = () => false } = options
+  const { features = NO_FEATURES, names = networkNames(), clock = systemClock, limits, peerScore } = options
   let book: AddressBook | undefined
   const addressBook: ServiceOptions['addressBook'] = ({ peerId, addressManager, peerStore }) => {
     const changed = (): void => {
@@ -75,21 +73,25 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       appendAnnounce: [...announce],
       announceFilter: (addresses) => book?.announced() ?? addresses
     },
-    transports: await createTransports(quic),
+    transports: await createTransports({ quic, sharingTcp }),
     connectionEncrypters: createEncrypters(),
     streamMuxers: [limitStreams(muxer, limits.streams)],
-    connectionGater: createGate({
-      limits,
-      connections: (peer) => node?.getConnections(peer) ?? [],
-      reserved: () => [...(node?.services.relay?.reservations.values() ?? [])].map(({ addr }) => addr)
-    }),
+    connectionGater: {
+      ...createGate({
+        limits,
+        connections: (peer) => node?.getConnections(peer) ?? [],
+        reserved: () => [...(node?.services.relay?.reservations.values() ?? [])].map(({ addr }) => addr)
+      }),
+      denyInboundRelayedConnection: (relay) => !acceptsRelay(relay)
+    },
     connectionManager: {
       maxConnections: limits.connections,
       inboundConnectionThreshold: INBOUND_PER_SECOND,
       maxIncomingPendingConnections: PENDING_INBOUND,
-      dialTimeout: limits.dialTimeout
+      dialTimeout: limits.dialTimeout,
+      addressDialTimeout: seconds(4)
     },
-    connectionMonitor: { pingInterval: seconds(30) },
+    connectionMonitor: { pingInterval: PING_EVERY },
     peerDiscovery: await createDiscovery(features),
     services: await createServices({
       addressBook,

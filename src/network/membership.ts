@@ -12,6 +12,7 @@ import type { NetworkLimits } from './limits.ts'
 import type { NetworkNames } from './names.ts'
 import type { Reach } from './reach.ts'
 import type { ReachabilityWatch } from './reachability/watch.ts'
+import { HOP_PROTOCOL } from './relay/reserve.ts'
 import { followRelays, type RelayNoticeOptions } from './relay-notices.ts'
 
 /** What being a member of a network needs. */
@@ -74,9 +75,6 @@ export async function stayMember(node: Node, reach: Reach, options: MembershipOp
     followAddresses(node, clock, (inner) => comeBack(joining, discovery, inner), signal)
   ])
 }
-
-/** The protocol by which a node offers to relay. */
-const HOP_PROTOCOL = '/libp2p/circuit/relay/0.2.0/hop'
 
 async function countRelays(node: Node): Promise<number> {
   const connected = await Promise.all(node.getPeers().map((peer) => node.peerStore.get(peer).catch(() => undefined)))

@@ -1,5 +1,4 @@
 import { type CircuitRelayService, circuitRelayServer } from '@libp2p/circuit-relay-v2'
-import { dcutr } from '@libp2p/dcutr'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
@@ -24,7 +23,6 @@ export type NodeServices = {
   readonly oldDht?: KadDHT
   readonly addressBook: AddressBook
   readonly parts: NodeParts
-  readonly dcutr: unknown
   readonly relay?: CircuitRelayService
   readonly portMapping?: unknown
 }
@@ -33,7 +31,10 @@ export type NodeServices = {
 type Components = Parameters<NonNullable<Libp2pOptions['transports']>[number]>[0]
 
 /** Inner parts of a node, which the library shows only to services. */
-export type NodeParts = Pick<Components, 'addressManager' | 'connectionManager' | 'transportManager' | 'registrar'>
+export type NodeParts = Pick<
+  Components,
+  'addressManager' | 'connectionManager' | 'transportManager' | 'registrar' | 'upgrader' | 'events'
+>
 
 /** What the services need. */
 export interface ServiceOptions {
@@ -62,10 +63,9 @@ export async function createServices({
     ...(oldHashTable === undefined ? {} : { oldDht: createDht('old', oldHashTable, rules) }),
     pubsub: createGossip(peerScore),
     addressBook,
-    parts: ({ addressManager, connectionManager, transportManager, registrar }) => ({
-      ...{ addressManager, connectionManager, transportManager, registrar }
+    parts: ({ addressManager, connectionManager, transportManager, registrar, upgrader, events }) => ({
+      ...{ addressManager, connectionManager, transportManager, registrar, upgrader, events }
     }),
-    dcutr: dcutr(),
     ...(relayService ? { relay: createRelayService() } : {}),
     ...(portMapping ? { portMapping: await loadPortMapping() } : {})
   }

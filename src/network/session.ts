@@ -17,6 +17,8 @@ import type { Counters } from './counters.ts'
 import { ListenFailedError, StartFailedError, UnreachableError } from './errors.ts'
 import type { NetworkFeatures } from './features.ts'
 import type { Inboxes } from './inboxes.ts'
+import { createInternals } from './internals.ts'
+import { createKeptTransmitter, type KeptTransmitter } from './kept-transmit.ts'
 import type { DialTarget, PeerStorage } from './known-peers.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
@@ -27,11 +29,15 @@ import { createDialBack } from './reachability/dial-back.ts'
 import { createReachabilityWatch, type ReachabilityWatch } from './reachability/watch.ts'
 import { AUTONAT_PROTOCOL } from './reachability/wire.ts'
 import { createReceiver, type Receiver } from './receive.ts'
+import { loadPortSharing } from './reuseport/system-calls.ts'
+import { createSharingTransport, type SharingTransport } from './reuseport/transport.ts'
+import { routingTableOf } from './routing-table.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
-import { createTransmitter, type Transmitter } from './transmit.ts'
-import { loadQuic, type TransportFactory } from './transports.ts'
-import type { PeerEvent } from './types.ts'
+import { createTransmitter } from './transmit.ts'
+import { loadQuic, TCP_OPTIONS, type TransportFactory } from './transports.ts'
+import type { PeerEvent, RoutingEntry } from './types.ts'
+import { createRelayPeers, type RelayPeers, stayReachable } from './way-in.ts'
 
 /** What one life of a libp2p node needs. */
 export interface SessionOptions {
@@ -55,7 +61,7 @@ export interface SessionOptions {
 }
 
 /** A libp2p node between its start and its stop. Peers are libp2p's own values: the host turns texts into them. */
-export interface Session extends Receiver, Transmitter {
+export interface Session extends Receiver, Omit<KeptTransmitter, 'close'> {
   readonly topics: Topics
   readonly reach: Reach
   readonly reachability: ReachabilityWatch
@@ -63,6 +69,7 @@ export interface Session extends Receiver, Transmitter {
   knownPeers(): Promise<readonly string[]>
   addresses(): readonly string[]
   ping(peer: PeerId, signal: AbortSignal | undefined): Promise<Millis>
+  routingTable(): readonly RoutingEntry[]
   /** Ends within 2 s, whatever peers do; one-shot timers of the library may run out for another second, and do nothing then. */
   close(): Promise<void>
 }
@@ -80,7 +87,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { clock, log, limits } = options
   const quic = await quicFor(options.listen, log)
   const listen = [...options.listen.plain, ...(quic === undefined ? [] : options.listen.quic)]
-  const node = await createNode({ ...options, quic, listen })
+  const relays = createRelayPeers(options.bootstrap.map(({ peer }) => peer))
+  const sharing = await sharingTransport(relays, log)
+  const node = await createNode({
+    ...options,
+    ...{ quic, listen },
+    sharingTcp: sharing?.factory,
+    acceptsRelay: (relay) => relays.held.has(relay.toString())
+  })
   const receiver = createReceiver(node, options)
   receiver.offerInboxes()
   const stopping = new AbortController()
@@ -90,18 +104,23 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const topics = createTopics(node.services.pubsub, options)
 
   watchPeers(node, options.onPeer, stopping.signal)
-  const reach = createReach(node, clock, limits)
+  const internals = createInternals(node.services.parts)
+  const reach = createReach({ node, internals, clock, limits, stopping: stopping.signal })
+  const plain = createTransmitter(reach, { limits, clock })
+  const kept = createKeptTransmitter({ node, reach, plain, counters: options.counters, limits, clock })
   const watching = reachability.run(stopping.signal)
-  const joining = stayMember(
-    node,
-    reach,
-    { ...options, reachability, bootstrap: options.bootstrap.map(toTarget) },
+  const { relayUse } = options.features
+  const wayIn = stayReachable(
+    { node, internals, reach, reachability, transport: sharing, relays, relayUse, clock, log },
     stopping.signal
   )
+  const bootstrap = byPeer(options.bootstrap)
+  const joining = stayMember(node, reach, { ...options, reachability, bootstrap }, stopping.signal)
 
   return {
     ...receiver,
-    ...createTransmitter(reach, { limits, clock }),
+    transmit: kept.transmit,
+    speaksKept: kept.speaksKept,
     topics,
     reach,
     peers: () => node.getPeers().map(String),
@@ -111,12 +130,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     addresses: () => node.getMultiaddrs().map(String),
     reachability,
+    routingTable: () => routingTableOf(node.services.dht),
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
+      kept.close()
       topics.close()
       await stopNode(node, clock, log)
-      await Promise.all([joining, watching])
+      await Promise.all([joining, watching, wayIn])
     }
   }
 }
@@ -131,6 +152,17 @@ async function quicFor({ quic }: ListenAddresses, log: Logger): Promise<Transpor
     log.warn('QUIC is not available on this machine, so its addresses are skipped', { addresses: quic, reason })
     return undefined
   }
+}
+
+/** TCP that dials from its listening port; a machine on which that cannot be goes without, and without hole punching. */
+async function sharingTransport(relays: RelayPeers, log: Logger): Promise<SharingTransport | undefined> {
+  const loaded = await loadPortSharing()
+  if (!loaded.available) {
+    log.info('ports cannot be shared, so relayed connections become direct only to public addresses', { reason: loaded.reason })
+    return undefined
+  }
+  const shared = (address: Multiaddr): boolean => relays.known.has(address.getComponents().at(-1)?.value ?? '')
+  return createSharingTransport({ sharing: loaded.sharing, shared, tcp: TCP_OPTIONS, log })
 }
 
 async function startNode(node: Node, listen: readonly string[]): Promise<void> {
@@ -174,8 +206,14 @@ async function createReachability(node: Node, options: SessionOptions, signal: A
   return watch
 }
 
-function toTarget({ address, peer }: PeerAddress): DialTarget {
-  return { peer, addresses: [address] }
+/** All addresses of a peer are dialled together: else each would become a connection of its own. */
+function byPeer(known: readonly PeerAddress[]): readonly DialTarget[] {
+  const targets = new Map<string, DialTarget>()
+  for (const { peer, address } of known) {
+    const addresses = targets.get(peer.toString())?.addresses ?? []
+    targets.set(peer.toString(), { peer, addresses: [...addresses, address] })
+  }
+  return [...targets.values()]
 }
 
 function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: AbortSignal): void {

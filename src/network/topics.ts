@@ -3,9 +3,9 @@ import type { PeerId } from '@libp2p/interface'
 import { errorMessage, type Logger } from '../base/index.ts'
 import type { Counters } from './counters.ts'
 import { PublishFailedError } from './errors.ts'
-import { TOPIC_SCORE } from './scores.ts'
+import { scorerOf } from './scorer.ts'
 import type { Subscriber, Subscribers } from './subscribers.ts'
-import type { Verdict } from './types.ts'
+import type { PeerScore, Verdict } from './types.ts'
 
 /** What joining topics needs. */
 export interface TopicOptions {
@@ -21,8 +21,8 @@ export interface Topics {
   followSubscribers(): void
   /** Throws `NETWORK_PUBLISH_FAILED`. */
   publish(topic: string, frame: Uint8Array): Promise<void>
-  /** The score of a peer now. */
-  score(peer: string): number
+  /** The scores of these peers now, in their order; without those that the router does not know. */
+  scores(peers: readonly string[]): ReadonlyMap<string, PeerScore>
   /** Stops delivering. */
   close(): void
 }
@@ -40,9 +40,10 @@ export function createTopics(router: GossipSub, { self, subscribers, counters, l
   const joined = new Set<string>()
   const scorer = scorerOf(router)
 
-  async function validate(message: Message): Promise<TopicValidatorResult> {
+  async function validate(forwarder: PeerId, message: Message): Promise<TopicValidatorResult> {
     if (message.type !== 'signed' || message.from.equals(self)) return TopicValidatorResult.Ignore
-    const { verdict, audience } = await subscribers.judge(message.topic, message.data)
+    const source = { author: message.from.toString(), forwarder: forwarder.toString() }
+    const { verdict, audience } = await subscribers.judge(message.topic, message.data, source)
     if (verdict === 'accept') audiences.set(message, audience)
     else counters.broadcastsRefused += 1
     return RESULTS[verdict]
@@ -57,7 +58,7 @@ export function createTopics(router: GossipSub, { self, subscribers, counters, l
 
   function join(topic: string): void {
     joined.add(topic)
-    router.topicValidators.set(topic, (_peer, message) => validate(message))
+    router.topicValidators.set(topic, (forwarder, message) => validate(forwarder, message))
     scorer.setTopic(topic)
     router.subscribe(topic)
   }
@@ -84,38 +85,7 @@ export function createTopics(router: GossipSub, { self, subscribers, counters, l
         throw new PublishFailedError(`could not publish to topic ${topic}: ${errorMessage(cause)}`, { cause })
       }
     },
-    score: (peer) => scorer.score(peer),
+    scores: (peers) => scorer.scores(peers),
     close: () => router.removeEventListener('message', onMessage)
   }
-}
-
-interface Scorer {
-  setTopic(topic: string): void
-  score(peer: string): number
-}
-
-/**
- * The library takes the parameters of topics only when the router is made, and shows no scores; both are reached on the router
- * itself. Should a later version move them, the tests of this module fail, and a node merely scores without topics.
- */
-function scorerOf(router: object): Scorer {
-  const topics = field(field(field(router, 'score'), 'params'), 'topics')
-  return {
-    setTopic: (topic) => {
-      if (isObject(topics)) Reflect.set(topics, topic, TOPIC_SCORE)
-    },
-    score: (peer) => (hasScores(router) ? router.getScore(peer) : 0)
-  }
-}
-
-function field(value: unknown, name: string): unknown {
-  return isObject(value) ? Reflect.get(value, name) : undefined
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
-}
-
-function hasScores(router: object): router is { getScore(peer: string): number } {
-  return typeof field(router, 'getScore') === 'function'
 }

@@ -35,13 +35,33 @@ export function createTransmitter(reach: Reach, { limits, clock }: TransmitOptio
   }
 
   /** A connection may have died unnoticed; a frame that has not begun to leave is tried once more on a fresh one. */
-  async function open(peer: PeerId, protocol: string, signal: AbortSignal): Promise<Stream> {
-    const connection = await reach.connection(peer, signal)
+  async function open(peer: PeerId, protocol: string, room: number, signal: AbortSignal): Promise<Stream> {
+    const connection = await reach.connection(peer, signal, room)
     try {
       return await openOn(connection, protocol, signal)
     } catch (error) {
       if (signal.aborted || connection.status === 'open') throw error
-      return openOn(await reach.connection(peer, signal), protocol, signal)
+      return openOn(await reach.connection(peer, signal, room), protocol, signal)
+    }
+  }
+
+  async function write(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal): Promise<Stream> {
+    const stream = await open(peer, inboxProtocol(inbox), frame.length, signal)
+    await writeFrame(stream, frame, signal)
+    return stream
+  }
+
+  /**
+   * Relays cut connections when their time or bytes are used up, maybe within a frame: the frame then goes over a fresh one. Should
+   * the first have arrived after all, its receiver has seen the second before.
+   */
+  async function writeThroughRelays(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal): Promise<Stream> {
+    const connection = await reach.connection(peer, signal, frame.length)
+    try {
+      return await write(peer, inbox, frame, signal)
+    } catch (error) {
+      if (signal.aborted || connection.limits === undefined || connection.status === 'open') throw error
+      return write(peer, inbox, frame, signal)
     }
   }
 
@@ -62,8 +82,7 @@ export function createTransmitter(reach: Reach, { limits, clock }: TransmitOptio
     async transmit(peer, inbox, frame, signal) {
       const release = await slots.acquire(peer.toString(), signal)
       try {
-        const stream = await open(peer, inboxProtocol(inbox), signal)
-        await writeFrame(stream, frame, signal)
+        const stream = await writeThroughRelays(peer, inbox, frame, signal)
         void retire(stream, release)
       } catch (error) {
         release()

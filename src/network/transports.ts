@@ -7,21 +7,33 @@ import { mebibytes, seconds } from '../base/index.ts'
 /** Makes a transport out of the parts of a node. */
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
 
-const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: seconds(30), noDelay: true }
+const SOCKET = { keepAlive: true, keepAliveInitialDelay: seconds(30), noDelay: true }
+
+/** Keeps connections alive that routers would forget, and sends small messages at once. */
+export const TCP_OPTIONS = {
+  dialOpts: SOCKET,
+  listenOpts: SOCKET
+}
 
 /** Bytes waiting for one slow WebSocket before its writer has to wait. */
 const WEBSOCKET_BUFFER = mebibytes(4)
 
+/** The transports that a machine may lack. */
+export interface OptionalTransports {
+  readonly quic: TransportFactory | undefined
+  /** TCP that dials from its listening port, in place of the plain one. */
+  readonly sharingTcp: TransportFactory | undefined
+}
 /** Streams over one QUIC connection, and the memory that their unread bytes may take, each and together. */
 const QUIC_STREAMS = 256
 const QUIC_STREAM_WINDOW = mebibytes(2)
 const QUIC_WINDOW = mebibytes(6)
 
 /** The transports of a node (B §5.1): TCP, WebSocket and relays always, QUIC v1 when it is given. */
-export async function createTransports(quic: TransportFactory | undefined): Promise<TransportFactory[]> {
+export async function createTransports({ quic, sharingTcp }: OptionalTransports): Promise<TransportFactory[]> {
   await provideWebSocket()
   return [
-    tcp({ dialOpts: KEEP_ALIVE, listenOpts: KEEP_ALIVE }),
+    sharingTcp ?? tcp(TCP_OPTIONS),
     ...(quic === undefined ? [] : [quic]),
     webSockets({ maxBufferedAmount: WEBSOCKET_BUFFER }),
     circuitRelayTransport()

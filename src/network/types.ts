@@ -9,6 +9,17 @@ import type { Reachability } from './reachability/watch.ts'
 /** What a topic validator says of a message: `reject` costs the sender reputation, `ignore` does not (B §3.4). */
 export type Verdict = 'accept' | 'reject' | 'ignore'
 
+/** Who brought a broadcast, by peer id; both are proven, the author by its signature. */
+export interface BroadcastSource {
+  /** The host that published it. */
+  readonly author: string
+  /** The neighbour that passed it on. */
+  readonly forwarder: string
+}
+
+/** Judges a frame of a topic before it is passed on. */
+export type TopicValidator = (frame: Uint8Array, source?: BroadcastSource) => Verdict | Promise<Verdict>
+
 /** Something that happened to a peer. */
 export interface PeerEvent {
   /** `identified`: it told (again) which protocols it serves. `disconnected`: its last connection closed. */
@@ -18,7 +29,7 @@ export interface PeerEvent {
   readonly protocols: readonly string[]
 }
 
-/** Counts since the start of the host; they only grow, but for the last two, which are momentary. */
+/** Counts since the start of the host; they only grow, but for the last three, which are momentary. */
 export interface NetworkStats {
   /** Frames written and half-closed, own delivery included. */
   readonly framesSent: number
@@ -26,16 +37,49 @@ export interface NetworkStats {
   readonly framesReceived: number
   /** Incoming streams that were reset: too long, truncated, too slow, trailing bytes, or too many at once. */
   readonly framesRefused: number
+  /** Frames written a second time, because a kept stream broke before their receipt came. */
+  readonly framesRetried: number
   /** Broadcasts handed to the router. */
   readonly broadcastsSent: number
   /** Broadcasts of others that the validators accepted. */
   readonly broadcastsReceived: number
   /** Broadcasts of others that a validator rejected or ignored. */
   readonly broadcastsRefused: number
+  /** Kept streams to peers that are open now. */
+  readonly keptStreams: number
   /** Sends under way now. */
   readonly sending: number
   /** Incoming frames being read now. */
   readonly reading: number
+}
+
+/** How a peer stands with the gossip router (B §5.4): the score and what it is made of. */
+export interface PeerScore {
+  readonly score: number
+  /** What {@link NetworkHost.scorePeersBy} says of it. */
+  readonly application: number
+  /** Square of the number of peers on its addresses beyond what is normal; weighs nothing. */
+  readonly colocation: number
+  /** Breaches of the router's protocol, fading; weighs nothing. */
+  readonly penalty: number
+  readonly topics: Readonly<Record<string, TopicScore>>
+}
+
+/** What a peer did on one topic. */
+export interface TopicScore {
+  /** How long it has been in the mesh; 0 when it is not. */
+  readonly timeInMesh: Millis
+  readonly firstDeliveries: number
+  readonly meshDeliveries: number
+  /** Messages that were rejected, fading. */
+  readonly invalidDeliveries: number
+}
+
+/** A peer in the routing table of the DHT. */
+export interface RoutingEntry {
+  readonly peer: string
+  /** When it answered a ping of the table last. */
+  readonly answeredAt?: Millis
 }
 
 /** A node in the peer-to-peer network; satisfies the port `MessageTransport` of `actor`. Hosts are named by their peer id text. */
@@ -54,6 +98,8 @@ export interface NetworkHost extends Service {
    * @throws TimeoutError after `sendTimeout`. CancelledError when the signal is aborted.
    */
   send(host: string, inbox: string, frame: Uint8Array, options?: AbortOptions): Promise<void>
+  /** Whether a connected peer is known to speak the protocol of kept streams (docs/protocol.md). */
+  speaksKept(host: string): boolean
   /** Receives the frames for an inbox, also before the start. Throws `NETWORK_INBOX_TAKEN`, `NETWORK_BAD_INBOX`. Returns the end. */
   listen(inbox: string, listener: FrameListener): () => void
   /**
@@ -66,11 +112,7 @@ export interface NetworkHost extends Service {
    * Subscribes once per call, also before the start. All validators of a topic run before a frame is passed on to other nodes or
    * to any listener, and the strictest verdict counts. Returns the end. Throws `NETWORK_BAD_TOPIC`.
    */
-  subscribe(
-    topic: string,
-    listener: (frame: Uint8Array) => void,
-    validate: (frame: Uint8Array) => Verdict | Promise<Verdict>
-  ): Promise<() => Promise<void>>
+  subscribe(topic: string, listener: (frame: Uint8Array) => void, validate: TopicValidator): Promise<() => Promise<void>>
   /** Peers with an open connection. */
   peers(): readonly string[]
   /** All peers heard of, connected or not, without this node. */
@@ -94,8 +136,12 @@ export interface NetworkHost extends Service {
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   /** Hears what happens to peers, also before the start. Returns the end. */
   onPeer(listener: (event: PeerEvent) => void): () => void
-  /** The gossip score of each connected peer (B §5.4). */
-  scores(): ReadonlyMap<string, number>
+  /** Sets the application part of a peer's gossip score, 0 until then; also before the start. Asked often: must be cheap. */
+  scorePeersBy(scoreOf: (peer: string) => number): void
+  /** The gossip score of each connected peer that carries broadcasts, in the order of the peer ids (B §5.4). */
+  scores(): ReadonlyMap<string, PeerScore>
+  /** The peers through which the DHT is searched, in the order of the peer ids; empty before the start. */
+  routingTable(): readonly RoutingEntry[]
   stats(): NetworkStats
 }
 
@@ -123,6 +169,4 @@ export interface NetworkHostOptions {
   readonly features?: Partial<NetworkFeatures>
   /** Overrides of {@link DEFAULT_LIMITS}. */
   readonly limits?: Partial<NetworkLimits>
-  /** Application part of a peer's gossip score (B §4.1: 5 after hellos both ways, 1 when it serves the root inbox); default 0. */
-  readonly peerScore?: (peer: string) => number
 }

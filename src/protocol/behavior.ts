@@ -11,6 +11,8 @@ export interface PublicBehavior<Request, Reply> extends Behavior<Request, Reply>
   readonly callers: Callers
   /** One sentence for the reference page. */
   readonly summary: string
+  /** What is different in older or newer nodes of the Go implementation, for the reference page. */
+  readonly eras?: string
 }
 
 /** Declares a behaviour. */

@@ -1,3 +1,4 @@
+import { allocationsList } from './allocations.ts'
 import type { PublicBehavior } from './behavior.ts'
 import {
   capAnchor,
@@ -19,8 +20,19 @@ import {
   deploymentShutdown,
   deploymentStatus
 } from './deployment.ts'
-import { broadcastHello, hello, peersConnect, peersList, peersPing, peersSelf, publicStatus } from './node.ts'
-import { offboard, onboard, onboardingStatus } from './onboarding.ts'
+import { nodeEvents } from './events.ts'
+import {
+  broadcastHello,
+  hello,
+  peersConnect,
+  peersDht,
+  peersList,
+  peersPing,
+  peersScore,
+  peersSelf,
+  publicStatus
+} from './node.ts'
+import { offboard, onboard, onboardingResource, onboardingStatus } from './onboarding.ts'
 import {
   allocate,
   allocationLogs,
@@ -34,7 +46,8 @@ import {
   revert,
   taskTermination
 } from './provider.ts'
-import { hardwareSpec, resourcesAllocated, resourcesFree, resourcesOnboarded } from './resources.ts'
+import { hardwareSpec, hardwareUsage, resourcesAllocated, resourcesFree, resourcesOnboarded } from './resources.ts'
+import { broadcastStatus, flightRecorder, loggerConfig, nodeMetrics, nodeStatus } from './status.ts'
 
 /** Behaviours that belong together, as a section of the reference page. */
 export interface BehaviorGroup {
@@ -47,10 +60,40 @@ const ANY_ENSEMBLE = '<ensemble id>'
 
 /** All behaviours of the public contract, in the order of the reference page. */
 export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
-  { title: 'Node and peers', behaviors: [hello, broadcastHello, publicStatus, peersSelf, peersList, peersPing, peersConnect] },
+  {
+    title: 'Node and peers',
+    behaviors: [
+      hello,
+      broadcastHello,
+      publicStatus,
+      nodeStatus,
+      broadcastStatus,
+      nodeMetrics,
+      loggerConfig,
+      flightRecorder,
+      peersSelf,
+      peersList,
+      peersPing,
+      peersConnect,
+      peersDht,
+      peersScore,
+      nodeEvents
+    ]
+  },
   {
     title: 'Lending',
-    behaviors: [onboard, offboard, onboardingStatus, hardwareSpec, resourcesOnboarded, resourcesAllocated, resourcesFree]
+    behaviors: [
+      onboard,
+      offboard,
+      onboardingStatus,
+      onboardingResource,
+      hardwareSpec,
+      hardwareUsage,
+      resourcesOnboarded,
+      resourcesAllocated,
+      resourcesFree,
+      allocationsList
+    ]
   },
   {
     title: 'Deployments',

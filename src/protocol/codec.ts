@@ -12,8 +12,18 @@ import {
 
 /** What a codec's JSON looks like: source of the reference pages. */
 export type Shape =
-  | { readonly type: 'text' | 'integer' | 'number' | 'boolean' | 'bytes' | 'json' | 'nothing' }
-  | { readonly type: 'list' | 'map'; readonly of: Shape }
+  | {
+      readonly type: 'text' | 'integer' | 'number' | 'boolean' | 'bytes' | 'json' | 'nothing'
+      /** What it is measured in, or the form of a text: `bytes`, `Hz`, `RFC 3339`. */
+      readonly unit?: string
+    }
+  | { readonly type: 'list'; readonly of: Shape }
+  | {
+      readonly type: 'map'
+      readonly of: Shape
+      /** What its names are. */
+      readonly keys?: string
+    }
   | {
       readonly type: 'object'
       readonly members: readonly { readonly name: string; readonly optional: boolean; readonly shape: Shape }[]
@@ -82,6 +92,12 @@ export function quantity(max: number): WireCodec<number> {
   }
 }
 
+/** The same with its unit, for the reference pages. */
+export function measured<T>(unit: string, codec: WireCodec<T>): WireCodec<T> {
+  const { shape } = codec
+  return 'of' in shape || 'members' in shape ? codec : { ...codec, shape: { ...shape, unit } }
+}
+
 /** A yes or no. */
 export const flag: WireCodec<boolean> = {
   shape: { type: 'boolean' },
@@ -134,10 +150,10 @@ export function list<T>(item: WireCodec<T>, limit = 1024): WireCodec<readonly T[
   }
 }
 
-/** A map from names to values; Go writes an empty one as `null`. */
-export function map<T>(item: WireCodec<T>, limit = 1024): WireCodec<Readonly<Record<string, T>>> {
+/** A map from names to values, of which `keys` says for the reference what they are; Go writes an empty one as `null`. */
+export function map<T>(item: WireCodec<T>, limit = 1024, keys = 'name'): WireCodec<Readonly<Record<string, T>>> {
   return {
-    shape: { type: 'map', of: item.shape },
+    shape: { type: 'map', of: item.shape, keys },
     decode(wire) {
       if (wire === null || wire === undefined) return ok({})
       if (!isJsonObject(wire)) return wrong('must be an object')

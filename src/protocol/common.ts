@@ -1,12 +1,15 @@
 import { type Handle, handleToJson, parseHandle } from '../actor/index.ts'
 import { ok } from '../base/index.ts'
-import { flag, member, object, text, type WireCodec } from './codec.ts'
+import { flag, measured, member, object, text, type WireCodec } from './codec.ts'
 
 /** `{OK, Error}`: the answer of most provider behaviours (B §7). */
 export const done = object({ ok: member('OK', flag), error: member('Error', text()) })
 
 /** The value of {@link done} for success. */
 export const DONE = Object.freeze({ ok: true, error: '' })
+
+/** An instant. */
+export const instant = measured('RFC 3339', text(64))
 
 /** A DID as `{"uri": "did:…"}`. */
 export const did = object({ uri: member('uri', text(512)) })

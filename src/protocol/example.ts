@@ -27,8 +27,16 @@ function somebody(): Readonly<Record<string, string>> {
     peers: host,
     peerexclusion: host,
     'peers/self.id': host,
+    'peers.id': host,
+    'p2p.id': host,
     address: `/ip4/203.0.113.7/tcp/9000/p2p/${host}`
   }
+}
+
+/** Maps whose keys are peer ids. */
+function peerKeys(): Readonly<Record<string, string>> {
+  const { host = '' } = somebody()
+  return { 'peers/score.score': host, 'node/status': host, 'dms/status': host }
 }
 
 /**
@@ -55,7 +63,7 @@ export function exampleOf(shape: Shape, name: string, parent = ''): JsonValue {
     case 'list':
       return [exampleOf(shape.of, name, parent)]
     case 'map':
-      return { [typical(KEYS, name, parent) ?? 'name']: exampleOf(shape.of, name, parent) }
+      return { [typical({ ...KEYS, ...peerKeys() }, name, parent) ?? 'name']: exampleOf(shape.of, name, parent) }
     case 'object':
       return Object.fromEntries(shape.members.map((member) => [member.name, exampleOf(member.shape, member.name, name)]))
     default:
@@ -90,7 +98,7 @@ function plain(name: string): string {
 }
 
 /** Flags that say that something is not there or did not happen. */
-const NEGATIVE = /^(nogpu|force|killed|hasmore|privilegeddocker)$/
+const NEGATIVE = /^(nogpu|force|killed|hasmore|privilegeddocker|persisted|elasticenabled)$/
 
 const ENSEMBLE = '8f6c1d0e4b7a4a52'
 
@@ -131,11 +139,41 @@ const TEXTS: Readonly<Record<string, string>> = {
   'ram.type': 'DDR4',
   'disk.type': 'SSD',
   'peers/connect.status': 'CONNECTED',
+  'allocations/list.status': 'running',
+  'allocations.status': 'running',
+  'allocations.id': `${ENSEMBLE}_node1.alloc1`,
+  containerid: 'nunet-1f0c8d',
+  owner: SOMEBODY,
+  hostname: 'workshop',
+  version: '0.5.0',
+  'interfaces.name': 'eth0',
+  ip: '192.0.2.7/24',
+  macaddress: '02:00:00:00:00:07',
+  'executors.name': 'docker',
+  'executors.reason': 'the Docker service does not answer',
+  executors: 'docker',
+  errors: 'cannot read /proc/meminfo',
+  lastsuccessfuloutboundqueryat: '2026-01-01T12:00:04Z',
+  level: 'info',
+  message: 'the network is up',
+  url: 'https://telemetry.example',
+  apmurl: 'https://apm.example',
+  apikey: 'secret',
+  'logger/config.notices': 'this counts until the next start',
   'deployment/status.status': 'Running',
   'allocation/status.status': 'running',
   'deployments.status': 'Running',
   'allocationinfo.status': 'running',
   'events.text': 'deployment started',
+  'events.id': '5f0c1d2e-7',
+  'events.type': 'allocation',
+  'events.subject': `${ENSEMBLE}_alloc1`,
+  'events.status': 'failed',
+  'events.deployment': ENSEMBLE,
+  'events.reason': 'the image does not exist',
+  'node/events.after': '5f0c1d2e-6',
+  'node/events.last': '5f0c1d2e-7',
+  'node/events.stream': '3f8a1c5e9b7d2046a1c3e5f708192a3b',
   'gpus.model': 'Tesla T4',
   'gpus.vendor': 'NVIDIA',
   'gpus.pciaddress': '0000:01:00.0',
@@ -178,6 +216,8 @@ const VALUES: Readonly<Record<string, JsonValue>> = {
   ensemble: { v1: {} },
   executors: { executor_type: 'docker' },
   status: 'Running',
+  config: { rest: { port: 9999 } },
+  fields: { logger: 'network' },
   params: { image: 'hello-world' },
   keys: [],
   volume: [],
@@ -199,6 +239,8 @@ const NUMBERS: Readonly<Record<string, number>> = {
   clockspeed: 2_400_000_000,
   cachesize: 33_554_432,
   'ram.clockspeed': 3200,
+  'offer.memory': 4_294_967_296,
+  'offer.disk': 21_474_836_480,
   index: 0,
   offset: 0,
   stdoutoffset: 0,
@@ -213,7 +255,22 @@ const NUMBERS: Readonly<Record<string, number>> = {
   rttus: 12_345,
   exitcode: 0,
   nonce: 1,
-  portmapping: 8080
+  portmapping: 8080,
+  'topics.timeinmesh': 5_000_000_000,
+  'score.score': 5.00027,
+  appspecificscore: 5,
+  ipcolocationfactor: 0,
+  behaviourpenalty: 0,
+  invalidmessagedeliveries: 0,
+  uptimeseconds: 86_400,
+  residentbytes: 88_080_384,
+  heapusedbytes: 33_554_432,
+  heaptotalbytes: 41_943_040,
+  eventlooputilization: 0.012,
+  handles: 12,
+  interval: 5,
+  omitted: 0,
+  total: 1
 }
 
 /** Names that stand for the keys of a map. */
@@ -221,5 +278,10 @@ const KEYS: Readonly<Record<string, string>> = {
   allocations: 'alloc1',
   allocationinfo: `${ENSEMBLE}_alloc1`,
   portmapping: '20000',
+  topics: '/nunet/hello',
+  'node/metrics.network': 'framesSent',
+  'node/metrics.counters': 'messages.accepted',
+  'node/metrics.allocations': 'running',
+  'node/metrics.deployments': 'Running',
   provisionscripts: 'setup'
 }

@@ -4,6 +4,7 @@
  * Imports: base, identity, ucan, actor.
  * State: none.
  */
+export { ALLOCATION_PAGE, allocationsList } from './allocations.ts'
 export { type Callers, define, type PublicBehavior } from './behavior.ts'
 export {
   capAnchor,
@@ -32,8 +33,22 @@ export {
   deploymentStatus
 } from './deployment.ts'
 export * from './ensemble/index.ts'
-export { broadcastHello, HELLO_TOPIC, hello, peersConnect, peersList, peersPing, peersSelf, publicStatus } from './node.ts'
-export { type OnboardingConfig, offboard, onboard, onboardingStatus } from './onboarding.ts'
+export { MAX_EVENTS, nodeEvent, nodeEvents } from './events.ts'
+export { examplesOf } from './example.ts'
+export {
+  broadcastHello,
+  HELLO_TOPIC,
+  hello,
+  peersConnect,
+  peersDht,
+  peersList,
+  peersPing,
+  peersScore,
+  peersSelf,
+  publicStatus
+} from './node.ts'
+export { type OnboardingConfig, offboard, onboard, onboardingResource, onboardingStatus } from './onboarding.ts'
+export { describeApi } from './openapi/index.ts'
 export {
   type AllocationConfig,
   allocate,
@@ -56,9 +71,20 @@ export {
 export { CALLER_CLASSES, renderBehaviorReference } from './reference.ts'
 export {
   hardwareSpec,
+  hardwareUsage,
   resourcesAllocated,
   resourcesFree,
   resourcesOnboarded,
   type WireGpu,
   type WireResources
 } from './resources.ts'
+export {
+  broadcastStatus,
+  flightRecorder,
+  loggerConfig,
+  type NodeStatus,
+  nodeMetrics,
+  nodeStatus,
+  type PublicFacts,
+  STATUS_TOPIC
+} from './status.ts'

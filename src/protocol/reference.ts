@@ -20,7 +20,7 @@ const INTRODUCTION = `# Behaviours
 A node is asked to do something by a signed message that names a *behaviour* and carries JSON. \`nunet actor cmd <behaviour>\` does so
 from the command line; \`nunet actor msg\` makes the message only. This page shows what is written. What is read is wider: members match
 without regard to case and underscores, older spellings are understood, unknown members are ignored, and a missing member counts as
-empty. Sizes are bytes, clocks are Hz, times are RFC 3339. A member with a question mark may be missing.`
+empty. Times are UTC. A member with a question mark may be missing.`
 
 /** Who holds what each class asks for (B §7). */
 export const CALLER_CLASSES: Readonly<Record<Callers, string>> = {
@@ -38,13 +38,14 @@ function renderCallers(): string {
 }
 
 function renderBehavior(behavior: PublicBehavior<unknown, unknown>): string {
-  const { name, topic, callers, summary, request, reply } = behavior
+  const { name, topic, callers, summary, eras, request, reply } = behavior
   const examples = examplesOf(behavior)
   const where = topic === undefined ? '' : ` Topic: \`${topic}\`.`
   return [
     `### \`${name}\``,
     summary,
     `Callers: *${callers}*.${where}`,
+    ...(eras === undefined ? [] : [`Other nodes: ${eras}`]),
     renderPart('Request', request.shape, examples.request),
     renderPart('Reply', reply.shape, examples.reply)
   ].join('\n\n')
@@ -88,6 +89,11 @@ interface MemberRow {
 
 /** The members of an object and of the objects in it, each with its path: `Allocations.<name>.did.uri`, `peers[].peer_id`. */
 function membersOf(shape: Shape, prefix: string): readonly MemberRow[] {
+  if (shape.type === 'list' || shape.type === 'map') {
+    const [suffix, content] = contentOf(shape)
+    const path = suffix.replace(/^\./, '')
+    return [{ path, type: typeOf(content), optional: false }, ...membersOf(content, `${path}.`)]
+  }
   if (shape.type !== 'object') return []
   return shape.members.flatMap(({ name, optional, shape: inner }) => {
     const path = `${prefix}${name}`
@@ -101,7 +107,7 @@ function membersOf(shape: Shape, prefix: string): readonly MemberRow[] {
 function contentOf(shape: Shape): readonly [suffix: string, content: Shape] {
   if (shape.type !== 'list' && shape.type !== 'map') return ['', shape]
   const [suffix, content] = contentOf(shape.of)
-  return [`${shape.type === 'list' ? '[]' : '.<name>'}${suffix}`, content]
+  return [`${shape.type === 'list' ? '[]' : `.<${shape.keys ?? 'name'}>`}${suffix}`, content]
 }
 
 function typeOf(shape: Shape): string {
@@ -113,6 +119,10 @@ function typeOf(shape: Shape): string {
       return 'base64 text'
     case 'json':
       return 'JSON'
+    case 'text':
+    case 'integer':
+    case 'number':
+      return shape.unit === undefined ? shape.type : `${shape.type}, ${shape.unit}`
     case 'object': {
       const shared = sharedOf(shape)
       return shared === undefined ? 'object' : `[${shared.title}](#${shared.title.toLowerCase()})`

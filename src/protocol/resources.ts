@@ -1,16 +1,29 @@
 import { define } from './behavior.ts'
-import { flag, integer, list, maybe, member, nothing, type ObjectOf, object, quantity, text, type WireCodec } from './codec.ts'
+import {
+  flag,
+  integer,
+  list,
+  maybe,
+  measured,
+  member,
+  nothing,
+  type ObjectOf,
+  object,
+  quantity,
+  text,
+  type WireCodec
+} from './codec.ts'
 
-const size = integer({ min: 0 })
+const size = measured('bytes', integer({ min: 0 }))
 
 const cpuMembers = {
-  clockHz: member('clock_speed', quantity(1e15), 'clockspeed'),
+  clockHz: member('clock_speed', measured('Hz', quantity(1e15)), 'clockspeed'),
   cores: member('cores', quantity(1_000_000)),
   model: member('model', text()),
   vendor: member('vendor', text()),
   threads: member('threads', integer()),
   architecture: member('architecture', text()),
-  cacheBytes: member('cache_size', integer(), 'cachesize')
+  cacheBytes: member('cache_size', measured('bytes', integer()), 'cachesize')
 } as const
 
 const gpuMembers = {
@@ -65,3 +78,9 @@ export const resourcesOnboarded = resourceBehavior('/dms/node/resources/onboarde
 
 /** What the machine has. */
 export const hardwareSpec = resourceBehavior('/dms/node/hardware/spec', 'What the machine has.')
+
+/** What the machine uses. */
+export const hardwareUsage = resourceBehavior(
+  '/dms/node/hardware/usage',
+  'What the whole machine uses now, by this node and by everything else: busy cores over a fifth of a second, memory, disk.'
+)

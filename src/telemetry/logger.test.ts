@@ -78,6 +78,20 @@ describe('the log', () => {
     ])
   })
 
+  test('keeps the last events of a quiet log too, as clean as what is written, and DEBUG only while it is written', () => {
+    const { logger, level, setLevel, recent } = create({ level: 'error' })
+    logger.debug('unheard')
+    logger.info('quiet', { passphrase: 'hunter2' })
+    setLevel('debug')
+    logger.child({ logger: 'actor' }).debug('heard')
+    expect(level()).toBe('debug')
+    expect(recent()).toEqual([
+      { at: now, level: 'info', message: 'quiet', fields: { passphrase: '«secret»' } },
+      { at: now, level: 'debug', message: 'heard', fields: { logger: 'actor' } }
+    ])
+    expect(lines.join()).not.toContain('quiet')
+  })
+
   test('writes JSON lines with the fields that clients filter on', async () => {
     const { logger, service } = create({ did: 'did:key:z6Mk' })
     await service.start()

@@ -13,6 +13,7 @@ import {
 import { type LogRecord, renderConsoleLine } from './console-line.ts'
 import { LogFileError } from './errors.ts'
 import { isAtLeast, type LogLevel } from './level.ts'
+import { createRecorder } from './recorder.ts'
 import { type CleanFields, cleanFields, cutText } from './redact.ts'
 import { createRotatingFile, type RotatingFile } from './rotating-file.ts'
 
@@ -45,8 +46,12 @@ export interface Log {
   readonly logger: Logger
   /** Opens and closes the file. Before `start` and after `stop`, lines go to the console only. */
   readonly service: Service
+  /** The least level that is written. */
+  level(): LogLevel
   /** Changes the least level of this logger and all of its children (D §5.2). */
   setLevel(level: LogLevel): void
+  /** The last events, oldest first: all from INFO on, and DEBUG while it is written; as clean as what is written. */
+  recent(): readonly LogRecord[]
 }
 
 const DEFAULT_ROTATION: LogRotation = { maxSizeMb: 100, maxBackups: 3, maxAgeDays: 28 }
@@ -62,11 +67,14 @@ const COMPLAINT_INTERVAL = minutes(1)
  */
 export function createLogger(options: LoggerOptions): Log {
   const { console, file, did, clock = systemClock } = options
+  const recorder = createRecorder()
   let least = options.level
   const sink = file === undefined ? undefined : createFileSink(file, options)
 
   function emit(level: LogLevel, message: string, fields: CleanFields): void {
     const record: LogRecord = { at: clock.now(), level, message: cutText(message), fields }
+    recorder.add(record)
+    if (!isAtLeast(level, least)) return
     console?.write(renderConsoleLine(record))
     const complaint = sink?.write(did === undefined ? record : { ...record, fields: { did, ...fields } })
     if (complaint !== undefined) console?.write(renderConsoleLine({ ...complaint, at: record.at }))
@@ -76,7 +84,8 @@ export function createLogger(options: LoggerOptions): Log {
     const at =
       (level: LogLevel) =>
       (message: string, fields: LogFields = {}): void => {
-        if (isAtLeast(level, least)) emit(level, message, { ...inherited, ...cleanFields(fields) })
+        // The events of quiet logs are kept all the same, but for those that strangers cause by the thousand.
+        if (isAtLeast(level, least) || level !== 'debug') emit(level, message, { ...inherited, ...cleanFields(fields) })
       }
     return {
       child: (fields) => createChild({ ...inherited, ...cleanFields(fields) }),
@@ -94,9 +103,11 @@ export function createLogger(options: LoggerOptions): Log {
       start: () => sink?.start() ?? Promise.resolve(),
       stop: () => Promise.resolve().then(() => sink?.stop())
     },
+    level: () => least,
     setLevel(level) {
       least = level
-    }
+    },
+    recent: () => recorder.events()
   }
 }
 

@@ -72,6 +72,22 @@ describe('the memory network', () => {
     expect([a.peers(), b.peers()]).toEqual([['b'], ['a']])
   })
 
+  test('shows connected peers in the routing table and with what scores them, in one order', async () => {
+    const network = createMemoryNetwork()
+    const hosts = ['c', 'a', 'b'].map((name) => network.host(name))
+    const [first] = hosts
+    if (first === undefined) throw new Error('no host')
+    for (const { peerId } of hosts) network.link('c', peerId)
+    first.scorePeersBy((peer) => (peer === 'a' ? 5 : 1))
+    expect([...first.scores().keys(), ...first.routingTable()]).toEqual([])
+    for (const host of hosts) await host.start()
+    expect([...first.scores()].map(([peer, { score, application }]) => [peer, score, application])).toEqual([
+      ['a', 5, 5],
+      ['b', 1, 1]
+    ])
+    expect(first.routingTable().map(({ peer }) => peer)).toEqual(['a', 'b'])
+  })
+
   test('loses what is on the way when a link is cut', async () => {
     const network = createMemoryNetwork()
     const [a, b] = [network.host('a'), network.host('b')]

@@ -1,5 +1,6 @@
 import { DEFAULT_TIMEOUT } from '../../actor/index.ts'
 import { fromNanos, invariant, isJsonObject, type JsonValue, type Millis, millis } from '../../base/index.ts'
+import type { MessageTerms } from '../../client/index.ts'
 import { BEHAVIORS } from '../behaviors.ts'
 import type { Action, Flags } from '../command.ts'
 import { RefusedReplyError } from '../errors.ts'
@@ -40,9 +41,18 @@ async function callOf(name: string): Promise<Call> {
 
 type Lifetime = ReturnType<typeof lifetimeOf>
 
-async function exchange(call: Call, flags: Flags, io: Io): Promise<JsonValue> {
+/** The message to one node that the flags of a behaviour ask for. */
+export async function termsOf(name: string, flags: Flags, io: Io): Promise<MessageTerms> {
+  return await termsOfCall(await callOf(name), flags, io)
+}
+
+async function termsOfCall(call: Call, flags: Flags, io: Io): Promise<MessageTerms> {
   const payload = await call.payload(flags, io)
-  const terms = { behavior: call.name, payload, ...withDefault(lifetimeOf(flags), call.name) }
+  return { behavior: call.name, payload, ...withDefault(lifetimeOf(flags), call.name) }
+}
+
+async function exchange(call: Call, flags: Flags, io: Io): Promise<JsonValue> {
+  const terms = await termsOfCall(call, flags, io)
   const session = await openSession(flags, io)
   const { topic } = call
   const limit = timeLeft(terms, io)
@@ -56,7 +66,7 @@ async function exchange(call: Call, flags: Flags, io: Io): Promise<JsonValue> {
   )
 }
 
-function timeLeft({ timeout, expiresAt }: Lifetime, { clock }: Io): Millis {
+function timeLeft({ timeout, expiresAt }: MessageTerms, { clock }: Io): Millis {
   if (timeout !== undefined) return timeout
   return expiresAt === undefined ? DEFAULT_TIMEOUT : millis(Math.max(0, fromNanos(expiresAt) - clock.now()))
 }

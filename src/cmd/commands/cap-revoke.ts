@@ -1,7 +1,7 @@
-import { fromNanos, invariant, isJsonObject, type JsonValue, parseJson } from '../../base/index.ts'
+import { isJsonObject, type JsonValue } from '../../base/index.ts'
 import { createSession } from '../../client/index.ts'
 import type { Did } from '../../identity/index.ts'
-import { type ContextFile, encodeToken, encodeTokenList, MAX_TOKENS, type Token } from '../../ucan/index.ts'
+import { type ContextFile, encodeToken, MAX_TOKENS, type Token } from '../../ucan/index.ts'
 import { clientOf } from '../clients.ts'
 import type { Action, Flags } from '../command.ts'
 import { issuedBy, openContext, tellDms } from '../contexts.ts'
@@ -10,7 +10,7 @@ import { AnchorRefusedError, NothingIssuedError, NothingToBroadcastError, Refuse
 import type { Io } from '../io.ts'
 import { note, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
-import { readTokens } from '../tokens.ts'
+import { readTokens, tokenListToJson } from '../tokens.ts'
 import { failureIn } from './actor-cmd.ts'
 
 /**
@@ -32,20 +32,6 @@ export const revoke: Action = async ({ args: [text], flags }, io) => {
     await note(
       io,
       'Nothing has changed yet: a revocation counts where it is anchored (--anchor) and where cap broadcast carries it'
-    )
-  }
-}
-
-/** `nunet cap issued`: what was granted and delegated with this context and has not expired, one token per line. */
-export const listIssued: Action = async ({ flags }, io) => {
-  for (const { token, issuedAt } of await (await issuedBy(flags, io)).list()) {
-    const where = [...(token.audience === '' ? [] : [`at ${token.audience}`]), ...token.topics.map((topic) => `on ${topic}`)]
-    const until = new Date(fromNanos(token.expiresAt)).toISOString()
-    await printLine(
-      io,
-      [new Date(issuedAt).toISOString(), until, token.subject, (token.capabilities ?? []).join(','), where.join(' ')]
-        .join('\t')
-        .trimEnd()
     )
   }
 }
@@ -84,11 +70,7 @@ export const broadcast: Action = async ({ flags }, io) => {
 function payloadsOf(tokens: readonly Token[]): readonly JsonValue[] {
   if (tokens.length === 0) return [{ Context: '' }]
   const starts = Array.from({ length: Math.ceil(tokens.length / MAX_TOKENS) }, (_, index) => index * MAX_TOKENS)
-  return starts.map((start) => {
-    const list = parseJson(encodeTokenList(tokens.slice(start, start + MAX_TOKENS)))
-    invariant(list.ok, 'a token list does not encode to JSON')
-    return { Token: list.value }
-  })
+  return starts.map((start) => ({ Token: tokenListToJson(tokens.slice(start, start + MAX_TOKENS)) }))
 }
 
 function countIn(reply: JsonValue): number {

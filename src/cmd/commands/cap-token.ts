@@ -1,10 +1,9 @@
-import { type Millis, toNanos } from '../../base/index.ts'
 import { encodeTokenList, type GrantRequest, NotDelegableError, type Token } from '../../ucan/index.ts'
-import type { Action, Flags, Invocation } from '../command.ts'
+import type { Action, Invocation } from '../command.ts'
 import { openContext, recordIssued } from '../contexts.ts'
 import { readDid } from '../dids.ts'
 import { UsageError } from '../errors.ts'
-import { parseFutureExpiry } from '../expiries.ts'
+import { expiryIn } from '../expiries.ts'
 import type { Io } from '../io.ts'
 import { note, printLine } from '../output.ts'
 
@@ -12,7 +11,7 @@ import { note, printLine } from '../output.ts'
 export const grant: Action = async (invocation, io) => {
   const { flags } = invocation
   if (flags.isSet('expiry') && flags.isSet('duration')) await note(io, 'Warning: --duration is ignored beside --expiry')
-  const request = requestOf(invocation, expiryOf(flags, io.clock.now()))
+  const request = requestOf(invocation, expiryIn(flags, io.clock.now()))
   const { context } = await openContext(flags, io)
   const tokens = [await context.grant(request)]
   await recordIssued(tokens, flags, io)
@@ -28,7 +27,7 @@ export const delegate: Action = async (invocation, io) => {
   if (isAutomatic && selfSign !== 'no')
     throw new UsageError('--auto-expire takes the expiry of an anchor; a self-signed token has none')
   const now = io.clock.now()
-  const request = requestOf(invocation, isAutomatic ? 0n : expiryOf(flags, now))
+  const request = requestOf(invocation, isAutomatic ? 0n : expiryIn(flags, now))
   const { context } = await openContext(flags, io)
   const selfSigned: readonly Token[] = selfSign === 'no' ? [] : [await context.grant(request)]
   const chained = selfSign === 'only' ? [] : await chainedOf(context.delegate(request, now), selfSigned.length > 0, io)
@@ -62,17 +61,4 @@ function requestOf({ args: [subject = ''], flags }: Invocation, expiresAt: bigin
     depth: BigInt(flags.number('depth') ?? 0),
     ...(audience === undefined ? {} : { audience })
   }
-}
-
-/** UNIX nanoseconds; a time that has passed is refused, for such a token could never be used (A §14, W10). */
-function expiryOf(flags: Flags, now: Millis): bigint {
-  const text = flags.text('expiry')
-  if (text !== undefined) {
-    const expiry = parseFutureExpiry(text, now)
-    if (!expiry.ok) throw new UsageError(expiry.error)
-    return expiry.value
-  }
-  const duration = flags.duration('duration') ?? 0
-  if (duration <= 0) throw new UsageError(`the duration must be more than 0, got ${flags.text('duration') ?? ''}`)
-  return toNanos(now) + BigInt(Math.round(duration)) * 1_000_000n
 }

@@ -1,10 +1,11 @@
-import { encodeGoJson, isJsonObject, type JsonValue, parseJson } from '../../base/index.ts'
+import { encodeGoJson, type JsonValue, parseJson } from '../../base/index.ts'
 import {
-  type Config,
   configKeys,
   findConfigFile,
   getConfigValue,
   type LoadedConfig,
+  MASK,
+  maskSecrets,
   setConfigValue,
   suggestConfigKey,
   unsetConfigValue
@@ -15,9 +16,6 @@ import type { Io } from '../io.ts'
 import { tellMigration } from '../migration.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { flagOfKey, loadSettings, placesOf } from '../settings.ts'
-
-/** What is printed in place of a secret. */
-const MASK = '********'
 
 /**
  * `nunet config get [key]`: stdout has JSON; where it comes from is told on stderr (D §2.1).
@@ -106,18 +104,6 @@ function keysWithin(key: string): readonly string[] {
     .filter(({ successor }) => successor === undefined)
     .map((candidate) => candidate.name)
     .filter((candidate) => current === '' || candidate === current || candidate.startsWith(`${current}.`))
-}
-
-function maskSecrets(config: Config): JsonValue {
-  const secrets = new Set(configKeys().flatMap((key) => (key.isSecret ? [key.name] : [])))
-  const mask = (value: JsonValue, name: string): JsonValue => {
-    if (secrets.has(name)) return value === '' ? '' : MASK
-    if (!isJsonObject(value)) return value
-    return Object.fromEntries(
-      Object.entries(value).map(([member, inner]) => [member, mask(inner, name === '' ? member : `${name}.${member}`)])
-    )
-  }
-  return mask(toJson(config), '')
 }
 
 function isSecret(name: string): boolean {

@@ -1,16 +1,11 @@
-import { describeIssues, type Millis, type Result } from '../../base/index.ts'
-import { BadReplyError } from '../../client/index.ts'
-import { deploymentList, deploymentNew, type ValueOf } from '../../protocol/index.ts'
+import type { Millis } from '../../base/index.ts'
+import { deploymentList, type ValueOf } from '../../protocol/index.ts'
 import { type Cell, type Column, renderColumns } from '../columns.ts'
 import type { Action } from '../command.ts'
 import { note, printJson } from '../output.ts'
-import type { Style } from '../screen.ts'
+import { statusCell, understood } from '../replies.ts'
 import { ageOf } from '../times.ts'
-import { askNode, callBehavior } from './actor-cmd.ts'
-
-/** `nunet deploy`: calls the behaviour and prints its reply, as `nunet actor cmd` does. */
-export const deploy: Action = (invocation, io) =>
-  callBehavior({ ...invocation, path: [...invocation.path, deploymentNew.name] }, io)
+import { askNode } from './actor-cmd.ts'
 
 /** `nunet get deployments`: a table, or the reply as it is with `--json`. */
 export const getDeployments: Action = async ({ flags }, io) => {
@@ -33,21 +28,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'METADATA' }
 ]
 
-const STYLES: Readonly<Record<string, Style>> = { running: 'green', completed: 'dim', failed: 'red' }
-
 function rowOf({ orchestratorId, status, createdAt, updatedAt, metadata }: Deployment, now: Millis): readonly Cell[] {
-  const style = STYLES[status.toLowerCase()]
   const pairs = Object.entries(metadata ?? {}).map(([name, value]) => `${name}=${value}`)
-  return [
-    orchestratorId,
-    style === undefined ? status : { text: status, style },
-    ageOf(createdAt, now),
-    ageOf(updatedAt, now),
-    pairs.join(' ')
-  ]
-}
-
-function understood<T>(decoded: Result<T, Parameters<typeof describeIssues>[0]>): T {
-  if (decoded.ok) return decoded.value
-  throw new BadReplyError(`the list of the node cannot be read: ${describeIssues(decoded.error)}`)
+  return [orchestratorId, statusCell(status), ageOf(createdAt, now), ageOf(updatedAt, now), pairs.join(' ')]
 }

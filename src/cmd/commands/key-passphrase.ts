@@ -4,6 +4,7 @@ import { passphraseFlagsOf } from '../flags.ts'
 import { keystoreOf, readKey } from '../keys.ts'
 import { note } from '../output.ts'
 import { givenPassphrase, replacingPassphrase } from '../passphrase.ts'
+import { withProgress } from '../progress.ts'
 import { loadSettings } from '../settings.ts'
 
 /**
@@ -17,7 +18,9 @@ export const changePassphrase: Action = async ({ args: [name = ''], flags }, io)
   const keystore = keystoreOf(config, io)
   const stored = await readKey(keystore, name)
   const old = await givenPassphrase(io, name)
-  await keystore.changePassphrase(stored, old, () => replacingPassphrase(io, replacing))
+  await withProgress(io, { text: `changing the passphrase of key ${name}` }, (pause) =>
+    keystore.changePassphrase(stored, old, () => pause(() => replacingPassphrase(io, replacing)))
+  )
   await lockAtAgent(name, config, io)
   await note(io, `the key ${name} has its new passphrase`)
   for (const copy of await keystore.backups(name))

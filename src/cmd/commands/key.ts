@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../base/index.ts'
 import type { KeyFileReport } from '../../identity/index.ts'
 import { agentOf } from '../agents.ts'
+import { type Column, printRows } from '../columns.ts'
 import type { Action } from '../command.ts'
 import { confirmReplacement } from '../confirm.ts'
 import { UsageError } from '../errors.ts'
@@ -46,12 +47,12 @@ export const listKeys: Action = async ({ flags }, io) => {
       io,
       reports.map((report) => toJson(report, didOf(report.name)))
     )
-  const width = Math.max(0, ...names.map((name) => name.length))
-  for (const report of reports) {
-    await printLine(io, `${report.name.padEnd(width)}  ${octal(report)}  ${didOf(report.name) ?? 'locked'}`)
-    for (const problem of report.problems) await note(io, `Warning: ${report.path} ${problem}`)
-  }
+  const rows = reports.map((report) => [report.name, octal(report), didOf(report.name) ?? 'locked'])
+  await printRows(io, COLUMNS, rows)
+  for (const { path, problems } of reports) for (const problem of problems) await note(io, `Warning: ${path} ${problem}`)
 }
+
+const COLUMNS: readonly Column[] = [{ title: 'NAME' }, { title: 'MODE' }, { title: 'DID', isWhole: true }]
 
 function toJson(report: KeyFileReport, did: string | undefined): JsonValue {
   const { name, path, problems } = report

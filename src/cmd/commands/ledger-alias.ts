@@ -1,5 +1,6 @@
+import { type Column, printRows } from '../columns.ts'
 import type { Action } from '../command.ts'
-import { note, printLine } from '../output.ts'
+import { note, printJson, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
 import { aliasesOf } from '../wallets.ts'
 
@@ -10,11 +11,25 @@ export const setAlias: Action = async ({ args: [alias = '', index = ''], flags }
   await printLine(io, `Alias "${kept.alias}" → account ${kept.account} saved`)
 }
 
-/** `nunet key ledger-alias list`: alias, TAB and account, one per line. */
+/** `nunet key ledger-alias list`: a table on a terminal, else alias, TAB and account, one per line; or JSON. */
 export const listAliases: Action = async ({ flags }, io) => {
   const { config } = await loadSettings(flags, io)
-  for (const [alias, account] of await aliasesOf(config, io).list()) await printLine(io, `${alias}\t${account}`)
+  const aliases = [...(await aliasesOf(config, io).list())]
+  if (flags.isOn('json'))
+    return await printJson(
+      io,
+      aliases.map(([alias, account]) => ({ alias, account }))
+    )
+  if (io.stdout.screen !== undefined)
+    return await printRows(
+      io,
+      COLUMNS,
+      aliases.map(([alias, account]) => [alias, String(account)])
+    )
+  for (const [alias, account] of aliases) await printLine(io, `${alias}\t${account}`)
 }
+
+const COLUMNS: readonly Column[] = [{ title: 'ALIAS' }, { title: 'ACCOUNT', align: 'right' }]
 
 /** `nunet key ledger-alias remove <alias>`. */
 export const removeAlias: Action = async ({ args: [alias = ''], flags }, io) => {

@@ -1,16 +1,12 @@
-import type { JsonValue } from '../../base/index.ts'
 import type { Action } from '../command.ts'
 import { tellDms } from '../contexts.ts'
 import { NoTerminalError } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { note, printJson, printLine } from '../output.ts'
-import { loadSettings } from '../settings.ts'
-import { configure } from '../setup/configure.ts'
-import { chooseUser, ensureIdentity, ensureRoot } from '../setup/identify.ts'
+import { note } from '../output.ts'
 import { joinNetwork } from '../setup/join.ts'
 import { lend } from '../setup/lend.ts'
-import { createRun, type Outcome, tell } from '../setup/run.ts'
-import { refuseWallet } from '../wallet-names.ts'
+import { printNode, setUpNode } from '../setup/node.ts'
+import type { Outcome } from '../setup/run.ts'
 
 /**
  * `nunet setup`: does what is missing for a node, step by step, and nothing twice; each step is saved before the next begins.
@@ -23,24 +19,14 @@ export const setup: Action = async ({ flags }, io) => {
       'the setup asks questions and there is no terminal: give --yes, and flags for other answers than the usual'
     )
   }
-  refuseWallet(flags.text('context') ?? '', 'the service signs every message by itself and needs a key of this machine')
   const quiet = flags.isOn('yes') ? withoutTerminal(io) : io
-  const configuration = await configure(flags, quiet)
-  const { config } = await loadSettings(flags, quiet)
-  await tell(quiet, configuration)
-  const run = createRun({ flags, io: quiet, config, user: await chooseUser({ flags, io: quiet, config }) })
-  await ensureIdentity(run, run.user, 'you')
-  await ensureIdentity(run, run.dms, 'this machine')
-  await ensureRoot(run)
+  const { run, configuration } = await setUpNode(flags, quiet)
   await joinNetwork(run)
   // before anything is asked of a daemon that runs already: it must know its anchors
   if (run.outcomes.some(isNewAnchor)) await tellDms((await run.open(run.dms)).context, flags, quiet)
   await lend(run)
   await finish([configuration, ...run.outcomes], io)
-  const dids = { user: (await run.summary(run.user)).did, dms: (await run.summary(run.dms)).did }
-  if (flags.isOn('json')) return await printJson(io, { ...dids, steps: [configuration, ...run.outcomes].map(toJson) })
-  await printLine(io, `${run.user} ${dids.user}`)
-  await printLine(io, `${run.dms} ${dids.dms}`)
+  await printNode(run, [configuration, ...run.outcomes], flags, io)
 }
 
 function withoutTerminal(io: Io): Io {
@@ -67,8 +53,4 @@ async function finish(outcomes: readonly Outcome[], io: Io): Promise<void> {
     io,
     `${open.length === 0 ? 'All is set up.' : `Still open: ${left}.`} Next: nunet doctor, nunet run (as a service: docs/guides/first-node.md, chapter 5). Run nunet setup again at any time.`
   )
-}
-
-function toJson({ step, state, text, command }: Outcome): JsonValue {
-  return { step, state, text, ...(command === undefined ? {} : { command }) }
 }

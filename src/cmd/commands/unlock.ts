@@ -1,6 +1,7 @@
 import { digestOf, MAX_LIFETIME, type UnlockedKey } from '../../agent/index.ts'
 import type { Millis } from '../../base/index.ts'
 import { agentOf, handToAgent } from '../agents.ts'
+import { type Column, printRows } from '../columns.ts'
 import type { Action, Flags } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
@@ -36,9 +37,14 @@ async function listUnlocked(flags: Flags, io: Io): Promise<void> {
   const keys = (await agent?.list()) ?? []
   if (flags.isOn('json')) return await printJson(io, keys.map(toJson))
   if (keys.length === 0) return await note(io, 'no key is unlocked')
-  const width = Math.max(...keys.map(({ name }) => name.length))
-  for (const { name, did, remaining } of keys) await printLine(io, `${name.padEnd(width)}  ${did}  ${shortDuration(remaining)}`)
+  await printRows(
+    io,
+    COLUMNS,
+    keys.map(({ name, did, remaining }) => [name, did, shortDuration(remaining)])
+  )
 }
+
+const COLUMNS: readonly Column[] = [{ title: 'NAME' }, { title: 'DID', isWhole: true }, { title: 'LEFT' }]
 
 function toJson({ name, did, remaining }: UnlockedKey): Record<string, string | number> {
   return { name, did, remaining_seconds: Math.floor(remaining / 1000) }

@@ -14,6 +14,7 @@ export const version: Action = async ({ flags }, io) => {
       `Version: ${number}`,
       `Commit: ${commit}`,
       '',
+      `Go Version: none (Node.js ${process.version})`, // for programs that look for the line of the reference
       `Node Version: ${process.version}`,
       `Build Date: ${date}`,
       ''

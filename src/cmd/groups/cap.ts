@@ -164,9 +164,9 @@ export const cap: CommandSpec = {
     {
       name: 'issued',
       summary: 'Lists the tokens that this context issued: when, until when, to whom, what, where.',
-      flags: [requiredContext],
-      examples: ['nunet cap issued --context user'],
-      load: async () => (await import('../commands/cap-revoke.ts')).listIssued
+      flags: [requiredContext, json],
+      examples: ['nunet cap issued --context user', 'nunet cap issued --context user --json'],
+      load: async () => (await import('../commands/cap-issued.ts')).listIssued
     },
     {
       name: 'broadcast',

@@ -7,15 +7,24 @@ function flagsOfBehavior(name: string): readonly FlagSpec[] {
   return BEHAVIORS.find((behavior) => behavior.name === name)?.flags ?? []
 }
 
-/** `nunet deploy`: the same as calling `/dms/node/deployment/new` (D §2.1). */
+/** `nunet deploy`: with `-f` the same as calling `/dms/node/deployment/new` (D §2.1). */
 export const deploy: CommandSpec = {
   name: 'deploy',
-  summary: 'Deploys an ensemble and prints its id as JSON.',
-  description: 'The same as nunet actor cmd /dms/node/deployment/new.',
-  flags: [...flagsOfBehavior('/dms/node/deployment/new'), userContext, destination, ...lifetimeFlags],
+  summary: 'Deploys an ensemble, follows it, and prints the output of its jobs.',
+  description:
+    'What happens is told on stderr, the output of the jobs goes to stdout and stderr as it comes; it ends with the deployment, with an error when that failed. With -f instead of the argument it is the same as nunet actor cmd /dms/node/deployment/new: it prints the reply with the id as JSON and does not wait.',
+  args: ['file'],
+  optionalArgs: 1,
+  flags: [
+    { name: 'detach', type: 'switch', doc: 'Prints the id and does not wait.' },
+    ...flagsOfBehavior('/dms/node/deployment/new'),
+    userContext,
+    destination,
+    ...lifetimeFlags
+  ],
   rules: { exclusive: [lifetimeRule] },
-  examples: ['nunet deploy -f ensemble.yaml'],
-  load: async () => (await import('../commands/deployments.ts')).deploy
+  examples: ['nunet deploy job.yaml', 'nunet deploy job.yaml --detach', 'nunet deploy -f ensemble.yaml'],
+  load: async () => (await import('../commands/deploy.ts')).deploy
 }
 
 /** `nunet get …`. */
@@ -31,6 +40,21 @@ export const get: CommandSpec = {
       rules: { exclusive: [lifetimeRule] },
       examples: ['nunet get deployments', 'nunet get deployments --status running --json'],
       load: async () => (await import('../commands/deployments.ts')).getDeployments
+    },
+    {
+      name: 'allocations',
+      summary: 'Lists the jobs of others on the machine.',
+      flags: flagsOfBehavior('/dms/node/allocations/list'),
+      rules: { exclusive: [lifetimeRule] },
+      examples: ['nunet get allocations', 'nunet get allocations --status running --json'],
+      load: async () => (await import('../commands/node-tables.ts')).getAllocations
+    },
+    {
+      name: 'peers',
+      summary: 'Lists the peers that are connected, with their scores.',
+      rules: { exclusive: [lifetimeRule] },
+      examples: ['nunet get peers'],
+      load: async () => (await import('../commands/node-tables.ts')).getPeers
     }
   ]
 }

@@ -1,5 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../command.ts'
-import { force } from './flags.ts'
+import { force, json } from './flags.ts'
 
 const newPassphraseFlags: readonly FlagSpec[] = [
   {
@@ -106,7 +106,8 @@ export const key: CommandSpec = {
         {
           name: 'list',
           summary: 'Lists the aliases with their accounts.',
-          examples: ['nunet key ledger-alias list'],
+          flags: [json],
+          examples: ['nunet key ledger-alias list', 'nunet key ledger-alias list --json'],
           load: async () => (await import('../commands/ledger-alias.ts')).listAliases
         },
         {

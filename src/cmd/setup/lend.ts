@@ -1,6 +1,7 @@
 import { DmsError, err, isJsonObject, type JsonValue, ok, type Result, seconds } from '../../base/index.ts'
 import { ClientUnavailableError, createSession, type Session } from '../../client/index.ts'
 import { clientOf } from '../clients.ts'
+import type { Flags } from '../command.ts'
 import { failureIn } from '../commands/actor-cmd.ts'
 import { NoTerminalError, RefusedReplyError } from '../errors.ts'
 import { withProgress } from '../progress.ts'
@@ -27,16 +28,21 @@ interface Offer {
 /**
  * Lends a part of the machine, when the daemon runs and its owner wants it.
  *
- * @throws What stands in the way, when `--cpu` asked for it; otherwise the step stays open.
+ * @throws What stands in the way, when a flag asked for it; otherwise the step stays open.
  */
 export async function lend(run: SetupRun): Promise<void> {
   const proposal = await propose(run)
   try {
     await lendThrough(run, await openSession(run), proposal)
   } catch (error) {
-    if (!(error instanceof DmsError) || error.kind === 'cancelled' || run.flags.isSet('cpu')) throw error
+    if (!(error instanceof DmsError) || error.kind === 'cancelled' || isAskedToLend(run.flags)) throw error
     await run.report({ step: 'lending', state: 'open', text: explain(error), command: commandOf(run.user, proposal) })
   }
+}
+
+/** Whether a flag says that something is to be lent. */
+export function isAskedToLend(flags: Flags): boolean {
+  return flags.isSet('cpu') || flags.isOn('lend')
 }
 
 /** The key is opened only when somebody is there to speak to. */
@@ -97,6 +103,7 @@ async function chooseOffer({ flags, io }: SetupRun, proposal: Offer): Promise<Of
     const size = (flag: string): number => parseSize(flag, flags.text(flag) ?? '') / GIB
     return { cores, memory: size('ram'), disk: size('disk') }
   }
+  if (flags.isOn('lend')) return proposal
   const text =
     'Lend a part of this machine now? Allowed are one core and more, 10 to 90 % of the memory, and 1 GiB to 90 % of the disk'
   if (!(await confirm(io, text, 'n'))) return undefined

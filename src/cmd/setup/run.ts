@@ -45,9 +45,15 @@ export interface SetupRun {
   summary(name: string): Promise<ContextSummary>
 }
 
+/** What a run begins with. */
+export interface SetupRunOptions extends Pick<SetupRun, 'flags' | 'io' | 'config' | 'user'> {
+  /** Whether only changes are told, without the commands that do the same. */
+  readonly isBrief?: boolean
+}
+
 /** Begins a run. */
-export function createRun(options: Pick<SetupRun, 'flags' | 'io' | 'config' | 'user'>): SetupRun {
-  const { flags, io, config } = options
+export function createRun(options: SetupRunOptions): SetupRun {
+  const { flags, io, config, isBrief = false } = options
   const signers = new Map<string, Signer>()
   const sources = new Map<string, ContextSource>()
   const outcomes: Outcome[] = []
@@ -70,12 +76,15 @@ export function createRun(options: Pick<SetupRun, 'flags' | 'io' | 'config' | 'u
   const fileOf = async (name: string): Promise<string> => (await sourceOf(name)).fileName
 
   return {
-    ...options,
+    flags,
+    io,
+    config,
+    user: options.user,
     dms: flags.text('context') ?? 'dms',
     outcomes,
     async report(outcome) {
       outcomes.push(outcome)
-      await tell(io, outcome)
+      await (isBrief ? tellBriefly(io, outcome) : tell(io, outcome))
     },
     remember: (name, known) => void signers.set(name, known),
     signer,
@@ -99,4 +108,10 @@ export async function tell(io: Io, { step, state, text, command }: Outcome): Pro
   await note(io, `${step}: ${text}`)
   if (command === undefined) return
   await note(io, state === 'open' ? `    ${command}` : `    you can also run: ${command}`)
+}
+
+/** Tells what was done or is open, and nothing of what was done before. */
+export async function tellBriefly(io: Io, outcome: Outcome): Promise<void> {
+  const { command: _, ...done } = outcome
+  if (outcome.state !== 'already') await tell(io, outcome.state === 'done' ? done : outcome)
 }

@@ -1,4 +1,4 @@
-import { type Actor, rootHandleOf } from '../../actor/index.ts'
+import { type Actor, ROOT_INBOX, rootHandleOf, type VerifiedEnvelope } from '../../actor/index.ts'
 import { type Clock, errorMessage, type Logger, millis, type Random, randomInt, type Service, seconds } from '../../base/index.ts'
 import { publicKeyOfPeerId } from '../../identity/index.ts'
 import { hello } from '../../protocol/index.ts'
@@ -12,13 +12,21 @@ const FIRST_WAIT_MS = 10_000
 const WAIT_SPREAD_MS = 10_000
 const ATTEMPTS = 3
 
+/** What counts for a peer among those that carry broadcasts (B §4.1). */
+const FRIEND_SCORE = 5
+const NODE_SCORE = 1
+
 /** The handshake between nodes. */
 export interface Greeter extends Service {
-  /** Peers that answered our greeting. */
-  greeted(): ReadonlySet<string>
+  /** Takes note of a greeting that came in. */
+  heard(envelope: VerifiedEnvelope): void
 }
 
-/** Greets every peer that shows itself as a DMS, once per connection. */
+/**
+ * Greets every peer that shows itself as a DMS, once per connection, and scores peers by it: hellos both ways count most.
+ *
+ * What is known of a peer ends with its connection.
+ */
 export function createGreeter({
   actor,
   peers,
@@ -34,19 +42,20 @@ export function createGreeter({
 }): Greeter {
   const lifetime = new AbortController()
   const pending = new Set<string>()
-  const greeted = new Set<string>()
+  const nodes = new Set<string>()
+  const answered = new Set<string>()
+  const greeters = new Set<string>()
   let unsubscribe: (() => void) | undefined
 
   async function greet(peer: string): Promise<void> {
-    const key = publicKeyOfPeerId(peer)
-    const to = key.ok ? rootHandleOf(key.value) : key
-    if (!to.ok) return
+    const to = rootOf(peer)
+    if (to === undefined) return
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       await clock.sleep(millis(FIRST_WAIT_MS + randomInt(random, WAIT_SPREAD_MS)), { signal: lifetime.signal })
       if (!peers.isConnected(peer)) return
       try {
-        await actor.invoke(to.value, hello, null, { timeout: seconds(3), signal: lifetime.signal })
-        greeted.add(peer)
+        await actor.invoke(to, hello, null, { timeout: seconds(3), signal: lifetime.signal })
+        if (peers.isConnected(peer)) answered.add(peer)
         return
       } catch (error) {
         log.debug('a peer did not answer the greeting', { peer, attempt, error: errorMessage(error) })
@@ -54,17 +63,33 @@ export function createGreeter({
     }
   }
 
+  function forget(peer: string): void {
+    for (const known of [nodes, answered, greeters]) known.delete(peer)
+  }
+
+  function scoreOf(peer: string): number {
+    if (answered.has(peer) && greeters.has(peer)) return FRIEND_SCORE
+    return nodes.has(peer) ? NODE_SCORE : 0
+  }
+
   return {
     name: 'hello',
-    greeted: () => greeted,
+    heard({ from, isBroadcast }) {
+      // The DID in a message is the sender's own claim (B §11.1, 10); its id signed it, and its host is the peer that brought it.
+      const isNode = !isBroadcast && from.inbox === ROOT_INBOX && rootOf(from.host)?.id === from.id
+      if (isNode && peers.isConnected(from.host)) greeters.add(from.host)
+    },
     start() {
+      peers.scorePeersBy(scoreOf)
       unsubscribe = peers.onPeer((event) => {
         if (event.type === 'disconnected') {
-          greeted.delete(event.peer)
+          forget(event.peer)
           return
         }
         const { peer, protocols } = event
-        if (!protocols.includes(ROOT_PROTOCOL) || pending.has(peer) || greeted.has(peer)) return
+        if (!protocols.includes(ROOT_PROTOCOL)) return
+        nodes.add(peer)
+        if (pending.has(peer) || answered.has(peer)) return
         pending.add(peer)
         greet(peer)
           .catch((error: unknown) => {
@@ -80,4 +105,10 @@ export function createGreeter({
       return Promise.resolve()
     }
   }
+}
+
+function rootOf(peer: string) {
+  const key = publicKeyOfPeerId(peer)
+  const handle = key.ok ? rootHandleOf(key.value) : key
+  return handle.ok ? handle.value : undefined
 }

@@ -5,6 +5,8 @@ export interface PeerDirectory {
   readonly peerId: string
   /** Peers that are connected now. */
   peers(): readonly string[]
+  /** All peers heard of, connected or not. */
+  knownPeers(): Promise<readonly string[]>
   /** Addresses under which this node can be dialled, each ending in `/p2p/<id>`. */
   addresses(): readonly string[]
   /** Dials a multiaddr and resolves with the peer id. */
@@ -12,8 +14,35 @@ export interface PeerDirectory {
   /** The round trip. */
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   isConnected(peer: string): boolean
+  /** Sets what counts for a peer among those that carry broadcasts. */
+  scorePeersBy(scoreOf: (peer: string) => number): void
+  /** How connected peers are scored, in the order of their ids. */
+  scores(): ReadonlyMap<string, PeerScore>
+  /** The peers through which the network is searched, in the order of their ids. */
+  routingTable(): readonly { readonly peer: string; readonly answeredAt?: Millis }[]
+  /** Counts of frames and broadcasts, by name. */
+  stats(): object
   /** Calls back when a peer tells its protocols, and when it goes. Returns the end. */
   onPeer(listener: (event: PeerEvent) => void): () => void
+}
+
+/** The score of a peer and what it is made of (B §5.4). */
+export interface PeerScore {
+  readonly score: number
+  readonly application: number
+  readonly colocation: number
+  readonly penalty: number
+  readonly topics: Readonly<
+    Record<
+      string,
+      {
+        readonly timeInMesh: Millis
+        readonly firstDeliveries: number
+        readonly meshDeliveries: number
+        readonly invalidDeliveries: number
+      }
+    >
+  >
 }
 
 /** What a peer directory tells. */

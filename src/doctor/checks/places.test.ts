@@ -125,7 +125,7 @@ describe('a port', () => {
   })
 
   test('that our own daemon uses is good, and is recognised by its health', async () => {
-    const get: Subject['system']['get'] = async (_host, _port, path) => ({
+    const get: Subject['system']['get'] = async (_place, path) => ({
       status: 200,
       text: path === '/health' ? '{"status":"ok"}' : '{"did":{"uri":"did:key:z6Mk"}}'
     })

@@ -1,3 +1,4 @@
+import { restPlaces } from '../../config/index.ts'
 import { ok, problem, valuesOf, warning, withoutConfig } from '../findings.ts'
 import type { Check, Finding, ListenPlace, Subject, System } from '../types.ts'
 import { type DaemonOwner, ownerOfDaemon } from './ask-daemon.ts'
@@ -35,11 +36,12 @@ export const ports: Check = {
     const config = valuesOf(subject)
     if (config === undefined) return withoutConfig('ports')
     const daemon = await ownerOfDaemon(subject, config.general.user_dir)
-    const { rest, p2p, general } = config
+    const { p2p, general } = config
+    const { tcp: rest } = restPlaces(config)
     const listen = p2p.listen_address.map(parseListenAddress)
     const peers = listen.flatMap((place) => (place.protocol === 'unknown' ? [] : [place]))
     const places = [
-      { purpose: 'REST', key: 'rest.port', protocol: 'tcp' as const, host: rest.addr, port: rest.port },
+      ...(rest === undefined ? [] : [{ purpose: 'REST', key: 'rest.port', protocol: 'tcp' as const, ...rest }]),
       ...peers.map((place) => ({ purpose: 'peers', key: 'p2p.listen_address', ...place }))
     ]
     const own = [...new Set(places.map(({ port }) => port))]

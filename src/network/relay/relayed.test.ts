@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { addressOf, createLoopbackHost, eventually } from '../../../test/support/network-hosts.ts'
+import { fromUtf8, millis, utf8 } from '../../base/index.ts'
+import { generateKeyPair } from '../../identity/index.ts'
+import type { NetworkHost, NetworkHostOptions } from '../index.ts'
+
+const hosts: NetworkHost[] = []
+
+async function started(options: Partial<NetworkHostOptions> = {}): Promise<NetworkHost> {
+  const host = createLoopbackHost({ limits: { rejoinPause: millis(50) }, ...options })
+  hosts.push(host)
+  await host.start()
+  return host
+}
+
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await host.stop()
+})
+
+/** A node that nobody can dial. */
+function hidden(relay: NetworkHost | string, options: Partial<NetworkHostOptions> = {}): Promise<NetworkHost> {
+  return started({ listen: [], bootstrap: [typeof relay === 'string' ? relay : addressOf(relay)], ...options })
+}
+
+const relays = (host: NetworkHost): number => host.addresses().filter((address) => address.includes('/p2p-circuit/')).length
+
+describe('a node that nobody can dial', () => {
+  test('is not reached without a relay, and who tries learns why', async () => {
+    const middle = await started()
+    const [one, other] = [await hidden(middle), await hidden(middle)]
+    await eventually(() => middle.peers().length === 2)
+    await expect(one.send(other.peerId, 'root', utf8('x'))).rejects.toMatchObject({
+      code: 'NETWORK_UNREACHABLE',
+      message: expect.stringMatching(/no relay is connected that could lead to it/) as unknown
+    })
+  })
+
+  test('is reached through a relay by its peer id alone, and reaches others so', async () => {
+    const relay = await started({ features: { relayService: true } })
+    const [one, other] = [await hidden(relay), await hidden(relay)]
+    const heard: string[] = []
+    other.listen('root', (frame, from) => heard.push(`${from === one.peerId} ${fromUtf8(frame)}`))
+    one.listen('root', (frame, from) => heard.push(`${from === other.peerId} ${fromUtf8(frame)}`))
+    await eventually(() => relays(one) > 0 && relays(other) > 0)
+    await one.send(other.peerId, 'root', utf8('hello'))
+    await other.send(one.peerId, 'root', utf8('hello back'))
+    await eventually(() => heard.length === 2)
+    expect(heard.sort()).toEqual(['true hello', 'true hello back'])
+  })
+
+  test('is dialled at the relayed address that it tells', async () => {
+    const relay = await started({ features: { relayService: true } })
+    const far = await hidden(relay)
+    await eventually(() => relays(far) > 0)
+    const stranger = await started()
+    await stranger.connect(far.addresses().find((address) => address.includes('/p2p-circuit/')) ?? '')
+    expect(stranger.peers()).toContain(far.peerId)
+  })
+
+  test('finds its relay again after that was gone', async () => {
+    const privateKey = generateKeyPair().exportPrivate()
+    const relay = await started({ privateKey, features: { relayService: true } })
+    const address = addressOf(relay)
+    const far = await hidden(relay)
+    await eventually(() => relays(far) > 0)
+    await relay.stop()
+    await eventually(() => relays(far) === 0)
+    await started({ privateKey, listen: [address.replace(/\/p2p\/.*/, '')], features: { relayService: true } })
+    await eventually(() => relays(far) > 0)
+  })
+
+  test('takes no relay when its operator does not want any', async () => {
+    const relay = await started({ features: { relayService: true } })
+    const [far, near] = [await hidden(relay, { features: { relayUse: 'never' } }), await hidden(relay)]
+    await eventually(() => relays(near) > 0)
+    expect(relays(far)).toBe(0)
+  })
+})
+
+test('messages larger than what a relayed connection may still carry go over a new one', async () => {
+  const relay = await started({ features: { relayService: true } })
+  const [one, other] = [await hidden(relay), await hidden(relay)]
+  let received = 0
+  other.listen('root', (frame) => {
+    received += frame.length
+  })
+  await eventually(() => relays(other) > 0)
+  for (let sent = 0; sent < 6; sent += 1) await one.send(other.peerId, 'root', new Uint8Array(900_000))
+  await eventually(() => received === 6 * 900_000)
+})
