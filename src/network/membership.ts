@@ -83,7 +83,7 @@ async function countRelays(node: Node): Promise<number> {
 
 /** Others learn the new addresses from the peers that are still connected, from bootstrap peers and from the hash tables. */
 async function comeBack(joining: BootstrapOptions, discovery: Discovery, signal: AbortSignal): Promise<void> {
-  joining.log.info('the addresses of this machine changed, so other nodes are told')
+  joining.log.info('what others know of the addresses of this node changed, so they are told')
   await dialBootstrap(joining, signal)
   await discovery.advertise(signal)
 }
