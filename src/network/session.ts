@@ -116,7 +116,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     { node, internals, reach, reachability, transport: sharing, relays, relayUse, clock, log },
     stopping.signal
   )
-  const joining = stayMember(node, reach, { ...options, bootstrap: byPeer(options.bootstrap) }, stopping.signal)
+  const bootstrap = byPeer(options.bootstrap)
+  const joining = stayMember(node, reach, { ...options, reachability, bootstrap }, stopping.signal)
 
   return {
     ...receiver,
