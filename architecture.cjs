@@ -9,6 +9,7 @@ const modules = {
   db: ['base'],
   config: ['base', 'db'],
   telemetry: ['base'],
+  heap: ['base'],
   identity: ['base', 'db'],
   wallet: ['base', 'db', 'identity'],
   ucan: ['base', 'db', 'identity'],
@@ -41,9 +42,10 @@ const drivers = ['executor']
 
 /** Every npm package has one home; the keys and values are regular expressions. */
 const packages = {
-  'libp2p|@libp2p/.+|@multiformats/.+|multiformats|@chainsafe/libp2p-quic|ws|koffi': 'network',
+  'libp2p|@libp2p/.+|@multiformats/.+|multiformats|@chainsafe/libp2p-quic|ws': 'network',
   'fastify|@fastify/.+': 'api',
   '@photostructure/sqlite': 'db',
+  koffi: '(network|heap)',
   pino: 'telemetry',
   yaml: 'protocol',
   '@noble/.+': '(identity|testing)',

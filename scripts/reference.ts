@@ -1,9 +1,10 @@
 // Prints the references in docs/reference from the code: `npm run docs`. The same code gives the same bytes.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { formatJson } from '../src/cmd/output.ts'
 import { renderCommandReference } from '../src/cmd/reference.ts'
 import { renderConfigReference } from '../src/config/index.ts'
-import { renderBehaviorReference, renderEnsembleReference } from '../src/protocol/index.ts'
+import { describeApi, renderBehaviorReference, renderEnsembleReference } from '../src/protocol/index.ts'
 import { errorClasses, renderErrorReference } from './support/error-reference.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -14,6 +15,7 @@ const pages: Readonly<Record<string, string>> = {
   'cli.md': renderCommandReference(),
   'config.md': renderConfigReference(),
   'ensemble.md': renderEnsembleReference(),
+  'openapi.json': `${formatJson(describeApi())}\n`,
   'errors.md': renderErrorReference(await findErrors())
 }
 

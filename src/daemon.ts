@@ -2,28 +2,42 @@ import './polyfills.ts'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createActorSystem } from './actor/index.ts'
-import { createApiServer } from './api/index.ts'
+import { type ApiPlaces, createApiServer } from './api/index.ts'
 import {
+  bytes,
   type Clock,
   createServiceGroup,
+  createSystemTurns,
+  encodeGoJson,
   type Logger,
   millis,
+  ok,
   type Random,
   type Secret,
   type Service,
+  seconds,
   systemClock,
   systemRandom
 } from './base/index.ts'
-import { type Config, shareableConfig } from './config/index.ts'
-import { openStore, withFileLock } from './db/index.ts'
-import { createJobOutput, createKnownRevocations, createNode, type HostFacts, type LogControl } from './dms/index.ts'
+import { type Config, restPlaces, shareableConfig } from './config/index.ts'
+import { type KeyValueStore, openStore, withFileLock } from './db/index.ts'
+import {
+  createJobOutput,
+  createKnownRevocations,
+  createNode,
+  createReplayJournal,
+  type HostFacts,
+  type LogControl
+} from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
+import { createHeapKeeper } from './heap/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
-import { createNetworkHost } from './network/index.ts'
+import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
+import { describeApi } from './protocol/index.ts'
 import {
   createCounters,
   createLogger,
@@ -34,6 +48,9 @@ import {
   parseLogLevel
 } from './telemetry/index.ts'
 import { type ContextFile, type ContextWatch, createContextStore, createContextWatch } from './ucan/index.ts'
+
+/** How long frames may be verified before everything else has its turn: commands of the owner wait no longer. */
+const TURN_BUDGET = millis(10)
 
 /** What a daemon is started with. */
 export interface DaemonOptions {
@@ -61,7 +78,7 @@ export interface DaemonOptions {
 export interface DaemonInfo {
   readonly did: string
   readonly peerId: string
-  readonly rest: { readonly host: string; readonly port: number }
+  readonly rest: ApiPlaces
   readonly addresses: readonly string[]
   /** Executors that work here, and why the others do not. */
   readonly executors: readonly string[]
@@ -94,7 +111,8 @@ async function serve(options: DaemonOptions & Identity): Promise<void> {
   const { config, key, file, signal } = options
   const log = createLog(config, key.did, options.console)
   const { service, watch, info } = composeDaemon(options, log)
-  const daemon = createServiceGroup('daemon', [log.service, service])
+  const heap = createHeapKeeper({ clock: systemClock, log: log.logger.child({ logger: 'heap' }) })
+  const daemon = createServiceGroup('daemon', [log.service, heap, service])
   await daemon.start({ signal })
   for (const warning of [...options.warnings, ...file.notices.map(({ message }) => message)]) log.logger.warn(warning)
   log.logger.info('ready', { peerId: key.peerId, config: options.configPath ?? 'defaults' })
@@ -131,7 +149,7 @@ function composeDaemon(
   const log = daemonLog.logger
   const clock: Clock = systemClock
   const random: Random = systemRandom
-  const { general, p2p, rest, job } = config
+  const { general, p2p, job } = config
   const { context } = file
   const counters = createCounters()
   const store = openStore({ path: join(general.data_dir, 'dms.sqlite'), log: log.child({ logger: 'db' }) })
@@ -141,8 +159,23 @@ function composeDaemon(
     privateKey: key.exportPrivate(),
     listen: p2p.listen_address,
     bootstrap: p2p.bootstrap_peers,
+    announce: p2p.announce_address,
+    naming: {
+      network: p2p.network,
+      dhtPrefix: p2p.dht_prefix,
+      rendezvous: p2p.rendezvous,
+      advertisements: p2p.advertisement_namespace,
+      topicPrefix: p2p.topic_prefix
+    },
+    limits: limitsFor({ mebibytes: p2p.memory, fileDescriptors: p2p.fd }),
+    knownPeers: storePeers(store),
     features: {
       relayService: p2p.relay_service,
+      relayLimits: {
+        reservations: p2p.relay_reservations,
+        duration: seconds(p2p.relay_duration),
+        data: bytes(1024 * p2p.relay_data)
+      },
       relayUse: p2p.relay_use,
       portMapping: p2p.port_mapping,
       localDiscovery: p2p.local_discovery
@@ -158,7 +191,9 @@ function composeDaemon(
     clock,
     random,
     log: log.child({ logger: 'actor' }),
-    counters
+    counters,
+    turns: createSystemTurns(TURN_BUDGET),
+    journal: createReplayJournal(store)
   })
   const node = createNode({
     store,
@@ -181,20 +216,42 @@ function composeDaemon(
     log,
     counters
   })
+  let isStarted = false
+  const { tcp, socket, isSocketChosen } = restPlaces(config)
   const api = createApiServer({
-    host: rest.addr,
-    port: rest.port,
+    ...(tcp === undefined ? {} : { tcp }),
+    ...(socket === undefined ? {} : { socket: { path: socket, isRequired: isSocketChosen } }),
     relay: actors,
-    handle: actors.root.handle,
+    handle: () => (isStarted ? actors.root.handle : undefined),
+    events: node.eventStreams,
+    openApi: () => encodeGoJson(describeApi()),
+    health: async () => ({
+      isStarted,
+      parts: { database: await answers(store), network: network.addresses().length > 0 },
+      hasPeers: network.peers().length > 0,
+      executors: [...node.executors.available()]
+    }),
     log: log.child({ logger: 'api' })
   })
+  // First, so that who waits for the node sees that it starts; and the first to end, before what it speaks to.
+  const doorkeeper: Service = {
+    name: 'doorkeeper',
+    start() {
+      isStarted = true
+      return Promise.resolve()
+    },
+    async stop() {
+      isStarted = false
+      await api.stop()
+    }
+  }
   return {
-    service: createServiceGroup('parts', [store, revocations, actors, network, node, watch, api]),
+    service: createServiceGroup('parts', [api, store, revocations, actors, network, node, watch, doorkeeper]),
     watch,
     info: () => ({
       did: key.did,
       peerId: key.peerId,
-      rest: api.address(),
+      rest: api.places(),
       addresses: network.addresses(),
       executors: [...node.executors.available()],
       missingExecutors: node.executors.reasons()
@@ -218,6 +275,25 @@ function controlOf({ level, setLevel, recent }: Log): LogControl {
       return wanted !== undefined
     },
     recent
+  }
+}
+
+/** Whether the database can be read. */
+async function answers(store: KeyValueStore): Promise<boolean> {
+  try {
+    await store.collection('health', { decode: ok, encode: (value: unknown) => value }).get('none')
+    return true
+  } catch {
+    return false // it is closed, or its disk is gone; its own log says why
+  }
+}
+
+/** One record for all, so that damage to it costs only a warning: the next one replaces it. */
+function storePeers(store: KeyValueStore): PeerStorage {
+  const records = store.collection('known-peers', rememberedPeersCodec)
+  return {
+    load: async () => (await records.get('all')) ?? [],
+    save: (peers) => store.transaction([records.put('all', peers)])
   }
 }
 

@@ -92,7 +92,7 @@ export async function createMachine(scratch: Scratch, name: string): Promise<Mac
       return daemon
     },
     session: createSession({
-      client: createClient({ host: '127.0.0.1', port }),
+      client: createClient({ tcp: { host: '127.0.0.1', port } }),
       context: createContext({ signer: user }),
       clock: systemClock,
       random: systemRandom

@@ -1,43 +1,26 @@
-import {
-  type Clock,
-  DmsError,
-  describeIssues,
-  EXIT_CODES,
-  encodeGoJson,
-  errorMessage,
-  isJsonObject,
-  type JsonValue,
-  type Logger,
-  linkSignals,
-  millis,
-  type Random,
-  randomHex,
-  seconds,
-  utf8
-} from '../base/index.ts'
+import { type Clock, type DmsError, errorMessage, type JsonValue, type Logger, type Random, seconds } from '../base/index.ts'
 import type { KeyPair } from '../identity/index.ts'
-import type { CapabilityContext, Token } from '../ucan/index.ts'
-import { type Behavior, type Handler, SILENCE, type VerifiedEnvelope } from './behavior.ts'
+import type { CapabilityContext } from '../ucan/index.ts'
+import { createAnswers } from './answers.ts'
+import { type Behavior, SILENCE, type VerifiedEnvelope } from './behavior.ts'
 import { judgeBroadcast } from './broadcast.ts'
+import { CHUNK_SUFFIX, createHeldReplies } from './chunks.ts'
 import { type Envelope, isBroadcast } from './envelope.ts'
-import {
-  BadPayloadError,
-  HandlerFailedError,
-  InboxTakenError,
-  NoReplyError,
-  NotAuthorizedError,
-  OverloadedError,
-  RemoteError,
-  UnknownBehaviorError
-} from './errors.ts'
+import { BadPayloadError, NotAuthorizedError, NotRecordedError, OverdueError, OverloadedError, RestartedError } from './errors.ts'
+import type { Gate, GateReason } from './gate.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
+import type { Intake } from './intake.ts'
+import { createInvoker } from './invoker.ts'
+import type { ActorLimits, LaneLimits } from './limits.ts'
 import { createMailbox } from './mailbox.ts'
-import { DEFAULT_TIMEOUT, type Outbox } from './outbox.ts'
-import type { Patience } from './patience.ts'
+import type { Outbox } from './outbox.ts'
+import type { EnvelopeReader } from './reader.ts'
 import type { ReplayWindow } from './replay.ts'
-import type { MessageTransport, Verdict } from './transport.ts'
+import { type Answerable, createReplies, toPayload } from './replies.ts'
+import { createRunner } from './runner.ts'
+import type { BroadcastSource, MessageTransport, Verdict } from './transport.ts'
 import type { Actor, Counters, SendOptions } from './types.ts'
-import { parsePayload, type Rejection, type SignatureVerifier, verifyFrame } from './verify.ts'
+import { parsePayload, type Rejection, type RejectionReason, type SignatureVerifier, verifyFrame } from './verify.ts'
 
 /** An actor with its life. */
 export interface ActorCell {
@@ -61,195 +44,194 @@ export interface ActorCellOptions {
   readonly counters: Counters
   readonly outbox: Outbox
   readonly verifier: SignatureVerifier
+  readonly reader: EnvelopeReader
   readonly replays: ReplayWindow
+  readonly limits: ActorLimits
   /** Shared by all actors of a node. */
-  readonly patience: Patience
+  readonly gate: Gate
+  /** Shared by all actors of a node. */
+  readonly intake: Intake
 }
-
-interface Registered {
-  readonly behavior: Behavior<unknown, unknown>
-  readonly handler: Handler<unknown, unknown>
-}
-
-interface PendingReply {
-  readonly from: string
-  readonly accept: (payload: JsonValue) => void
-}
-
-/** Handlers that run at once, and messages that wait, per actor (B §3.2 has queues of 100). */
-const MAILBOX_LIMITS = { concurrency: 64, waiting: 256, perCaller: 80 }
-
-/** Answers on their way at once, per actor; further ones are dropped, and their callers time out. */
-const MAX_ANSWERS = 512
 
 /** How long a retired actor waits for its running handlers before it aborts them. */
 const DRAIN_TIME = seconds(5)
 
+/** The queue in which broadcasts wait to be verified, once their validators have let them through. */
+const BROADCASTS = 'broadcasts'
+
 /** Creates an actor; it neither sends nor hears before `open`. */
 export function createActorCell(options: ActorCellOptions): ActorCell {
-  const { handle, key, transport, clock, random, log, counters, outbox, patience } = options
-  const behaviors = new Map<string, Registered>()
-  const pending = new Map<string, PendingReply>()
-  const mailbox = createMailbox(MAILBOX_LIMITS)
+  const { handle, key, context, transport, clock, random, log, counters, outbox, gate, intake, limits } = options
   const lifetime = new AbortController()
+  const runner = createRunner({ clock, log, overtime: limits.overtime, lifetime: lifetime.signal })
+  const replies = createReplies({ outbox, random, log, counters, lifetime: lifetime.signal })
+  const invoker = createInvoker({ outbox, clock, random, lifetime: lifetime.signal })
+  const createLane = (laneLimits: LaneLimits) => ({
+    mailbox: createMailbox(laneLimits),
+    answers: createAnswers(laneLimits),
+    held: createHeldReplies(clock, random, lifetime.signal)
+  })
+  const owner = createLane(limits.owner)
+  const guests = createLane(limits.guests)
+  const broadcasts = createLane(limits.broadcasts)
+  const lanes = [owner, guests, broadcasts]
   const subscriptions = new Map<string, Promise<() => Promise<void>>>()
   let stopListening: (() => void) | undefined
-  let answers = 0
+
+  function count(reason: RejectionReason | GateReason | 'crowded' | 'caller-too-fast' | 'unexpected-reply'): void {
+    counters.increment(`messages.refused.${reason}`)
+  }
 
   function receive(frame: Uint8Array, peer: string | undefined): void {
-    const isStranger = peer !== undefined && peer !== transport.peerId
-    if (isStranger && !patience.allows(peer)) {
-      counters.increment('messages.refused.impatient')
+    const isOwn = peer === transport.peerId
+    const shut = isOwn || peer === undefined ? undefined : gate.frame(peer)
+    if (shut !== undefined) {
+      count(shut)
+      return
+    }
+    intake.submit(isOwn ? undefined : (peer ?? BROADCASTS), {
+      size: frame.length,
+      work: () => attempt(() => lookAt(frame, peer, isOwn ? undefined : peer)),
+      drop: () => count('crowded')
+    })
+  }
+
+  /** What fails on a frame, fails on that frame only: the next ones wait in the same queue. */
+  function attempt(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      log.error('could not look at a message', { error: error instanceof Error ? error.stack : String(error) })
+    }
+  }
+
+  /** @param stranger - The peer whose share this is, where it is one's. */
+  function lookAt(frame: Uint8Array, peer: string | undefined, stranger: string | undefined): void {
+    if (stranger !== undefined && gate.isTired(stranger)) {
+      count('impatient')
       return
     }
     const outcome = verifyFrame(frame, peer, clock.now(), {
       own: handle,
       ownId: key.actorId,
-      context: options.context,
+      context,
       replays: options.replays,
       verifier: options.verifier,
-      capabilitiesOf: (behavior) => [behavior]
+      reader: options.reader,
+      isAwaited: invoker.awaits,
+      capabilitiesOf: (behavior) => [behavior],
+      admits: (senderId) => senderId === handle.id || gate.sender(senderId)
     })
     if (!outcome.ok) {
-      if (isStranger) patience.strain(peer)
+      if (stranger !== undefined) gate.refused(stranger)
       refuse(outcome.error)
       return
     }
     const { envelope, verified } = outcome.value
-    const waiting = pending.get(envelope.behavior)
-    if (waiting !== undefined) {
-      acceptReply(waiting, envelope)
-      return
-    }
-    if (!mailbox.post(verified.authorization?.origin ?? handle.did, () => dispatch(envelope, verified))) {
-      counters.increment('messages.refused.overloaded')
-      answerError(envelope, verified.tokens, new OverloadedError('too many messages wait for this actor; try again later'))
-    }
+    gate.authorized(stranger, envelope.from.id)
+    const accepted = invoker.accept(envelope)
+    if (accepted === undefined) admit(envelope, verified)
+    else if (accepted === 'accepted') counters.increment('messages.accepted')
+    else count('unexpected-reply')
+  }
+
+  /** An authorised message gets a place of its caller, or its caller is told that there is none. */
+  function admit(envelope: Envelope, verified: VerifiedEnvelope): void {
+    const caller = verified.authorization?.origin ?? handle.did
+    const isOwner = caller === handle.did || context.isRoot(caller)
+    const { mailbox, answers, held } = isOwner ? owner : verified.isBroadcast ? broadcasts : guests
+    const request: Answerable = { envelope, tokens: verified.tokens, answers, held }
+    if (!isOwner && !gate.caller(caller)) tooMuch('caller-too-fast', request)
+    else if (!mailbox.post(caller, () => dispatch(request, verified))) tooMuch('overloaded', request)
+  }
+
+  function tooMuch(reason: 'caller-too-fast' | 'overloaded', request: Answerable): void {
+    count(reason)
+    const why =
+      reason === 'overloaded' ? 'too many messages wait for this actor' : 'more messages than this node takes of one caller'
+    tellOnce(request, new OverloadedError(`${why}; try again later`))
+  }
+
+  /** One error in a second, however many messages it is about. */
+  function tellOnce(request: Answerable, error: DmsError): void {
+    if (gate.mayReportOverload(request.envelope.from.id)) replies.answerError(request, error)
   }
 
   function refuse(rejection: Rejection): void {
-    counters.increment(`messages.refused.${rejection.reason}`)
-    log.debug('message refused', { reason: rejection.reason, detail: rejection.message })
-    const { envelope, tokens, denial } = rejection
-    if (envelope !== undefined && !isBroadcast(envelope) && tokens !== undefined && denial?.known === true) {
-      answerError(envelope, tokens, new NotAuthorizedError(`not authorized for ${envelope.behavior}: ${denial.message}`))
+    const { reason, message, envelope, tokens = [], denial } = rejection
+    count(reason)
+    log.debug('message refused', { reason, detail: message })
+    if (envelope === undefined || isBroadcast(envelope)) return
+    const request: Answerable = { envelope, tokens, answers: guests.answers, held: guests.held }
+    if (reason === 'overloaded') tellOnce(request, new OverloadedError(message))
+    else if (reason === 'unknown-history') tellOnce(request, new RestartedError(message))
+    else if (denial?.known === true && gate.mayReportDenial(envelope.from.id)) {
+      replies.answerError(request, new NotAuthorizedError(`not authorized for ${envelope.behavior}: ${denial.message}`))
     }
   }
 
-  function acceptReply(waiting: PendingReply, envelope: Envelope): void {
-    const payload = parsePayload(envelope.payload)
-    if (waiting.from !== envelope.from.id || !payload.ok) {
-      counters.increment('messages.refused.unexpected-reply')
-      return
-    }
-    counters.increment('messages.accepted')
-    waiting.accept(payload.value)
-  }
-
-  async function dispatch(envelope: Envelope, verified: VerifiedEnvelope): Promise<void> {
-    try {
-      const reply = await run(envelope, verified)
-      counters.increment('messages.accepted')
-      if (reply !== SILENCE && envelope.replyTo !== '') answer(envelope, verified.tokens, reply)
-    } catch (error) {
-      answerError(envelope, verified.tokens, asReportable(error, envelope.behavior))
-    }
-  }
-
-  async function run(envelope: Envelope, verified: VerifiedEnvelope): Promise<unknown> {
-    const registered = behaviors.get(envelope.behavior)
-    if (registered === undefined) throw new UnknownBehaviorError(`there is no behaviour ${envelope.behavior} here`)
-    const { behavior, handler } = registered
-    if (verified.isBroadcast && behavior.topic !== envelope.topic) return SILENCE
+  function readChunk({ envelope, held }: Answerable): JsonValue {
     const payload = parsePayload(envelope.payload)
     if (!payload.ok) throw new BadPayloadError(`the payload of ${envelope.behavior} is not JSON: ${payload.error.message}`)
-    const request = behavior.request.decode(payload.value)
-    if (!request.ok) throw new BadPayloadError(`bad request for ${envelope.behavior}: ${describeIssues(request.error)}`)
-    const expiry = linkSignals(lifetime.signal)
-    void clock
-      .sleep(millis(Math.max(0, verified.expiresAt - clock.now())), expiry)
-      .then(() => expiry.end())
-      .catch(() => undefined) // the handler ended first
+    return held.read(envelope.from.id, envelope.behavior.slice(0, -CHUNK_SUFFIX.length), payload.value)
+  }
+
+  async function dispatch(request: Answerable, verified: VerifiedEnvelope): Promise<void> {
+    const { envelope } = request
     try {
-      const reply = await handler(request.value, verified, expiry)
-      return reply === SILENCE ? SILENCE : behavior.reply.encode(reply)
-    } finally {
-      expiry.end()
+      const kept = options.replays.kept(envelope.from.id, envelope.nonce)
+      if (kept !== undefined) await recorded(kept)
+      const reply = readsChunk(envelope.behavior) ? readChunk(request) : await runner.run(envelope, verified)
+      counters.increment('messages.accepted')
+      if (reply !== SILENCE) replies.answer(request, reply)
+    } catch (error) {
+      if (error instanceof OverdueError) {
+        counters.increment('messages.overdue')
+        log.warn('a handler does not end', { behavior: envelope.behavior, error: error.message })
+        return
+      }
+      replies.answerError(request, replies.toReportable(error, envelope.behavior))
     }
   }
 
-  /** The unknown error is logged here with an id; the caller learns only the id (never a stack). */
-  function asReportable(error: unknown, behavior: string): DmsError {
-    if (error instanceof DmsError && error.kind !== 'internal') return error
-    const id = randomHex(random, 6)
-    log.error('handler failed', { behavior, errorId: id, error: error instanceof Error ? error.stack : String(error) })
-    return new HandlerFailedError(`${behavior} failed; the node logged it as ${id}`)
-  }
-
-  function answerError(envelope: Envelope, tokens: readonly Token[], error: DmsError): void {
-    if (envelope.replyTo === '' || isBroadcast(envelope)) {
-      log.info('request failed', { behavior: envelope.behavior, error: error.message })
-      return
+  /** Judged in the turn of the neighbour that passed it on; what there is no room for is ignored. */
+  function judge(frame: Uint8Array, topic: string, source: BroadcastSource | undefined): Verdict | Promise<Verdict> {
+    const shut = source === undefined ? undefined : gate.broadcast(source)
+    if (shut !== undefined) {
+      count(shut)
+      return 'ignore'
     }
-    const { code, kind, message, details } = error
-    answer(envelope, tokens, { OK: false, error: message, code, kind, message, details: { ...details } })
-  }
-
-  /** Sends a reply without keeping a place of the mailbox: a caller that does not take its replies holds up nobody else. */
-  function answer(request: Envelope, received: readonly Token[], payload: unknown): void {
-    if (answers >= MAX_ANSWERS) {
-      counters.increment('replies.dropped')
-      return
+    const outcome: { verdict?: Verdict; settle?: (verdict: Verdict) => void } = {}
+    const conclude = (verdict: Verdict): void => {
+      outcome.verdict = verdict
+      outcome.settle?.(verdict)
     }
-    answers += 1
-    sendReply(request, received, payload)
-      .catch((failure: unknown) => {
-        log.debug('reply not delivered', { behavior: request.behavior, error: errorMessage(failure) })
-      })
-      .finally(() => {
-        answers -= 1
-      })
-  }
-
-  async function sendReply(request: Envelope, received: readonly Token[], payload: unknown): Promise<void> {
-    const sealed = await outbox.seal({
-      to: request.from,
-      behavior: request.replyTo,
-      payload: toPayload(payload),
-      expiresAt: request.expiresAt,
-      received
+    intake.submit(source?.forwarder ?? BROADCASTS, {
+      size: frame.length,
+      work: () => {
+        attempt(() => conclude(judgeBroadcast(frame, topic, source, clock.now(), options.verifier)))
+        if (outcome.verdict === undefined) conclude('ignore')
+      },
+      drop: () => {
+        count('crowded')
+        conclude('ignore')
+      }
     })
-    await outbox.post(sealed, { signal: lifetime.signal })
-  }
-
-  async function invoke<Request, Reply>(
-    to: Handle,
-    behavior: Behavior<Request, Reply>,
-    request: Request,
-    { timeout = DEFAULT_TIMEOUT, signal }: SendOptions = {}
-  ): Promise<Reply> {
-    const replyTo = `/dms/actor/replyto/${BigInt(`0x${randomHex(random, 8)}`)}`
-    const draft = { to, behavior: behavior.name, payload: toPayload(behavior.request.encode(request)), timeout, replyTo }
-    const abort = linkSignals(signal, lifetime.signal)
-    const expired = clock.sleep(timeout, abort).then(() => {
-      throw new NoReplyError(`request timeout: no reply to ${behavior.name} from ${to.did} within ${timeout} ms`)
-    })
-    expired.catch(() => undefined) // the reply came first
-    try {
-      const sealed = await outbox.seal(draft, abort)
-      const replied = new Promise<JsonValue>((accept) => pending.set(replyTo, { from: to.id, accept }))
-      const posted = outbox.post(sealed, abort).then(() => replied)
-      return decodeReply(behavior, await Promise.race([replied, posted, expired]))
-    } finally {
-      pending.delete(replyTo)
-      abort.end()
-    }
+    return (
+      outcome.verdict ??
+      new Promise((resolve) => {
+        outcome.settle = resolve
+      })
+    )
   }
 
   function listenTo(topic: string): void {
     if (subscriptions.has(topic)) return
-    const validate = (frame: Uint8Array): Verdict => judgeBroadcast(frame, topic, clock.now(), options.verifier)
-    const subscription = transport.subscribe(topic, (frame) => receive(frame, undefined), validate)
+    const subscription = transport.subscribe(
+      topic,
+      (frame) => receive(frame, undefined),
+      (frame, source) => judge(frame, topic, source)
+    )
     subscriptions.set(topic, subscription)
     subscription.catch((error: unknown) => {
       subscriptions.delete(topic)
@@ -261,20 +243,15 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     handle,
     key,
     on(behavior, handler) {
-      if (behaviors.has(behavior.name)) throw new InboxTakenError(`${behavior.name} is served already`)
-      // Its own codec decodes what its own handler gets, so forgetting the types here is safe.
-      const registered: Registered = { behavior: behavior, handler: handler as Registered['handler'] }
-      behaviors.set(behavior.name, registered)
+      const end = runner.on(behavior, handler)
       if (behavior.topic !== undefined) listenTo(behavior.topic)
-      return () => {
-        if (behaviors.get(behavior.name) === registered) behaviors.delete(behavior.name)
-      }
+      return end
     },
     async send(to, behavior, request, sendOptions = {}) {
       const sealed = await outbox.seal({ ...draftOf(behavior, request, sendOptions), to }, sendOptions)
       await outbox.post(sealed, sendOptions)
     },
-    invoke,
+    invoke: (to, behavior, request, sendOptions) => invoker.invoke(to, behavior, request, sendOptions),
     async broadcast(behavior, request, sendOptions = {}) {
       if (behavior.topic === undefined) throw new BadPayloadError(`${behavior.name} has no topic to broadcast on`)
       const draft = { ...draftOf(behavior, request, sendOptions), to: EMPTY_HANDLE, topic: behavior.topic }
@@ -287,7 +264,9 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
     open() {
       stopListening = transport.listen(handle.inbox, receive)
     },
-    serve: () => mailbox.release(),
+    serve() {
+      for (const { mailbox } of lanes) mailbox.release()
+    },
     async close() {
       stopListening?.()
       stopListening = undefined
@@ -295,12 +274,27 @@ export function createActorCell(options: ActorCellOptions): ActorCell {
       subscriptions.clear()
       const drained = new AbortController()
       await Promise.race([
-        mailbox.idle(),
+        Promise.all(lanes.map(({ mailbox }) => mailbox.idle())),
         clock.sleep(DRAIN_TIME, { signal: drained.signal }).catch(() => undefined) // drained first
       ])
       drained.abort()
       lifetime.abort()
     }
+  }
+}
+
+function readsChunk(behavior: string): boolean {
+  return behavior.endsWith(CHUNK_SUFFIX)
+}
+
+/** Waits until it is durable that a message was accepted. */
+async function recorded(kept: Promise<void>): Promise<void> {
+  try {
+    await kept
+  } catch (cause) {
+    throw new NotRecordedError('the message was not handled, because it cannot be written down that it was; try again later', {
+      cause
+    })
   }
 }
 
@@ -312,26 +306,4 @@ function draftOf<Request>(behavior: Behavior<Request, unknown>, request: Request
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(inReplyTo === undefined ? {} : { received: inReplyTo.tokens })
   }
-}
-
-function toPayload(value: unknown): Uint8Array {
-  return value === null || value === undefined ? new Uint8Array() : utf8(encodeGoJson(value))
-}
-
-function decodeReply<Reply>(behavior: Behavior<unknown, Reply> | Behavior<never, Reply>, payload: JsonValue): Reply {
-  const failure = errorOf(payload)
-  if (failure !== undefined) throw failure
-  const reply = behavior.reply.decode(payload)
-  if (!reply.ok) throw new BadPayloadError(`bad reply to ${behavior.name}: ${describeIssues(reply.error)}`)
-  return reply.value
-}
-
-const KINDS: ReadonlySet<string> = new Set(Object.keys(EXIT_CODES))
-
-/** The error inside a reply, where it is one of ours: `{code, kind, message}`. */
-export function errorOf(payload: JsonValue): RemoteError | undefined {
-  if (!isJsonObject(payload)) return undefined
-  const { code, kind, message } = payload
-  if (typeof code !== 'string' || typeof kind !== 'string' || typeof message !== 'string' || !KINDS.has(kind)) return undefined
-  return new RemoteError(message, code, kind as RemoteError['kind'])
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { linkSignals, seconds } from '../base/index.ts'
 import { createVirtualClock } from '../testing/index.ts'
+import { createAnswers } from './answers.ts'
 import { createMailbox } from './mailbox.ts'
 import { createPatience } from './patience.ts'
-import { createReplayWindow } from './replay.ts'
+import { type AcceptedMessage, createReplayWindow } from './replay.ts'
 
 const until = (gate: Promise<void>) => () => gate
 
@@ -32,24 +33,61 @@ describe('a mailbox', () => {
     await mailbox.idle()
     expect(done).toEqual(['a', 'b'])
   })
+
+  test('runs tasks of others while those of one caller hang', async () => {
+    const mailbox = createMailbox({ concurrency: 3, waiting: 10, runningPerCaller: 2, perCaller: 5 })
+    const started: string[] = []
+    const task = (name: string) => () => {
+      started.push(name)
+      return new Promise<void>(() => undefined)
+    }
+    for (const name of ['a1', 'a2', 'a3']) mailbox.post('a', task(name))
+    mailbox.post('b', task('b1'))
+    mailbox.release()
+    expect(started).toEqual(['a1', 'a2', 'b1'])
+  })
+})
+
+describe('answers on their way', () => {
+  test('are bounded for a host that does not take them, and in all', async () => {
+    const answers = createAnswers({ answers: 3, answersPerHost: 2 })
+    let finish = (): void => undefined
+    const slow = () => new Promise<void>((resolve) => (finish = resolve))
+    expect([answers.post('slow', slow), answers.post('slow', slow), answers.post('slow', slow)]).toEqual([true, true, false])
+    expect([answers.post('other', slow), answers.post('third', slow)]).toEqual([true, false])
+    finish()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(answers.post('third', slow)).toBe(true)
+  })
 })
 
 describe('the replay window', () => {
-  const message = (caller: string, nonce: bigint, now = 0n) => ({ caller, senderId: caller, nonce, expiresAt: 100n, now })
+  const message = (caller: string, nonce: bigint, now = 0n): AcceptedMessage => ({
+    ...{ caller, senderId: caller, nonce, expiresAt: 100n, now },
+    ...{ source: 'remote', isOwner: caller === 'owner' }
+  })
 
   test('cannot be filled for everybody by one caller', () => {
-    const window = createReplayWindow(32)
-    expect([1n, 2n, 3n].map((nonce) => window.add(message('guest', nonce)))).toEqual([true, true, false])
-    expect(window.add(message('owner', 1n))).toBe(true)
+    const window = createReplayWindow(16)
+    const added = [1n, 2n, 3n].map((nonce) => window.add(message('guest', nonce)))
+    expect(added).toEqual([undefined, undefined, 'overloaded'])
+    expect(window.add(message('other', 1n))).toBeUndefined()
     expect(window.has('guest', 2n)).toBe(true)
     expect(window.has('guest', 3n)).toBe(false)
   })
 
-  test('forgets what has expired, and with it the caller’s share', () => {
+  test('has room for the owner when callers have filled it together', () => {
     const window = createReplayWindow(16)
-    expect(window.add(message('guest', 1n))).toBe(true)
-    expect(window.add(message('guest', 2n))).toBe(false)
-    expect(window.add(message('guest', 2n, 20_000_000_000n))).toBe(true)
+    const guests = Array.from({ length: 16 }, (_, index) => window.add(message(`guest ${index}`, 1n)))
+    expect(guests.filter((refusal) => refusal === 'overloaded')).toHaveLength(2)
+    expect(window.add(message('owner', 1n))).toBeUndefined()
+  })
+
+  test('forgets what has expired, and with it the caller’s share', () => {
+    const window = createReplayWindow(8)
+    expect(window.add(message('guest', 1n))).toBeUndefined()
+    expect(window.add(message('guest', 2n))).toBe('overloaded')
+    expect(window.add(message('guest', 2n, 20_000_000_000n))).toBeUndefined()
     expect(window.size).toBe(1)
   })
 })

@@ -59,3 +59,33 @@ export class HandlerFailedError extends DmsError {
   readonly code = 'ACTOR_HANDLER_FAILED'
   readonly kind = 'internal'
 }
+
+/** A handler went on after its message had expired; only the log of its node says so. */
+export class OverdueError extends DmsError {
+  readonly code = 'ACTOR_OVERDUE'
+  readonly kind = 'timeout'
+}
+
+/** The node came back a moment ago and cannot tell whether it had this message before; it has not been handled now. */
+export class RestartedError extends DmsError {
+  readonly code = 'ACTOR_RESTARTED'
+  readonly kind = 'unavailable'
+}
+
+/** That a message was accepted could not be written down, so it was not handled: after a restart it might be handled again. */
+export class NotRecordedError extends DmsError {
+  readonly code = 'ACTOR_NOT_RECORDED'
+  readonly kind = 'unavailable'
+}
+
+/** A reply is larger than one message can carry; callers that know how read it in pieces. */
+export class ReplyTooLargeError extends DmsError {
+  readonly code = 'ACTOR_REPLY_TOO_LARGE'
+  readonly kind = 'exhausted'
+}
+
+/** A large reply is read in pieces, and is not held any longer. */
+export class ReplyGoneError extends DmsError {
+  readonly code = 'ACTOR_REPLY_GONE'
+  readonly kind = 'not-found'
+}

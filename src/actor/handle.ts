@@ -17,6 +17,14 @@ import {
 /** The inbox of a node's root actor (B §1.3). */
 export const ROOT_INBOX = 'root'
 
+/** Inboxes of clients: the reference's `user-<n>`, so that no client can squat the inbox of an actor (B §11.1, 3). */
+const CLIENT_INBOX = /^user-[A-Za-z0-9]{1,64}$/
+
+/** Whether an inbox is one of those that local clients use; all others belong to actors. */
+export function isClientInbox(inbox: string): boolean {
+  return CLIENT_INBOX.test(inbox)
+}
+
 /**
  * The address of one actor (B §1.2).
  *

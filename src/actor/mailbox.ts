@@ -12,38 +12,55 @@ export interface Mailbox {
 export interface MailboxLimits {
   readonly concurrency: number
   readonly waiting: number
+  /** Tasks of one caller that run at once: whose tasks hang leaves places to others. Default as many as run in all. */
+  readonly runningPerCaller?: number
   /** Tasks of one caller, running and waiting, so that nobody fills the whole mailbox. */
   readonly perCaller: number
 }
 
-/** Creates a held mailbox; tasks start in order of arrival, once it is released, and must not reject. */
-export function createMailbox({ concurrency, waiting, perCaller }: MailboxLimits): Mailbox {
-  const queue: { readonly caller: string; readonly task: () => Promise<void> }[] = []
-  const callers = new Map<string, number>()
+interface Entry {
+  readonly caller: string
+  readonly task: () => Promise<void>
+}
+
+/**
+ * Creates a held mailbox; tasks start in order of arrival, once it is released, and must not reject. A task whose caller has all its
+ * places waits while later ones of others run.
+ */
+export function createMailbox({ concurrency, waiting, perCaller, runningPerCaller = concurrency }: MailboxLimits): Mailbox {
+  const queue: Entry[] = []
+  const callers = new Map<string, { posted: number; running: number }>()
   let running = 0
   let isHeld = true
   let whenIdle: (() => void)[] = []
-
-  function change(caller: string, by: number): void {
-    const count = (callers.get(caller) ?? 0) + by
-    if (count === 0) callers.delete(caller)
-    else callers.set(caller, count)
-  }
 
   function isIdle(): boolean {
     return running === 0 && (isHeld || queue.length === 0)
   }
 
+  function takeNext(): Entry | undefined {
+    const index = queue.findIndex(({ caller }) => (callers.get(caller)?.running ?? 0) < runningPerCaller)
+    return index < 0 ? undefined : queue.splice(index, 1)[0]
+  }
+
+  function start({ caller, task }: Entry): void {
+    running += 1
+    const count = callers.get(caller) ?? { posted: 1, running: 0 }
+    count.running += 1
+    void task().finally(() => {
+      running -= 1
+      count.running -= 1
+      count.posted -= 1
+      if (count.posted === 0) callers.delete(caller)
+      next()
+    })
+  }
+
   function next(): void {
     while (!isHeld && running < concurrency) {
-      const entry = queue.shift()
+      const entry = takeNext()
       if (entry === undefined) break
-      running += 1
-      void entry.task().finally(() => {
-        running -= 1
-        change(entry.caller, -1)
-        next()
-      })
+      start(entry)
     }
     if (!isIdle()) return
     const waiters = whenIdle
@@ -53,8 +70,10 @@ export function createMailbox({ concurrency, waiting, perCaller }: MailboxLimits
 
   return {
     post(caller, task) {
-      if (queue.length >= waiting || (callers.get(caller) ?? 0) >= perCaller) return false
-      change(caller, 1)
+      const count = callers.get(caller) ?? { posted: 0, running: 0 }
+      if (queue.length >= waiting || count.posted >= perCaller) return false
+      count.posted += 1
+      callers.set(caller, count)
       queue.push({ caller, task })
       next()
       return true

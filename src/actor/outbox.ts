@@ -1,6 +1,7 @@
 import { type AbortOptions, type Clock, type Millis, millis, seconds, toNanos, utf8 } from '../base/index.ts'
 import { type KeyPair, parseActorId, parseDid } from '../identity/index.ts'
 import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
+import type { Deliver } from './delivery.ts'
 import { type Envelope, encodeEnvelope, signedBytes } from './envelope.ts'
 import { BadEnvelopeError } from './errors.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
@@ -8,6 +9,9 @@ import type { MessageTransport } from './transport.ts'
 
 /** Life of a message when nobody says otherwise (B §2.1). */
 export const DEFAULT_TIMEOUT = seconds(30)
+
+/** Under which an invocation takes its answer (B §7.4); a random number follows. */
+export const REPLY_PATH = '/dms/actor/replyto/'
 
 /** A message before it is sealed. */
 export interface Draft {
@@ -36,13 +40,14 @@ export interface OutboxOptions {
   readonly key: KeyPair
   readonly context: CapabilityContext
   readonly transport: MessageTransport
+  readonly deliver: Deliver
   readonly clock: Clock
   readonly nextNonce: () => bigint
 }
 
 /** Creates the outbox of an actor. */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { handle, key, transport, clock, nextNonce } = options
+  const { handle, key, transport, deliver, clock, nextNonce } = options
   return {
     async seal(draft, abort) {
       const expiresAt = draft.expiresAt ?? toNanos(millis(clock.now() + (draft.timeout ?? DEFAULT_TIMEOUT)))
@@ -64,13 +69,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
     async post(envelope, abort) {
       const frame = utf8(encodeEnvelope(envelope))
       if (envelope.topic !== '') await transport.publish(envelope.topic, frame)
-      else await transport.send(envelope.to.host, envelope.to.inbox, frame, abort)
+      else await deliver(envelope, frame, abort)
     }
   }
 }
 
 async function presentTokens(
-  { handle, key, context, clock }: OutboxOptions,
+  { handle, key, context, clock, transport }: OutboxOptions,
   draft: Draft & { readonly expiresAt: bigint },
   abort?: AbortOptions
 ): Promise<readonly Token[]> {
@@ -80,6 +85,11 @@ async function presentTokens(
     return context.presentBroadcast({ subject: key.actorId, topic, expiresAt, capabilities: [behavior], now }, abort)
   }
   if (to.id === handle.id) return []
+  // Whoever awaits an answer on such a path takes it from nobody but the actor asked, and needs no tokens for that.
+  const isKin = transport.speaksKept?.(to.host) === true
+  if (isKin && behavior.startsWith(REPLY_PATH)) return []
+  const { replyTo = '' } = draft
+  const mayGrant = replyTo !== '' && !(isKin && replyTo.startsWith(REPLY_PATH))
   const target = parseDid(to.did)
   const audience = parseActorId(to.id)
   if (!target.ok || !audience.ok) throw new BadEnvelopeError(`the destination ${to.did} has no usable did and id`)
@@ -91,7 +101,7 @@ async function presentTokens(
       expiresAt,
       invoke: [behavior],
       now,
-      ...(draft.replyTo === undefined || draft.replyTo === '' ? {} : { delegate: [draft.replyTo] }),
+      ...(mayGrant ? { delegate: [replyTo] } : {}),
       ...(draft.received === undefined ? {} : { received: draft.received })
     },
     abort

@@ -75,8 +75,10 @@ const clock: Clock = {
 
 function createTestRelay(overrides: Partial<MessageTransport> = {}): Relay {
   const verifier = createVerifier()
+  const used = { ...transport, ...overrides }
   return createRelay({
-    transport: { ...transport, ...overrides },
+    transport: used,
+    deliver: ({ to }, frame) => used.send(to.host, to.inbox, frame),
     clock,
     ownPeer: node.peerId,
     verifier: {

@@ -6,11 +6,14 @@ import {
   type Millis,
   mebibytes,
   millis,
+  seconds,
   toNanos,
   utf8
 } from '../base/index.ts'
+import type { Deliver } from './delivery.ts'
 import { decodeEnvelope, type Envelope, encodeEnvelope, isBroadcast } from './envelope.ts'
 import { BadEnvelopeError, NoReplyError } from './errors.ts'
+import { isClientInbox } from './handle.ts'
 import type { MessageTransport } from './transport.ts'
 import { hasValidSignature, MAX_LIFETIME, type SignatureVerifier } from './verify.ts'
 
@@ -32,6 +35,7 @@ export interface Relay {
 /** What a relay is made of. */
 export interface RelayOptions {
   readonly transport: MessageTransport
+  readonly deliver: Deliver
   readonly clock: Clock
   readonly verifier: SignatureVerifier
   readonly ownPeer: string
@@ -46,17 +50,17 @@ const MAX_REPLIES_PER_PEER = 8
 /** Bytes of all replies that one broadcast collects. */
 const MAX_REPLY_BYTES = mebibytes(32)
 
-/** Inboxes of clients: the reference's `user-<n>`, so that no client can squat the inbox of an actor (B §11.1, 3). */
-const CLIENT_INBOX = /^user-[A-Za-z0-9]{1,64}$/
+/** How long a message of a client is tried to be sent: its user waits, and would rather know that nobody is there. */
+const PATIENCE = seconds(5)
 
 /** Creates the relay of a node. */
-export function createRelay({ transport, clock, verifier, ownPeer }: RelayOptions): Relay {
+export function createRelay({ transport, deliver, clock, verifier, ownPeer }: RelayOptions): Relay {
   function check(envelope: Envelope, wantsReply: boolean): void {
     const now = clock.now()
     if (envelope.from.host !== ownPeer) {
       throw new BadEnvelopeError(`the sender's host must be this node (${ownPeer}), not ${JSON.stringify(envelope.from.host)}`)
     }
-    if (!CLIENT_INBOX.test(envelope.from.inbox)) {
+    if (!isClientInbox(envelope.from.inbox)) {
       throw new BadEnvelopeError(`the sender's inbox must be user-<name>, not ${JSON.stringify(envelope.from.inbox)}`)
     }
     if (envelope.expiresAt < toNanos(now)) throw new BadEnvelopeError('the message has expired')
@@ -76,7 +80,7 @@ export function createRelay({ transport, clock, verifier, ownPeer }: RelayOption
   return {
     async relaySend(envelope, options) {
       check(envelope, false)
-      await transport.send(envelope.to.host, envelope.to.inbox, frameOf(envelope), options)
+      await deliver(envelope, frameOf(envelope), { ...options, patience: PATIENCE })
     },
     async relayInvoke(envelope, { signal } = {}) {
       check(envelope, true)
@@ -96,7 +100,7 @@ export function createRelay({ transport, clock, verifier, ownPeer }: RelayOption
           throw new NoReplyError('request timeout')
         })
         expired.catch(() => undefined) // the reply came first
-        const posted = transport.send(envelope.to.host, envelope.to.inbox, frameOf(envelope), abort).then(() => replied)
+        const posted = deliver(envelope, frameOf(envelope), { ...abort, patience: PATIENCE }).then(() => replied)
         return await Promise.race([replied, posted, expired])
       } finally {
         stopListening()

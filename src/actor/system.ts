@@ -1,13 +1,18 @@
-import type { Clock, Logger, Random } from '../base/index.ts'
+import { type Clock, createCountedTurns, type Logger, type Random, type Turns } from '../base/index.ts'
 import { createVerifier, generateKeyPair, type KeyPair } from '../identity/index.ts'
 import type { CapabilityContext } from '../ucan/index.ts'
 import { type ActorCell, createActorCell } from './actor.ts'
+import { createDelivery } from './delivery.ts'
 import { InboxTakenError } from './errors.ts'
+import { createGate } from './gate.ts'
 import { handleOf, ROOT_INBOX } from './handle.ts'
+import { createIntake } from './intake.ts'
+import type { ReplayJournal } from './journal.ts'
+import { type ActorLimits, DEFAULT_ACTOR_LIMITS } from './limits.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import { createPatience } from './patience.ts'
+import { createEnvelopeReader } from './reader.ts'
 import { createRelay } from './relay.ts'
-import { createReplayWindow } from './replay.ts'
+import { createReplayMemory } from './replay.ts'
 import type { MessageTransport } from './transport.ts'
 import type { ActorSystem, Counters } from './types.ts'
 
@@ -21,7 +26,16 @@ export interface ActorSystemOptions {
   readonly random: Random
   readonly log: Logger
   readonly counters: Counters
+  /** Bounds the verification work of one turn of the event loop; default {@link PIECES_PER_TURN} frames. */
+  readonly turns?: Turns
+  /** Overrides of {@link DEFAULT_ACTOR_LIMITS}. */
+  readonly limits?: Partial<ActorLimits>
+  /** Where accepted messages outlive a restart; without one, a restart forgets them. Must be open before the start. */
+  readonly journal?: ReplayJournal
 }
+
+/** Frames verified in one turn where turns are counted, not measured. */
+const PIECES_PER_TURN = 64
 
 /**
  * Creates the actors of a node.
@@ -31,13 +45,18 @@ export interface ActorSystemOptions {
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   const { key, context, transport, clock, random, log, counters } = options
   const verifier = createVerifier()
-  const patience = createPatience(clock)
+  const reader = createEnvelopeReader()
+  const limits = { ...DEFAULT_ACTOR_LIMITS, ...options.limits }
+  const gate = createGate(clock, limits)
+  const intake = createIntake(options.turns ?? createCountedTurns(PIECES_PER_TURN, clock), limits)
+  const replays = createReplayMemory({ clock, log, ...(options.journal === undefined ? {} : { journal: options.journal }) })
+  const deliver = createDelivery({ transport, clock, random })
   const cells = new Map<string, ActorCell>()
   const nextNonce = createNonces(clock)
 
   function createCell(inbox: string, cellKey: KeyPair): ActorCell {
     const handle = handleOf(cellKey, context.did, transport.peerId, inbox)
-    const outbox: Outbox = createOutbox({ handle, key: cellKey, context, transport, clock, nextNonce })
+    const outbox: Outbox = createOutbox({ handle, key: cellKey, context, transport, deliver, clock, nextNonce })
     return createActorCell({
       handle,
       key: cellKey,
@@ -49,8 +68,11 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
       counters,
       outbox,
       verifier,
-      replays: createReplayWindow(),
-      patience
+      reader,
+      replays: replays.window(inbox),
+      limits,
+      gate,
+      intake
     })
   }
 
@@ -59,14 +81,16 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
     name: 'actors',
     root: rootCell.actor,
     counters,
-    ...createRelay({ transport, clock, verifier, ownPeer: transport.peerId }),
+    ...createRelay({ transport, deliver, clock, verifier, ownPeer: transport.peerId }),
     async start() {
+      await replays.start()
       rootCell.open()
     },
     async stop() {
       const all = [...cells.values(), rootCell]
       cells.clear()
       await Promise.all(all.map((cell) => cell.close()))
+      await replays.stop()
     },
     serve: () => rootCell.serve(),
     spawn(inbox, { key: given } = {}) {

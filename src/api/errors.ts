@@ -12,6 +12,24 @@ export class ApiAddressError extends DmsError {
   readonly kind = 'invalid'
 }
 
+/** Somebody listens at the socket of the interface; the message names it and the configuration key to change. */
+export class SocketInUseError extends DmsError {
+  readonly code = 'API_SOCKET_IN_USE'
+  readonly kind = 'conflict'
+}
+
+/** The socket of the interface cannot be where the configuration says: the path is too long, or the directory is not private. */
+export class SocketPlaceError extends DmsError {
+  readonly code = 'API_BAD_SOCKET'
+  readonly kind = 'invalid'
+}
+
+/** As much is being served as there is room for. */
+export class BusyError extends DmsError {
+  readonly code = 'API_BUSY'
+  readonly kind = 'exhausted'
+}
+
 /** The body of a request is not an envelope as JSON. */
 export class BadBodyError extends DmsError {
   readonly code = 'API_BAD_BODY'

@@ -2,14 +2,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import {
   type Envelope,
   encodeEnvelope,
+  errorOf,
   type Handle,
   handleToJson,
   isBroadcast,
   parseEnvelope,
+  parsePayload,
   type Relay
 } from '../actor/index.ts'
-import { CancelledError, describeIssues, encodeGoJson, parseJson } from '../base/index.ts'
+import { CancelledError, type Clock, describeIssues, encodeGoJson, parseJson, seconds, withTimeout } from '../base/index.ts'
 import { BadBodyError, NotInitializedError, StoppingError } from './errors.ts'
+import { type EventSource, openEventStream } from './event-stream.ts'
+import { type Health, type HealthAnswer, healthAnswer, liveAnswer, readyAnswer } from './health.ts'
 import type { OpenRequests } from './open-requests.ts'
 
 /** What the routes speak to. */
@@ -18,6 +22,12 @@ export interface RoutesOptions {
   /** The root handle of the node, once it has one. */
   readonly handle: () => Handle | undefined
   readonly requests: OpenRequests
+  readonly health: () => Promise<Health>
+  /** What happens on the node; missing where nobody may watch it. */
+  readonly events: EventSource | undefined
+  /** The OpenAPI document as JSON. */
+  readonly openApi: (() => string) | undefined
+  readonly clock: Clock
 }
 
 /** Serves one sealed message; the text is the JSON of the answer. */
@@ -25,10 +35,20 @@ type Serve = (envelope: Envelope, options: { readonly signal: AbortSignal }) => 
 
 const ACTOR = '/api/v1/actor'
 
+const EVENTS = '/api/v1/events'
+
 const JSON_TYPE = 'application/json; charset=utf-8'
 
+const STREAM_TYPE = 'text/event-stream; charset=utf-8'
+
+/** How long the node may take to allow a stream. */
+const TICKET_TIME = seconds(10)
+
 /** Adds the routes of B §8. */
-export function addRoutes(app: FastifyInstance, { relay, handle, requests }: RoutesOptions): void {
+export function addRoutes(
+  app: FastifyInstance,
+  { relay, handle, requests, health, events, openApi, clock }: RoutesOptions
+): void {
   const rootHandle = (): Handle => {
     const root = handle()
     if (root === undefined) throw new NotInitializedError("host node hasn't yet been initialized")
@@ -38,10 +58,14 @@ export function addRoutes(app: FastifyInstance, { relay, handle, requests }: Rou
   async function transport(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<string> {
     rootHandle()
     const envelope = readEnvelope(request.body)
+    const answer = await unlessStopped(() => serve(envelope, { signal: requests.open(reply.raw) }))
+    void reply.type(JSON_TYPE)
+    return answer
+  }
+
+  async function unlessStopped<T>(work: () => Promise<T>): Promise<T> {
     try {
-      const answer = await serve(envelope, { signal: requests.open(reply.raw) })
-      void reply.type(JSON_TYPE)
-      return answer
+      return await work()
     } catch (error) {
       if (error instanceof CancelledError && requests.isEnding) {
         throw new StoppingError('the node stopped before the reply came', { cause: error })
@@ -50,8 +74,41 @@ export function addRoutes(app: FastifyInstance, { relay, handle, requests }: Rou
     }
   }
 
-  app.get('/health', (_request, reply) => sendJson(reply, encodeGoJson({ status: 'ok' })))
+  async function stream(request: FastifyRequest, reply: FastifyReply, source: EventSource): Promise<FastifyReply> {
+    const { id } = rootHandle()
+    const envelope = readEnvelope(request.body)
+    if (envelope.to.id !== id || envelope.behavior !== source.behavior) {
+      throw new BadBodyError(`a stream is opened by a message to the root actor of this node for ${source.behavior}`)
+    }
+    const signal = requests.open(reply.raw)
+    // Strangers get no reply at all, and a message that opens a stream lives long.
+    const sealed = await unlessStopped(() =>
+      withTimeout(clock, TICKET_TIME, 'opening the stream', (inner) => relay.relayInvoke(envelope, { signal: inner }), { signal })
+    )
+    const payload = parsePayload(sealed.payload)
+    if (!payload.ok) throw new BadBodyError(`the reply is not JSON: ${payload.error.message}`)
+    const failure = errorOf(payload.value)
+    if (failure !== undefined) throw failure
+    const after = request.headers['last-event-id']
+    void reply.type(STREAM_TYPE)
+    return reply.send(
+      openEventStream({ source, reply: payload.value, after: typeof after === 'string' ? after : undefined, clock, signal })
+    )
+  }
+
+  const tell = async (reply: FastifyReply, answer: (health: Health) => HealthAnswer): Promise<FastifyReply> => {
+    const { status, body } = answer(await health())
+    return sendJson(reply.code(status), body)
+  }
+
+  app.get('/health', (_request, reply) => tell(reply, healthAnswer))
+  app.get('/health/live', (_request, reply) => sendJson(reply, liveAnswer().body))
+  app.get('/health/ready', (_request, reply) => tell(reply, readyAnswer))
   app.get(`${ACTOR}/handle`, (_request, reply) => sendJson(reply, encodeGoJson(handleToJson(rootHandle()))))
+  if (openApi !== undefined) {
+    for (const path of ['/api/v1/openapi.json', '/openapi.json']) app.get(path, (_request, reply) => sendJson(reply, openApi()))
+  }
+  if (events !== undefined) app.post(EVENTS, (request, reply) => stream(request, reply, events))
   app.post(`${ACTOR}/send`, (request, reply) =>
     transport(request, reply, async (envelope, options) => {
       await relay.relaySend(envelope, options)

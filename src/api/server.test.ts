@@ -23,11 +23,11 @@ beforeEach(async () => {
 afterEach(() => gateway.stop())
 
 function post(route: string, body: string, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
-  return rawRequest(gateway.api.address(), 'POST', `/api/v1/actor/${route}`, { body, headers })
+  return rawRequest(gateway.tcp(), 'POST', `/api/v1/actor/${route}`, { body, headers })
 }
 
 function get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
-  return rawRequest(gateway.api.address(), 'GET', path, { headers })
+  return rawRequest(gateway.tcp(), 'GET', path, { headers })
 }
 
 function compose(behavior: string, payload: Parameters<Gateway['session']['compose']>[0]['payload'] = null): Promise<Envelope> {
@@ -77,7 +77,7 @@ describe('a request that is not made by a program of this machine', () => {
     async (origin) => {
       const answers = [
         await post('send', '{}', { Origin: origin }),
-        await rawRequest(gateway.api.address(), 'OPTIONS', '/api/v1/actor/send', { headers: { Origin: origin } })
+        await rawRequest(gateway.tcp(), 'OPTIONS', '/api/v1/actor/send', { headers: { Origin: origin } })
       ]
       for (const answer of answers) {
         expect(answer.status).toBe(403)
@@ -96,7 +96,7 @@ describe('a request that is not made by a program of this machine', () => {
     const answer = await get('/api/v1/actor/handle', { Origin: origin })
     expect(answer.status).toBe(200)
     expect(answer.headers['access-control-allow-origin']).toBe(origin)
-    const preflight = await rawRequest(gateway.api.address(), 'OPTIONS', '/api/v1/actor/invoke', {
+    const preflight = await rawRequest(gateway.tcp(), 'OPTIONS', '/api/v1/actor/invoke', {
       headers: { Origin: origin, 'Access-Control-Request-Method': 'POST' }
     })
     expect(preflight.status).toBe(204)
@@ -191,7 +191,10 @@ describe('a message that cannot be transported', () => {
     const envelope = await compose('/test/echo')
     network.unlink(near.root.handle.host, far.root.handle.host)
     for (const route of ['send', 'invoke']) {
-      const answer = await post(route, encodeEnvelope(envelope))
+      const waiting = post(route, encodeEnvelope(envelope))
+      await eventually(() => gateway.clock.waiting().includes(5000)) // it is tried for five seconds
+      gateway.clock.advance(seconds(5))
+      const answer = await waiting
       expect(answer.status).toBe(503)
       expect(json(answer)).toMatchObject({ code: 'NETWORK_UNREACHABLE', kind: 'unavailable' })
     }
@@ -225,7 +228,7 @@ describe('a request for nothing', () => {
       await gateway.stop()
       const lines: string[] = []
       gateway = await startGateway({ log: { ...silentLogger, error: (message) => void lines.push(message) } })
-      const answer = await rawRequest(gateway.api.address(), 'GET', path)
+      const answer = await rawRequest(gateway.tcp(), 'GET', path)
       expect(answer.status).toBe(404)
       expect(json(answer)).toMatchObject({ code: 'API_NO_SUCH_ROUTE' })
       expect(lines).toEqual([])
@@ -236,7 +239,7 @@ describe('a request for nothing', () => {
     const answer = await get('/api/v1/actor/invoke')
     expect(answer.status).toBe(405)
     expect(json(answer)).toMatchObject({ error: '/api/v1/actor/invoke does not take GET, only POST' })
-    expect((await rawRequest(gateway.api.address(), 'DELETE', '/health')).status).toBe(405)
+    expect((await rawRequest(gateway.tcp(), 'DELETE', '/health')).status).toBe(405)
   })
 
   test('is JSON also for a broken path', async () => {
@@ -257,12 +260,7 @@ describe('before the node has a handle', () => {
   ])('%s %s fails as in the reference', async (method, route) => {
     await gateway.stop()
     gateway = await startGateway({ handle: () => undefined })
-    const answer = await rawRequest(
-      gateway.api.address(),
-      method,
-      `/api/v1/actor/${route}`,
-      method === 'GET' ? {} : { body: '{}' }
-    )
+    const answer = await rawRequest(gateway.tcp(), method, `/api/v1/actor/${route}`, method === 'GET' ? {} : { body: '{}' })
     expect(answer.status).toBe(500)
     expect(json(answer)).toMatchObject(facts?.body ?? 'the vector is missing')
   })
@@ -288,7 +286,7 @@ describe('a request that nobody answers', () => {
         : await gateway.session.compose({ kind, behavior: '/broadcast/test', topic: TEST_TOPIC })
     const body = encodeEnvelope(message)
     const gone = new AbortController()
-    const given = rawRequest(gateway.api.address(), 'POST', `/api/v1/actor/${kind}`, { body, signal: gone.signal })
+    const given = rawRequest(gateway.tcp(), 'POST', `/api/v1/actor/${kind}`, { body, signal: gone.signal })
     const { inbox } = message.from
     const host = gateway.network.host(gateway.near.root.handle.host)
     await eventually(() => gateway.clock.waiting().length > 0)
@@ -356,6 +354,29 @@ describe('the routes', () => {
   test('GET /health says ok', async () => {
     const answer = await get('/health')
     expect([answer.status, answer.text]).toEqual([200, '{"status":"ok"}'])
+  })
+
+  test.each([
+    ['it starts', { isStarted: false, parts: { database: true, network: false } }, [503, 503], 'starting', ['network']],
+    [
+      'a part does not work',
+      { isStarted: true, parts: { database: false, network: true } },
+      [200, 503],
+      'impaired',
+      ['database']
+    ],
+    ['all works', { isStarted: true, parts: { database: true, network: true } }, [200, 200], 'ready', []]
+  ] as const)('GET /health and its parts tell how the node is when %s', async (_when, state, expected, status, failing) => {
+    await gateway.stop()
+    gateway = await startGateway({ health: async () => ({ ...state, hasPeers: false, executors: ['wasm'] }) })
+    const answers = [await get('/health'), await get('/health/ready')]
+    expect(answers.map((answer) => answer.status)).toEqual(expected)
+    expect(answers.map(json)).toEqual([
+      { status: state.isStarted ? 'ok' : 'starting' },
+      { status, failing, peers: 'none', executors: ['wasm'] }
+    ])
+    const live = await get('/health/live')
+    expect([live.status, live.text]).toEqual([200, '{"status":"ok"}'])
   })
 
   test('GET handle gives the handle of the root actor', async () => {
@@ -431,8 +452,8 @@ describe('the life of the server', () => {
   const idle = { relay: {} as Relay, handle: () => undefined, log: silentLogger }
 
   test('names the port that is in use, and the key to change it', async () => {
-    const { host, port } = gateway.api.address()
-    const second = createApiServer({ ...idle, host, port })
+    const { host, port } = gateway.tcp()
+    const second = createApiServer({ ...idle, tcp: { host, port } })
     await expect(second.start()).rejects.toMatchObject({
       code: 'API_PORT_IN_USE',
       kind: 'conflict',
@@ -442,7 +463,7 @@ describe('the life of the server', () => {
   })
 
   test('names an address that is not of this machine', async () => {
-    const server = createApiServer({ ...idle, host: '192.0.2.1', port: 0 })
+    const server = createApiServer({ ...idle, tcp: { host: '192.0.2.1', port: 0 } })
     await expect(server.start()).rejects.toMatchObject({
       code: 'API_BAD_ADDRESS',
       message: expect.stringContaining('rest.addr') as unknown
@@ -452,7 +473,7 @@ describe('the life of the server', () => {
   test('gives up a client that does not finish its request', async () => {
     await gateway.stop()
     gateway = await startGateway({ limits: { receive: millis(20) } })
-    const socket = connect(gateway.api.address().port, '127.0.0.1')
+    const socket = connect(gateway.tcp().port, '127.0.0.1')
     socket.write('POST /api/v1/actor/send HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{')
     const [answer] = (await once(socket, 'data')) as [Buffer]
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 408 /)
@@ -461,7 +482,7 @@ describe('the life of the server', () => {
 
   test('stops at once, answers who waits, and can start again', async () => {
     const waiting = post('invoke', encodeEnvelope(await compose('/test/silent')))
-    const idleSocket = connect(gateway.api.address().port, '127.0.0.1')
+    const idleSocket = connect(gateway.tcp().port, '127.0.0.1')
     idleSocket.on('error', () => undefined)
     await eventually(() => gateway.clock.waiting().length > 0)
     const begin = performance.now()

@@ -14,6 +14,7 @@ export {
   withTimeout
 } from './async.ts'
 export type { Brand } from './brand.ts'
+export { type Budget, type BudgetSize, createBudget, createBudgets } from './budget.ts'
 export { type AbortOptions, type Clock, systemClock } from './clock.ts'
 export { type Codec, describeIssues, type Issue } from './codec.ts'
 export { parseGoDuration } from './duration.ts'
@@ -53,6 +54,7 @@ export {
   nearest,
   utf8
 } from './text.ts'
+export { createCountedTurns, createSystemTurns, type Turns } from './turns.ts'
 export {
   type Bytes,
   bytes,

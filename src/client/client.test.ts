@@ -32,7 +32,7 @@ async function clientOf(listener: RequestListener): Promise<Client> {
     server.close()
   })
   const { port } = server.address() as AddressInfo
-  return createClient({ host: '127.0.0.1', port, clock })
+  return createClient({ tcp: { host: '127.0.0.1', port }, clock })
 }
 
 function answering(status: number, text: string): Promise<Client> {
@@ -66,7 +66,7 @@ describe('a node that does not answer', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
     await new Promise((resolve) => server.close(resolve))
-    await expect(createClient({ host: '127.0.0.1', port, clock }).handle()).rejects.toMatchObject({
+    await expect(createClient({ tcp: { host: '127.0.0.1', port }, clock }).handle()).rejects.toMatchObject({
       code: 'CLIENT_UNAVAILABLE',
       kind: 'unavailable',
       message: `cannot reach the DMS at 127.0.0.1:${port}: is it running? (nunet run)`

@@ -23,7 +23,9 @@ import {
 } from '../base/index.ts'
 import { createVerifier } from '../identity/index.ts'
 import { BadMessageError, BadReplyError, RefusedError } from './errors.ts'
-import { type Answer, type Call, createCaller } from './http.ts'
+import { parseEventStream, type ServerEvent } from './event-stream.ts'
+import { type Answer, type Call, createCaller, createOpener } from './http.ts'
+import type { ClientPlaces } from './places.ts'
 
 /** The REST interface of one node (B §8). */
 export interface Client {
@@ -43,17 +45,23 @@ export interface Client {
   invoke(envelope: Envelope, options?: AbortOptions): Promise<Envelope>
   /** Has a message published and collects the replies until it expires; what is not a reply to it is left out. */
   broadcast(envelope: Envelope, options?: AbortOptions): Promise<readonly Envelope[]>
+  /**
+   * Opens the stream of events that a message for `/dms/node/events` asks for; it ends with the message.
+   *
+   * @throws RefusedError when the node does not allow it; older nodes do not know it (404).
+   */
+  events(envelope: Envelope, options?: AbortOptions): Promise<AsyncIterable<ServerEvent>>
 }
 
-/** Where a node listens. */
-export interface ClientOptions {
-  readonly host: string
-  readonly port: number
+/** Where a node listens, and the clock. */
+export interface ClientOptions extends ClientPlaces {
   /** Default the clock of this machine. */
   readonly clock?: Clock
 }
 
 const API = '/api/v1/actor'
+
+const EVENTS = '/api/v1/events'
 
 /** How long a request may take that waits for nobody else (B §8.1). */
 const REQUEST_TIMEOUT = seconds(30)
@@ -86,8 +94,9 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
 }
 
 /** Creates a client; nothing is sent before the first call. */
-export function createClient({ host, port, clock = systemClock }: ClientOptions): Client {
-  const caller = createCaller({ host, port, clock })
+export function createClient({ clock = systemClock, ...places }: ClientOptions): Client {
+  const caller = createCaller({ places, clock })
+  const open = createOpener({ places, clock })
   const verifier = createVerifier()
   let known: Promise<Handle> | undefined
 
@@ -96,11 +105,7 @@ export function createClient({ host, port, clock = systemClock }: ClientOptions)
   }
 
   function post(endpoint: string, envelope: Envelope, { signal }: AbortOptions, limit: number): Call {
-    const body = encodeEnvelope(envelope)
-    const size = Buffer.byteLength(body)
-    if (size > MAX_ENVELOPE_BYTES) {
-      throw new BadMessageError(`the message has ${size} bytes; at most ${MAX_ENVELOPE_BYTES} can be sent`)
-    }
+    const body = bodyOf(envelope)
     const timeout = millis(remaining(envelope, clock) + GRACE)
     return { path: `${API}/${endpoint}`, body, timeout, limit, ...(signal === undefined ? {} : { signal }) }
   }
@@ -143,8 +148,32 @@ export function createClient({ host, port, clock = systemClock }: ClientOptions)
       return replies
         .map(parseEnvelope)
         .flatMap((reply) => (reply.ok && whyNotReply(envelope, reply.value) === undefined ? [reply.value] : []))
+    },
+    async events(envelope, options = {}) {
+      const { status, chunks } = await open({ path: EVENTS, body: bodyOf(envelope), timeout: REQUEST_TIMEOUT, ...options })
+      if (status !== 200) accepted({ status, text: await readAll(chunks) })
+      return parseEventStream(chunks)
     }
   }
+}
+
+/** @throws BadMessageError when it is too long for the network. */
+function bodyOf(envelope: Envelope): string {
+  const body = encodeEnvelope(envelope)
+  const size = Buffer.byteLength(body)
+  if (size <= MAX_ENVELOPE_BYTES) return body
+  throw new BadMessageError(`the message has ${size} bytes; at most ${MAX_ENVELOPE_BYTES} can be sent`)
+}
+
+async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const read: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of chunks) {
+    size += chunk.length
+    if (size > REPLY_LIMIT) throw new BadReplyError(`the answer of the node has more than ${REPLY_LIMIT} bytes`)
+    read.push(chunk)
+  }
+  return Buffer.concat(read).toString('utf8')
 }
 
 function remaining(envelope: Envelope, clock: Clock): Millis {

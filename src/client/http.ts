@@ -1,16 +1,19 @@
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import {
   type AbortOptions,
   type Clock,
   DmsError,
   errorMessage,
   hasErrno,
+  type LinkedSignal,
+  linkSignals,
   type Millis,
   seconds,
   TimeoutError,
   withTimeout
 } from '../base/index.ts'
 import { BadReplyError, ClientTimeoutError, ClientUnavailableError } from './errors.ts'
+import { type ClientPlaces, nameOf, type Place, placesToTry } from './places.ts'
 
 /** One request to the node. */
 export interface Call extends AbortOptions {
@@ -29,7 +32,7 @@ export interface Answer {
   readonly text: string
 }
 
-/** Sends requests to one address. */
+/** Sends requests to one node. */
 export type Caller = (call: Call) => Promise<Answer>
 
 /** How long a connection may take to be made (B §8.1). */
@@ -43,41 +46,113 @@ const ABSENT: readonly string[] = [
   'EHOSTDOWN',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'EADDRNOTAVAIL'
+  'EADDRNOTAVAIL',
+  // of a socket: it is gone, or is not for this user
+  'ENOENT',
+  'EACCES'
 ]
 
-/** Creates a caller. Connections are not kept: a command makes two requests, and a kept one may be closed while it is reused. */
-export function createCaller({
-  host,
-  port,
-  clock
-}: {
-  readonly host: string
-  readonly port: number
+function isAbsent(error: unknown): boolean {
+  return ABSENT.some((name) => hasErrno(error, name))
+}
+
+/** What callers are made of. */
+export interface CallerOptions {
+  readonly places: ClientPlaces
   readonly clock: Clock
-}): Caller {
-  const agent = new Agent({ keepAlive: false })
-  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  return async ({ path, body, timeout, limit, signal }) => {
-    const work = (inner: AbortSignal): Promise<Answer> => {
-      const outgoing = request({
-        agent,
-        host,
-        port,
-        path,
-        method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
-        signal: inner
-      })
-      void limitConnect(outgoing, clock)
-      return exchange(outgoing, body, limit)
+}
+
+/** Longest time without a byte of an open answer; the node says every 15 s that it is there. */
+const SILENCE = seconds(45)
+
+/** Creates a caller. Connections are not kept: a command makes two requests, and a kept one may be closed while it is reused. */
+export function createCaller({ places, clock }: CallerOptions): Caller {
+  async function callAt(place: Place, call: Call): Promise<Answer> {
+    const { timeout, limit, signal } = call
+    const work = async (inner: AbortSignal): Promise<Answer> => {
+      const incoming = await answerTo(place, { ...call, signal: inner }, clock)
+      return { status: incoming.statusCode ?? 0, text: await readText(incoming, limit) }
     }
     try {
       return await withTimeout(clock, timeout, 'the request', work, signal === undefined ? {} : { signal })
     } catch (error) {
-      throw explain(error, place, timeout)
+      throw explain(error, nameOf(place), timeout)
     }
   }
+
+  return (call) => atOnePlace(places, (place) => callAt(place, call))
+}
+
+/** Opens answers that have no end, such as a stream of events. */
+export type Opener = (call: Omit<Call, 'limit'>) => Promise<OpenAnswer>
+
+/** An answer whose body is read while it comes. */
+export interface OpenAnswer {
+  readonly status: number
+  /** Fails when the connection breaks, and when nothing came for {@link SILENCE}. */
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+/** Creates an opener; the timeout of a call is only for the beginning of its answer. */
+export function createOpener({ places, clock }: CallerOptions): Opener {
+  async function openAt(place: Place, call: Omit<Call, 'limit'>): Promise<OpenAnswer> {
+    const lifetime = linkSignals(call.signal)
+    try {
+      const work = (): Promise<IncomingMessage> => answerTo(place, { ...call, signal: lifetime.signal }, clock)
+      const incoming = await withTimeout(clock, call.timeout, 'the request', work, lifetime)
+      incoming.setTimeout(SILENCE, () => incoming.destroy(new ClientTimeoutError(`nothing came for ${SILENCE} ms`)))
+      return { status: incoming.statusCode ?? 0, chunks: readChunks(incoming, place, lifetime) }
+    } catch (error) {
+      lifetime.end()
+      throw explain(error, nameOf(place), call.timeout)
+    }
+  }
+
+  return (call) => atOnePlace(places, (place) => openAt(place, call))
+}
+
+async function* readChunks(incoming: IncomingMessage, place: Place, lifetime: LinkedSignal): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of incoming as AsyncIterable<Uint8Array>) yield chunk
+  } catch (error) {
+    throw explain(error, nameOf(place), SILENCE)
+  } finally {
+    lifetime.end()
+  }
+}
+
+/** Tries the second place when nobody is at the first: nothing was sent then, so nothing can happen twice. */
+async function atOnePlace<T>(places: ClientPlaces, work: (place: Place) => Promise<T>): Promise<T> {
+  const [first, second] = placesToTry(places)
+  if (second === undefined) return await work(first)
+  try {
+    return await work(first)
+  } catch (error) {
+    if (error instanceof ClientUnavailableError && isAbsent(error.cause)) return await work(second)
+    throw error
+  }
+}
+
+/** Sends a request and resolves with the head of its answer. */
+function answerTo(place: Place, { path, body, signal }: Omit<Call, 'limit'>, clock: Clock): Promise<IncomingMessage> {
+  const outgoing = request({
+    agent: new Agent({ keepAlive: false }),
+    ...addressOf(place),
+    path,
+    method: body === undefined ? 'GET' : 'POST',
+    headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
+    ...(signal === undefined ? {} : { signal })
+  })
+  void limitConnect(outgoing, clock)
+  return new Promise((resolve, reject) => {
+    outgoing.on('error', reject)
+    outgoing.once('response', resolve)
+    outgoing.end(body)
+  })
+}
+
+function addressOf(place: Place): Pick<RequestOptions, 'host' | 'port' | 'socketPath'> {
+  return place.type === 'unix' ? { socketPath: place.path, host: 'localhost' } : { host: place.host, port: place.port }
 }
 
 /** Gives a request up whose connection takes too long. */
@@ -91,16 +166,6 @@ async function limitConnect(outgoing: ClientRequest, clock: Clock): Promise<void
     () => false
   )
   if (isLate) outgoing.destroy(new ClientUnavailableError(`no connection within ${CONNECT_TIMEOUT} ms`))
-}
-
-function exchange(outgoing: ClientRequest, body: string | undefined, limit: number): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    outgoing.on('error', reject)
-    outgoing.once('response', (incoming) => {
-      readText(incoming, limit).then((text) => resolve({ status: incoming.statusCode ?? 0, text }), reject)
-    })
-    outgoing.end(body)
-  })
 }
 
 function readText(incoming: IncomingMessage, limit: number): Promise<string> {
@@ -123,7 +188,7 @@ function explain(error: unknown, place: string, timeout: Millis): DmsError {
       cause: error
     })
   }
-  if (error instanceof ClientUnavailableError || ABSENT.some((name) => hasErrno(error, name))) {
+  if (error instanceof ClientUnavailableError || isAbsent(error)) {
     return new ClientUnavailableError(`cannot reach the DMS at ${place}: is it running? (nunet run)`, { cause: error })
   }
   if (error instanceof DmsError) return error

@@ -13,6 +13,8 @@ export {
   ClientUnavailableError,
   RefusedError
 } from './errors.ts'
+export type { ServerEvent } from './event-stream.ts'
+export type { ClientPlaces, TcpPlace } from './places.ts'
 export {
   type BroadcastMessage,
   type Composition,

@@ -1,4 +1,7 @@
 import {
+  CHUNK_SUFFIX,
+  chunkedOf,
+  collectChunks,
   DEFAULT_TIMEOUT,
   EMPTY_HANDLE,
   type Envelope,
@@ -25,6 +28,7 @@ import { generateKeyPair, parseActorId, parseDid } from '../identity/index.ts'
 import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
 import type { Client } from './client.ts'
 import { BadMessageError, BadReplyError } from './errors.ts'
+import type { ServerEvent } from './event-stream.ts'
 
 /** What every message of a session says. */
 export interface MessageTerms {
@@ -72,6 +76,12 @@ export interface Session {
    * @throws RefusedError, ClientUnavailableError, ClientTimeoutError, BadReplyError as {@link Client.invoke}.
    */
   invoke(message: DirectMessage, options?: AbortOptions): Promise<JsonValue>
+  /**
+   * Opens the stream of what happens on the node; it ends with the message, at its `timeout`.
+   *
+   * @param after - Id of the last event that is known; empty for all that the node keeps.
+   */
+  events(after: string, timeout: Millis, options?: AbortOptions): Promise<AsyncIterable<ServerEvent>>
   /** Publishes and resolves, when the message has expired, with the payloads of all replies that are JSON. */
   broadcast(message: BroadcastMessage, options?: AbortOptions): Promise<readonly JsonValue[]>
 }
@@ -84,6 +94,9 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly random: Random
 }
+
+/** The behaviour whose reply opens a stream; by name, so that no command loads all behaviours for it. */
+const EVENTS = '/dms/node/events'
 
 /** Creates a session with a fresh key. */
 export function createSession(options: SessionOptions): Session {
@@ -121,22 +134,44 @@ export function createSession(options: SessionOptions): Session {
     return { ...proven, signature: await key.sign(signedBytes(proven), abort) }
   }
 
+  /** Asks once, and resolves with the payload of the reply, an error perhaps. */
+  async function ask(message: DirectMessage, abort: AbortOptions | undefined): Promise<JsonValue> {
+    const reply = await client.invoke(await compose({ ...message, kind: 'invoke' }, abort), abort)
+    const payload = parsePayload(reply.payload)
+    if (payload.ok) return payload.value
+    throw new BadReplyError(`the reply to ${message.behavior} is not JSON: ${payload.error.message}`)
+  }
+
   return {
     compose,
     send: async (message, abort) => client.send(await compose({ ...message, kind: 'send' }, abort), abort),
     async invoke(message, abort) {
-      const reply = await client.invoke(await compose({ ...message, kind: 'invoke' }, abort), abort)
-      const payload = parsePayload(reply.payload)
-      if (!payload.ok) throw new BadReplyError(`the reply to ${message.behavior} is not JSON: ${payload.error.message}`)
-      const failure = errorOf(payload.value)
-      if (failure !== undefined) throw failure
-      return payload.value
+      const expiresAt = expiryOf(message, clock)
+      const { timeout: _timeout, ...terms } = { ...message, expiresAt }
+      const payload = await ask(terms, abort)
+      const chunked = chunkedOf(payload)
+      if (chunked === undefined) return accepted(payload)
+      return collectChunks(chunked, async (request) => {
+        const piece = { ...terms, behavior: message.behavior + CHUNK_SUFFIX, payload: request }
+        return accepted(await ask(piece, abort))
+      })
+    },
+    async events(after, timeout, abort) {
+      const message = { kind: 'invoke' as const, behavior: EVENTS, payload: { after }, timeout }
+      return client.events(await compose(message, abort), abort)
     },
     async broadcast(message, abort) {
       const replies = await client.broadcast(await compose({ ...message, kind: 'broadcast' }, abort), abort)
       return replies.map(({ payload }) => parsePayload(payload)).flatMap((payload) => (payload.ok ? [payload.value] : []))
     }
   }
+}
+
+/** The payload of a reply that is no error. */
+function accepted(payload: JsonValue): JsonValue {
+  const failure = errorOf(payload)
+  if (failure !== undefined) throw failure
+  return payload
 }
 
 function destinationOf(text: string | undefined, node: Handle): Handle {
@@ -167,11 +202,12 @@ function unguessable(random: Random): bigint {
   return Buffer.from(random.bytes(8)).readBigUInt64BE()
 }
 
-/** UNIX nanoseconds at first, then one more each time (B §1.4). */
+/** UNIX nanoseconds (B §1.4), and one more where that would not be more: a node that comes back tells by them what is new. */
 function createNonces(clock: Clock): () => bigint {
-  let last = toNanos(clock.now())
+  let last = 0n
   return () => {
-    last += 1n
+    const now = toNanos(clock.now())
+    last = now > last ? now : last + 1n
     return last
   }
 }

@@ -65,6 +65,15 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
     examples: ['nunet actor cmd -c dms /dms/node/peers/connect --address /ip4/203.0.113.7/tcp/9000/p2p/<peer>']
   },
   {
+    name: '/dms/node/events',
+    summary: 'Shows what happened on the node lately; nunet events shows it while it happens.',
+    flags: [
+      { name: 'after', type: 'text', value: 'id', doc: 'Only what happened after this event.' },
+      { name: 'limit', type: 'integer', value: 'number', doc: 'Most events of one reply; 100 when not given.' }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/events --limit 10']
+  },
+  {
     name: '/dms/node/onboarding/onboard',
     summary: 'Lends a part of the machine; again replaces the offer.',
     flags: [

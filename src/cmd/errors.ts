@@ -173,6 +173,12 @@ export class UnhealthyError extends DmsError {
   }
 }
 
+/** What was being shown may not be seen any more: the right to it was revoked, or has expired. */
+export class NoLongerAllowedError extends DmsError {
+  readonly code = 'CMD_NO_LONGER_ALLOWED'
+  readonly kind = 'forbidden'
+}
+
 /** The reply was delivered and is printed, and says that nothing was done. */
 export class RefusedReplyError extends DmsError {
   readonly code = 'CMD_REFUSED_REPLY'

@@ -7,6 +7,8 @@ import type { ToolCall } from './tool.ts'
 export interface Output {
   /** Resolves once the text was handed over; a reader that is gone is no error. */
   write(text: string): Promise<void>
+  /** Whether a reader is known to be gone, so that nothing more need be written; looked at by what goes on by itself. */
+  readonly isGone?: boolean
   /** The terminal that it leads to; nothing for a file or a pipe, which get plain text. */
   readonly screen?: Screen | undefined
 }

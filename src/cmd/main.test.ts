@@ -220,7 +220,7 @@ describe('config', () => {
   test('get prints JSON on stdout and where it is from on stderr', async () => {
     expect(await nunet('config get rest')).toEqual({
       code: 0,
-      stdout: '{\n    "addr": "127.0.0.1",\n    "port": 9999\n}\n',
+      stdout: '{\n    "addr": "127.0.0.1",\n    "port": 9999,\n    "socket": "auto"\n}\n',
       stderr: 'No config file found: these are the defaults\n'
     })
     expect(await readdir(home)).toEqual([])

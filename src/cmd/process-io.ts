@@ -64,6 +64,9 @@ function outputOf(open: () => NodeJS.WriteStream): Output {
     get screen() {
       return screenOf(opened(), process.env)
     },
+    get isGone() {
+      return stream?.destroyed === true || stream?.errored != null
+    },
     write: (text) =>
       new Promise((resolve, reject) => {
         opened().write(text, (error) => {

@@ -6,6 +6,7 @@ import { cap } from './groups/cap.ts'
 import { completion, hiddenCommands } from './groups/completion.ts'
 import { config } from './groups/config.ts'
 import { deploy, get } from './groups/deployments.ts'
+import { events } from './groups/events.ts'
 import { contextFlag, json } from './groups/flags.ts'
 import { invitationCommands } from './groups/invitations.ts'
 import { key } from './groups/key.ts'
@@ -46,6 +47,7 @@ export const ROOT: CommandSpec = {
     actor,
     deploy,
     get,
+    events,
     config,
     {
       name: 'doctor',

@@ -22,7 +22,7 @@ afterEach(async () => {
 describe('setConfigValue', () => {
   test.each([
     ['rest.prt', '1', 'unknown key "rest.prt"; did you mean "rest.port"?'],
-    ['rest', '1', 'rest is a section: set one of rest.addr, rest.port'],
+    ['rest', '1', 'rest is a section: set one of rest.addr, rest.port, rest.socket'],
     ['rest.port', 'x', 'rest.port must be a whole number from 0 to 65535, not "x"'],
     ['rest.port', '65536', 'not "65536"'],
     ['general.debug', 'yes', 'general.debug must be true or false'],
@@ -227,7 +227,7 @@ describe('getConfigValue', () => {
   test('gives values and sections, also by a deprecated name', async () => {
     const { config } = await loadConfig({ environment: {}, cwd: directory, home: directory })
     expect(getConfigValue(config, 'REST.port')).toBe(9999)
-    expect(getConfigValue(config, 'rest')).toEqual({ addr: '127.0.0.1', port: 9999 })
+    expect(getConfigValue(config, 'rest')).toEqual({ addr: '127.0.0.1', port: 9999, socket: 'auto' })
     expect(getConfigValue(config, 'observability.elasticsearch_index')).toBe('nunet-dms')
   })
 })

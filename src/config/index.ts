@@ -22,5 +22,6 @@ export { type ConfigInput, type ConfigSource, type FlagValue, type LoadedConfig,
 export { MASK, maskSecrets, shareableConfig } from './mask.ts'
 export { type Migration, migrateConfigFile, tryToMigrate } from './migrate.ts'
 export { renderConfigReference } from './reference.ts'
+export { type RestPlaces, restPlaces } from './rest-places.ts'
 export type { Config } from './schema.ts'
 export type { ProviderConfig } from './value-types.ts'

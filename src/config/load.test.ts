@@ -61,7 +61,7 @@ describe('a broken file', () => {
     [{ rest: { port: -1 } }, 'not -1'],
     [{ rest: { port: 1.5 } }, 'not 1.5'],
     ['{ "rest": { "port": 99999999999999999999 } }', 'not 99999999999999999999'],
-    [{ rest: { addr: 1 } }, 'rest.addr must be an IP address or a host name, without a port or a slash, not 1'],
+    [{ rest: { addr: 1 } }, 'rest.addr must be an IP address or a host name, without a port or a slash, or unix:/path, not 1'],
     [{ rest: { addr: 'http://127.0.0.1' } }, 'rest.addr must be an IP address or a host name'],
     [{ general: { env: 'a\nb' } }, 'general.env must be one line'],
     [{ p2p: { listen_address: ['0.0.0.0:9000'] } }, 'each a multiaddress such as /ip4/0.0.0.0/tcp/9000'],
@@ -157,7 +157,7 @@ describe('the values', () => {
     const file = { rest: { port: 1, addr: '0.0.0.0' }, general: { debug: true } }
     const environment = { DMS_REST_PORT: '2', DMS_REST_ADDR: '', DMS_GENERAL_DEBUG: 'false', DMS_PASSPHRASE: 'x' }
     const { config, sources } = await load(file, { environment, flags: { 'rest.port': '3', 'rest.addr': undefined } })
-    expect(config.rest).toEqual({ port: 3, addr: '0.0.0.0' })
+    expect(config.rest).toEqual({ port: 3, addr: '0.0.0.0', socket: 'auto' })
     expect(config.general.debug).toBe(false)
     expect(sources).toMatchObject({
       'rest.port': 'flag',
@@ -204,7 +204,7 @@ describe('the values', () => {
 
   test('have the defaults of the reference', async () => {
     const { config, warnings } = await load('')
-    expect(config.rest).toEqual({ addr: '127.0.0.1', port: 9999 })
+    expect(config.rest).toEqual({ addr: '127.0.0.1', port: 9999, socket: 'auto' })
     expect(config.p2p.listen_address).toEqual(['/ip4/0.0.0.0/tcp/9000', '/ip4/0.0.0.0/udp/9000/quic-v1'])
     expect(config.p2p.bootstrap_peers).toHaveLength(3)
     expect(config.general).toMatchObject({ port_available_range_from: 16_384, port_available_range_to: 65_536, providers: [] })

@@ -6,15 +6,20 @@ import {
   endpoint,
   hexNumber,
   host,
+  networkName,
   optionalPath,
   path,
   port,
   providerList,
+  restAddress,
+  socketPath,
   text,
   toggle,
   url,
   type ValueType,
-  wholeNumber
+  wholeNumber,
+  wireName,
+  wirePrefix
 } from './value-types.ts'
 
 /** One key of the configuration file. */
@@ -127,8 +132,17 @@ const otel = {
 export const CONFIG_SCHEMA = {
   general,
   rest: {
-    addr: key(host, '127.0.0.1', 'Address on which the REST interface listens, and on which commands look for it.'),
-    port: key(port, 9999, 'Port of the REST interface.')
+    addr: key(
+      restAddress,
+      '127.0.0.1',
+      'Address on which the REST interface listens, and on which commands look for it; `unix:/path` for a socket and no port.'
+    ),
+    port: key(port, 9999, 'Port of the REST interface.'),
+    socket: key(
+      socketPath,
+      'auto',
+      'Unix socket beside the port, for programs of the same user; `auto` is `run/rest-<port>.sock` in `general.data_dir`.'
+    )
   },
   profiler: {
     enabled: futureKey(toggle, true, 'Whether the profiler listens.'),
@@ -142,10 +156,30 @@ export const CONFIG_SCHEMA = {
       BOOTSTRAP_PEERS,
       'Nodes that are asked for other nodes; `BOOTSTRAP_PEERS` in the environment replaces them.'
     ),
-    relay_service: key(
-      toggle,
-      true,
-      'Whether this node relays connections between nodes that cannot reach each other directly, at most 5 min and 2 MiB each.'
+    announce_address: key(
+      addressList,
+      [],
+      'Multiaddresses to tell others besides those that this node finds out itself, such as that of a forwarded port.'
+    ),
+    network: key(
+      networkName,
+      'nunet',
+      'Network that this node belongs to. Another one than `nunet` needs its own bootstrap nodes; its names on the wire follow from it.'
+    ),
+    dht_prefix: key(wirePrefix, '', 'Prefix of the hash table of the network; `/nunet` for `nunet`.'),
+    rendezvous: key(wireName, '', 'Name under which nodes of the network look for each other; `nunet-test` for `nunet`.'),
+    advertisement_namespace: key(wireName, '', 'Namespace of advertisements in the hash table; `nunet-dht-1` for `nunet`.'),
+    topic_prefix: key(wirePrefix, '', 'Stands before every topic on the wire; nothing for `nunet`.'),
+    relay_service: key(toggle, true, 'Whether this node relays connections between nodes that cannot reach each other directly.'),
+    relay_reservations: key(wholeNumber(1, 10_000), 128, 'Nodes that this relay leads others to at the same time.'),
+    relay_duration: key(wholeNumber(10, 86_400), 300, 'How long a connection through this relay may last.', { unit: 'seconds' }),
+    relay_data: key(
+      wholeNumber(64, 1_048_576),
+      2048,
+      'How much may go over one connection through this relay, both ways together.',
+      {
+        unit: 'KiB'
+      }
     ),
     relay_use: key(
       choice(['auto', 'always', 'never']),
@@ -158,8 +192,13 @@ export const CONFIG_SCHEMA = {
       'Whether the router is asked by UPnP for a public port; without such a router nothing happens.'
     ),
     local_discovery: key(toggle, false, 'Whether nodes of the same local network find each other by multicast (mDNS).'),
-    memory: futureKey(wholeNumber(1, 1_048_576), 1024, 'Most memory of the network part.', { unit: 'MB' }),
-    fd: futureKey(wholeNumber(1, 1_048_576), 512, 'Most file descriptors of the network part.')
+    memory: key(
+      wholeNumber(1, 1_048_576),
+      1024,
+      'Memory of the network part: connections, streams and unfinished messages are bounded by it.',
+      { unit: 'MiB' }
+    ),
+    fd: key(wholeNumber(1, 1_048_576), 512, 'File descriptors of the network part: connections are bounded by it.')
   },
   job: {
     allow_privileged_docker: key(toggle, false, 'Whether jobs may ask for privileged containers. They own the machine then.'),

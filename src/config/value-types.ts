@@ -61,6 +61,24 @@ export const host: ValueType<string> = matching({
   counterexamples: ['http://127.0.0.1', '127.0.0.1 9999']
 })
 
+/** Where the REST interface listens: as {@link host}, or `unix:` and the absolute path of a socket, and then on no port at all. */
+export const restAddress: ValueType<string> = matching({
+  name: 'IP address, host name, or `unix:` and a path',
+  pattern: /^(?!unix:)[0-9A-Za-z.:_%-]{1,253}$|^unix:\/[^\p{Cc}]{1,4095}$|^$/u,
+  rule: 'must be an IP address or a host name, without a port or a slash, or unix:/path',
+  examples: ['127.0.0.1', '::1', '0.0.0.0', 'node.example', 'unix:/run/nunet/dms.sock'],
+  counterexamples: ['http://127.0.0.1', '127.0.0.1 9999', 'unix:dms.sock', 'unix:']
+})
+
+/** A Unix socket beside the port: an absolute path, `auto` for one in the data directory, or `none`. */
+export const socketPath: ValueType<string> = matching({
+  name: 'absolute path, `auto` or `none`',
+  pattern: /^(auto|none|\/[^\p{Cc}]{1,4095})$/u,
+  rule: 'must be auto, none or an absolute path',
+  examples: ['auto', 'none', '/run/nunet/dms.sock'],
+  counterexamples: ['dms.sock', '~/dms.sock', '', '/run/\nnunet']
+})
+
 /** Where a service is reached, or an empty text for none. */
 export const endpoint: ValueType<string> = matching({
   name: '`host:port`, or empty for none',
@@ -140,6 +158,33 @@ export const url: ValueType<string> = {
   examples: ['https://service.example/v1', 'http://127.0.0.1:9200', ''],
   counterexamples: ['service.example', 'ftp://service.example', 'https://']
 }
+
+/** The name of a peer-to-peer network. */
+export const networkName: ValueType<string> = matching({
+  name: 'lower-case letters, digits and `-`',
+  pattern: /^[a-z0-9][a-z0-9-]{0,39}$/,
+  rule: 'must be 1 to 40 lower-case letters, digits or -, and not begin with -',
+  examples: ['nunet', 'acme-lab', '7'],
+  counterexamples: ['', 'Acme', '-acme', 'acme/lab', 'x'.repeat(41)]
+})
+
+/** A part of such a network's names on the wire, or an empty text for what follows from the network. */
+export const wireName: ValueType<string> = matching({
+  name: 'name, or empty for what follows from `p2p.network`',
+  pattern: /^[A-Za-z0-9._-]{0,64}$/,
+  rule: 'must be at most 64 letters, digits or . _ -',
+  examples: ['nunet-test', ''],
+  counterexamples: ['a b', '/nunet', 'x'.repeat(65)]
+})
+
+/** What stands before such names, or an empty text for what follows from the network. */
+export const wirePrefix: ValueType<string> = matching({
+  name: 'prefix, or empty for what follows from `p2p.network`',
+  pattern: /^((?:\/[A-Za-z0-9._-]+)+)?$/,
+  rule: 'must begin with / and not end with it, like /acme',
+  examples: ['/acme', '/acme/lab', ''],
+  counterexamples: ['acme', '/', '/acme/']
+})
 
 /** A contract address on an Ethereum-like chain, or an empty text for none. */
 export const contractAddress: ValueType<string> = matching({

@@ -8,17 +8,26 @@ import type { CapabilityContext } from '../ucan/index.ts'
 import { type Allocations, createAllocations } from './allocation/index.ts'
 import { createBids, type ProviderFacts } from './bidding/index.ts'
 import { createDeployments, type Deployments } from './deployment/index.ts'
+import { createEventLog, type NodeEvent } from './events.ts'
 import {
+  BIDDING,
   type CapabilityFile,
+  CHATTER,
+  createEventStreams,
   createExecutorWatch,
   createGreeter,
+  createPeerEvents,
+  createSpread,
+  type EventStreams,
   type ExecutorWatch,
   type HostFacts,
   type LogControl,
   type PeerDirectory,
+  type SpreadRule,
   serveAllocationBehaviors,
   serveCapabilityBehaviors,
   serveDeploymentBehaviors,
+  serveEventBehaviors,
   serveLogBehaviors,
   serveNodeBehaviors,
   servePeerBehaviors,
@@ -28,7 +37,7 @@ import {
 import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
 import type { Place } from './place.ts'
-import { createResourceLedger, type ResourceLedger } from './resources/index.ts'
+import { type Amount, createResourceLedger, NOTHING, type ResourceLedger } from './resources/index.ts'
 import { createRevocationExchange, type KnownRevocations } from './revocation/index.ts'
 
 /** What a node is made of. */
@@ -67,6 +76,7 @@ export interface Node extends Service {
   readonly allocations: Allocations
   readonly deployments: Deployments
   readonly executors: ExecutorWatch
+  readonly eventStreams: EventStreams
 }
 
 /**
@@ -76,17 +86,31 @@ export interface Node extends Service {
  */
 export function createNode(options: NodeOptions): Node {
   const { store, actors, context, key, peers, hardware, clock, random, log, counters, place, allowPrivileged } = options
-  const ledger = createResourceLedger({ store, clock })
-  const executors = createExecutorWatch({ executors: options.executors, clock, log: log.child({ logger: 'executors' }) })
+  const events = createEventLog({ clock, random })
+  const eventStreams = createEventStreams({ events, context, clock, random, log: log.child({ logger: 'events' }) })
+  const { publish } = events
+  const ledger = createResourceLedger({ store, clock, onOffer: (amount) => publish(offerEvent(amount)) })
+  const executors = createExecutorWatch({
+    executors: options.executors,
+    clock,
+    log: log.child({ logger: 'executors' }),
+    onChange: (executor, reason) => publish(executorEvent(executor, reason))
+  })
   const shared = { store, actors, context, nodeKey: key, clock, random, log }
   const allocations = createAllocations({
     ...shared,
     ledger,
     executors: options.executors,
     output: options.jobOutput,
-    allowPrivileged
+    allowPrivileged,
+    onStatus: ({ id, ensembleId }, status) => publish({ type: 'allocation', allocation: id, deployment: ensembleId, status })
   })
-  const deployments = createDeployments({ ...shared, output: options.deploymentOutput, peers: () => peers.peers() })
+  const deployments = createDeployments({
+    ...shared,
+    output: options.deploymentOutput,
+    peers: () => peers.peers(),
+    onStatus: ({ id }, status) => publish({ type: 'deployment', deployment: id, status })
+  })
   const greeter = createGreeter({ actor: actors.root, peers, clock, random, log: log.child({ logger: 'hello' }) })
 
   const exchange = createRevocationExchange({
@@ -116,7 +140,8 @@ export function createNode(options: NodeOptions): Node {
     name: 'behaviors',
     start() {
       const onboarding = createOnboarding({ ledger, hardware })
-      serveNodeBehaviors({ actor: actors.root, greeter, hardware, onboarding, ledger })
+      const spread = (rule: SpreadRule) => createSpread({ rule, peers, clock, random, counters })
+      serveNodeBehaviors({ actor: actors.root, greeter, hardware, onboarding, ledger, spread: spread(CHATTER) })
       servePeerBehaviors(actors.root, peers)
       const { host, logs } = options
       serveStatusBehaviors({
@@ -128,7 +153,8 @@ export function createNode(options: NodeOptions): Node {
         executors,
         allocations,
         deployments,
-        counters
+        counters,
+        spread: spread(CHATTER)
       })
       serveLogBehaviors({ actor: actors.root, logs, log: log.child({ logger: 'telemetry' }) })
       serveAllocationBehaviors({ actor: actors.root, allocations, hardware })
@@ -140,14 +166,17 @@ export function createNode(options: NodeOptions): Node {
         ledger,
         allocations,
         executors: options.executors,
+        clock,
         random,
         log: log.child({ logger: 'bidding' }),
         counters,
         place,
         allowPrivileged,
+        spread: spread(BIDDING),
         facts
       })
       serveDeploymentBehaviors(actors.root, deployments)
+      serveEventBehaviors(actors.root, events, eventStreams)
       serveCapabilityBehaviors({
         actor: actors.root,
         context,
@@ -162,6 +191,24 @@ export function createNode(options: NodeOptions): Node {
     stop: () => Promise.resolve()
   }
 
-  const group = createServiceGroup('node', [ledger, executors, allocations, deployments, exchange, behaviors, greeter])
-  return { ...group, ledger, allocations, deployments, executors }
+  const group = createServiceGroup('node', [
+    createPeerEvents(peers, publish),
+    ledger,
+    executors,
+    allocations,
+    deployments,
+    exchange,
+    behaviors,
+    greeter,
+    eventStreams
+  ])
+  return { ...group, ledger, allocations, deployments, executors, eventStreams }
+}
+
+function offerEvent(amount: Amount | undefined): NodeEvent {
+  return { type: 'offer', status: amount === undefined ? 'withdrawn' : 'lent', amount: amount ?? NOTHING }
+}
+
+function executorEvent(executor: string, reason: string | undefined): NodeEvent {
+  return { type: 'executor', executor, status: reason === undefined ? 'available' : 'missing', reason: reason ?? '' }
 }

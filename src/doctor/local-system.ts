@@ -5,7 +5,7 @@ import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { release } from 'node:os'
 import { hasErrno, isJsonObject, millis } from '../base/index.ts'
-import type { FileStatus, ProcessFacts, System } from './types.ts'
+import type { FileStatus, HttpPlace, ProcessFacts, System } from './types.ts'
 
 const MAX_TEXT = 2 ** 20
 /** How long a program or an answer may take, in milliseconds. */
@@ -116,10 +116,10 @@ function tryListen(host: string, port: number): ReturnType<System['tryListen']> 
   })
 }
 
-function fetchText(host: string, port: number, path: string): ReturnType<System['get']> {
+function fetchText(place: HttpPlace, path: string): ReturnType<System['get']> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(PATIENCE)
-    const outgoing = request({ host, port, path, signal, agent: false }, (incoming) => {
+    const outgoing = request({ ...place, path, signal, agent: false }, (incoming) => {
       const chunks: Buffer[] = []
       let size = 0
       incoming.on('data', (chunk: Buffer) => {

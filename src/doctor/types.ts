@@ -124,6 +124,9 @@ export interface ProgramResult {
   readonly stdout: string
 }
 
+/** Where HTTP is spoken: a port, or the path of a Unix socket. */
+export type HttpPlace = { readonly host: string; readonly port: number } | { readonly socketPath: string }
+
 /** What the operating system tells; a test has one made of recorded texts. Nothing here changes anything. */
 export interface System {
   readonly process: ProcessFacts
@@ -141,6 +144,6 @@ export interface System {
   /** Whether a server could listen there now. */
   tryListen(host: string, port: number): Promise<'free' | 'in use' | 'forbidden' | 'no such address'>
   /** One HTTP request of a second at most; nothing when nobody answers. */
-  get(host: string, port: number, path: string): Promise<{ readonly status: number; readonly text: string } | undefined>
+  get(place: HttpPlace, path: string): Promise<{ readonly status: number; readonly text: string } | undefined>
   isAlive(pid: number): boolean
 }

@@ -58,6 +58,15 @@ function listenKind(text: string): 'plain' | 'quic' {
   throw new BadAddressError(`cannot listen on ${shown(text)}: must be like ${examples}; ip6 in place of ip4 for IPv6`)
 }
 
+/** Reads addresses to tell others. Throws `NETWORK_BAD_ADDRESS` for those of another peer. */
+export function parseAnnouncedAddresses(texts: readonly string[], self: PeerId): readonly string[] {
+  return texts.map((text) => {
+    const last = parseAddress(text).getComponents().at(-1)
+    if (last?.name !== 'p2p' || last.value === self.toString()) return text
+    throw new BadAddressError(`cannot announce ${shown(text)}: it names another peer than this node, ${self}`)
+  })
+}
+
 function parseAddress(text: string): Multiaddr {
   try {
     return multiaddr(text)

@@ -276,6 +276,21 @@ describe('reaching a peer that is not connected', () => {
   })
 })
 
+describe('a host whose places for peers are all taken', () => {
+  test('still takes frames of this machine to itself, and refuses a peer that takes more than its share', async () => {
+    const host = await started({ limits: { sends: 2, queuedPerPeer: 1, reads: 0 } })
+    const other = await started()
+    other.listen('root', () => undefined)
+    const received: string[] = []
+    host.listen('root', (frame) => received.push(fromUtf8(frame)))
+    await host.connect(addressOf(other))
+    const outcomes = await Promise.allSettled([1, 2].map((n) => host.send(other.peerId, 'root', Uint8Array.of(n))))
+    expect(outcomes[1]).toMatchObject({ reason: { code: 'NETWORK_BUSY', message: containing(other.peerId) } })
+    await Promise.all([1, 2, 3].map((n) => host.send(host.peerId, 'root', utf8(`own ${n}`))))
+    await eventually(() => received.length === 3)
+  })
+})
+
 describe('bootstrap peers', () => {
   test('are joined, and joined again when they come back', async () => {
     const privateKey = generateKeyPair().exportPrivate()

@@ -3,12 +3,14 @@ import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { CancelledError, createSerialQueue, withTimeout } from '../base/index.ts'
-import { parseListenAddresses, parsePeerAddress, parsePeerId } from './addresses.ts'
+import { parseAnnouncedAddresses, parseListenAddresses, parsePeerAddress, parsePeerId } from './addresses.ts'
 import { createCounters } from './counters.ts'
 import { BadAddressError, BadKeyError, NotRunningError, UnreachableError } from './errors.ts'
 import { NO_FEATURES } from './features.ts'
 import { createInboxes } from './inboxes.ts'
+import { NO_STORAGE } from './known-peers.ts'
 import { checkBroadcast, checkTopic, DEFAULT_LIMITS } from './limits.ts'
+import { networkNames } from './names.ts'
 import { createSender } from './sender.ts'
 import type { Session } from './session.ts'
 import { createSubscribers } from './subscribers.ts'
@@ -27,6 +29,9 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
   const self = peerIdFromPrivateKey(privateKey)
   const peerId = self.toString()
   const listen = parseListenAddresses(options.listen)
+  const announce = parseAnnouncedAddresses(options.announce ?? [], self)
+  const names = networkNames(options.naming)
+  const onWire = (topic: string): string => `${names.topicPrefix}${topic}`
   const features = { ...NO_FEATURES, ...options.features }
   const bootstrapPeers = bootstrap.map(parsePeerAddress)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
@@ -53,8 +58,11 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
         privateKey,
         self,
         listen,
+        announce,
         features,
+        names,
         bootstrap: bootstrapPeers,
+        storage: options.knownPeers ?? NO_STORAGE,
         inboxes,
         subscribers,
         counters,
@@ -86,18 +94,19 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     start: (startOptions = {}) => lifecycle.run(() => start(startOptions)),
     stop: () => lifecycle.run(stop),
     send,
+    speaksKept: (peer) => session?.speaksKept(peer) ?? false,
     listen: (inbox, listener) => inboxes.open(inbox, listener),
     async publish(topic, frame) {
       checkTopic(topic)
       checkBroadcast(frame)
-      await running().topics.publish(topic, frame)
+      await running().topics.publish(onWire(topic), frame)
     },
     async subscribe(topic, listener, validate) {
       checkTopic(topic)
       const subscriber = { listener, validate }
-      if (subscribers.add(topic, subscriber)) session?.topics.followSubscribers()
+      if (subscribers.add(onWire(topic), subscriber)) session?.topics.followSubscribers()
       return async () => {
-        if (subscribers.remove(topic, subscriber)) session?.topics.followSubscribers()
+        if (subscribers.remove(onWire(topic), subscriber)) session?.topics.followSubscribers()
       }
     },
     peers: () => session?.peers() ?? [],

@@ -23,6 +23,7 @@ export {
 export type { NetworkFeatures } from './features.ts'
 export { createNetworkHost } from './host.ts'
 export { createInboxes, type FrameListener, type Inboxes } from './inboxes.ts'
+export { type PeerStorage, rememberedPeersCodec } from './known-peers.ts'
 export {
   checkBroadcast,
   checkFrame,
@@ -35,7 +36,9 @@ export {
   MAX_SENT_FRAME,
   type NetworkLimits
 } from './limits.ts'
+export type { NetworkNaming } from './names.ts'
 export type { Reachability } from './reachability/watch.ts'
+export { limitsFor, type ResourceAllowance } from './resource-limits.ts'
 export { createSubscribers, type Subscriber, type Subscribers } from './subscribers.ts'
 export { tellAll } from './tell.ts'
 export type {

@@ -7,9 +7,12 @@ import { type AddressBook, createAddressBook, type KnownAddress } from './addres
 import { withoutPeer } from './address-kinds.ts'
 import { createEncrypters } from './encryption.ts'
 import { type NetworkFeatures, NO_FEATURES } from './features.ts'
+import { createGate } from './gate.ts'
 import { MUXED_STREAMS, type NetworkLimits } from './limits.ts'
+import { type NetworkNames, networkNames } from './names.ts'
 import { atCurrentInterfaces } from './own-addresses.ts'
 import { createServices, type NodeServices, type ServiceOptions } from './services.ts'
+import { limitStreams } from './stream-limit.ts'
 import { createTransports, type TransportFactory } from './transports.ts'
 
 /** Our libp2p node; stays inside this module. */
@@ -28,6 +31,7 @@ export interface NodeOptions {
   /** Whether others may come through that relay; through none by default. */
   readonly acceptsRelay?: (relay: PeerId) => boolean
   readonly features?: NetworkFeatures
+  readonly names?: NetworkNames
   readonly limits: NetworkLimits
   readonly peerScore: (peer: string) => number
 }
@@ -39,10 +43,12 @@ const PENDING_INBOUND = 128
 /** A connection that died without a word is noticed after this and a few seconds. */
 const PING_EVERY = seconds(15)
 
+const muxer = yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })
+
 /** Builds a node that is not started (B §5.1). Every address may be dialled, loopback too. */
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { privateKey, listen, announce = [], quic, sharingTcp, acceptsRelay = () => false } = options
-  const { features = NO_FEATURES, limits, peerScore } = options
+  const { features = NO_FEATURES, names = networkNames(), limits, peerScore } = options
   const isEverywhere = listen.some((address) => /^\/ip[46]\/(0\.0\.0\.0|::)\//.test(address))
   const present = (known: readonly KnownAddress[]): readonly KnownAddress[] => (isEverywhere ? atCurrentInterfaces(known) : known)
   let book: AddressBook | undefined
@@ -59,7 +65,8 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     book = created
     return created
   }
-  return createLibp2p<NodeServices>({
+  let node: Node | undefined
+  node = await createLibp2p<NodeServices>({
     start: false,
     privateKey,
     addresses: {
@@ -69,8 +76,15 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     transports: await createTransports({ quic, sharingTcp }),
     connectionEncrypters: createEncrypters(),
-    streamMuxers: [yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096, maxEarlyStreams: 1024 })],
-    connectionGater: { denyDialMultiaddr: () => false, denyInboundRelayedConnection: (relay) => !acceptsRelay(relay) },
+    streamMuxers: [limitStreams(muxer, limits.streams)],
+    connectionGater: {
+      ...createGate({
+        limits,
+        connections: (peer) => node?.getConnections(peer) ?? [],
+        reserved: () => [...(node?.services.relay?.reservations.values() ?? [])].map(({ addr }) => addr)
+      }),
+      denyInboundRelayedConnection: (relay) => !acceptsRelay(relay)
+    },
     connectionManager: {
       maxConnections: limits.connections,
       inboundConnectionThreshold: INBOUND_PER_SECOND,
@@ -80,8 +94,9 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     connectionMonitor: { pingInterval: PING_EVERY },
     peerDiscovery: await createDiscovery(features),
-    services: await createServices({ addressBook, features, peerScore })
+    services: await createServices({ addressBook, features, names, peerScore })
   })
+  return node
 }
 
 async function createDiscovery({ localDiscovery }: NetworkFeatures): Promise<NonNullable<Libp2pOptions['peerDiscovery']>> {

@@ -23,16 +23,21 @@ export const MAX_TOPIC = bytes(256)
 export const MUXED_STREAMS = 512
 
 /** What a node gives away as a relay (B §5.1: five minutes and 2 MiB for each connection). */
-export const RELAY_LIMITS = {
+export const RELAY_LIMITS: RelayLimits = { reservations: 128, duration: minutes(5), data: mebibytes(2) }
+
+/** Connections that one node may have opened through this one at the same time, and connections to one node. */
+export const CIRCUITS_FROM_PEER = 16
+export const CIRCUITS_TO_PEER = 64
+
+/** How much a node gives away as a relay. */
+export interface RelayLimits {
   /** Nodes that may be reached through it at the same time. */
-  reservations: 128,
-  /** Connections that one node may have opened through it at the same time. */
-  circuitsPerPeer: 16,
-  /** Connections through it to one node at the same time. */
-  circuits: 64,
-  duration: minutes(5),
-  data: mebibytes(2)
-} as const
+  readonly reservations: number
+  /** How long one connection may last. */
+  readonly duration: Millis
+  /** How much may go over one connection, both ways together. */
+  readonly data: Bytes
+}
 
 /** How much of everything a host allows its peers and itself. */
 export interface NetworkLimits {
@@ -50,6 +55,21 @@ export interface NetworkLimits {
   readonly sends: number
   /** Streams open at the same time to one peer; below `readsPerPeer`, so that a node never resets small frames of its like. */
   readonly sendsPerPeer: number
+  /** Sends under way to one peer, waiting ones included; a further one fails with `NETWORK_BUSY`. */
+  readonly queuedPerPeer: number
+  /** Bytes of the sends under way to one peer; a further one fails with `NETWORK_BUSY`. */
+  readonly queuedBytesPerPeer: Bytes
+  /** Bytes of the sends under way to all peers; a further one fails with `NETWORK_BUSY`. */
+  readonly queuedBytes: Bytes
+  /** What a kept stream carries without a receipt: messages, and bytes of them. */
+  readonly keptWindow: number
+  readonly keptWindowBytes: Bytes
+  /** How long a kept stream may be without a receipt that is due before it counts as broken. */
+  readonly receiptTimeout: Millis
+  /** How long a kept stream stays open without a message; receivers wait twice as long. */
+  readonly keptIdle: Millis
+  /** Broken or hostile kept streams that one peer may make in a minute; further ones are reset unread. */
+  readonly badStreamsPerMinute: number
   /** How long a send may take in all when its caller sets no shorter limit. */
   readonly sendTimeout: Millis
   /** How long dialling the known addresses of a peer may take. */
@@ -64,6 +84,10 @@ export interface NetworkLimits {
   readonly rejoinPause: Millis
   /** Connections in all (B §5.1: 400); further incoming ones are refused. */
   readonly connections: number
+  /** Connections from one IP address, so that a site behind NAT gets enough and nobody gets all. */
+  readonly connectionsPerIp: number
+  /** Streams that all peers together have open at this node (B §5.1: 8192); a further one is reset. */
+  readonly streams: number
 }
 
 /** The limits of a node in production. */
@@ -75,16 +99,27 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   readBytes: mebibytes(64),
   sends: 4096,
   sendsPerPeer: 32,
+  queuedPerPeer: 1024,
+  queuedBytesPerPeer: mebibytes(16),
+  queuedBytes: mebibytes(64),
+  keptWindow: 512,
+  keptWindowBytes: mebibytes(1),
+  receiptTimeout: seconds(10),
+  keptIdle: minutes(2),
+  badStreamsPerMinute: 20,
   sendTimeout: seconds(30),
   dialTimeout: seconds(10),
   lookupTimeout: seconds(3),
   pingTimeout: seconds(10),
   validationTimeout: seconds(10),
   rejoinPause: seconds(1),
-  connections: 400
+  connections: 400,
+  connectionsPerIp: 128,
+  streams: 8192
 }
 
-const INBOX = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,300}$/
+/** What can name an inbox: ASCII, so that its length in bytes is its length. */
+export const INBOX = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,300}$/
 
 /** Refuses what cannot name an inbox; DIDs are inboxes too (B §1.3). Throws `NETWORK_BAD_INBOX`. */
 export function checkInbox(inbox: string): void {

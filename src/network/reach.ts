@@ -22,7 +22,7 @@ import { HOP_PROTOCOL } from './relay/reserve.ts'
 export interface Reach {
   /**
    * An open connection to the peer, a direct one if there is one. Without one it dials the known addresses, then those that the
-   * distributed hash table tells, and then asks the connected relays whether they lead to it.
+   * distributed hash table tells, and then asks the connected relays whether they lead to it, until the peer itself connects.
    *
    * @param room - Bytes that shall go over it; a relayed connection that may not carry so much any more is left for a new one.
    * @throws UnreachableError saying what was tried. CancelledError when the signal is aborted.
@@ -159,12 +159,31 @@ export function createReach({ node, internals, clock, limits, stopping }: ReachO
     await connection.close().catch((error: unknown) => connection.abort(new Error(errorMessage(error))))
   }
 
+  /** Looks for the peer, and stops when it connects by itself. */
+  async function findOrMeet(peer: PeerId, signal: AbortSignal, room: number): Promise<Connection> {
+    const search = linkSignals(signal)
+    const met = new Promise<Connection>((resolve) => {
+      const look = (): void => {
+        const connection = openConnection(node, peer, room)
+        if (connection !== undefined) resolve(connection)
+      }
+      node.addEventListener('peer:connect', look, { signal: search.signal })
+    })
+    const found = find(peer, search.signal)
+    found.catch(() => undefined) // the peer came first
+    try {
+      return await Promise.race([found, met])
+    } finally {
+      search.end()
+    }
+  }
+
   return {
     async connection(peer, signal, room = 0) {
       const open = openConnection(node, peer, room)
       if (open !== undefined) return open
       const used = node.getConnections(peer)
-      const found = await find(peer, signal)
+      const found = await findOrMeet(peer, signal, room)
       for (const connection of used) void retire(connection)
       return found
     },
@@ -203,7 +222,7 @@ const SPARE_BYTES = 64 * 1024
 const SPARE_SECONDS = 5
 
 /** Relays cut a connection after some time or so many bytes; one that is about to end is left alone. */
-function hasRoom({ limits }: Connection, room: number): boolean {
+export function hasRoom({ limits }: Connection, room: number): boolean {
   if (limits?.bytes !== undefined && limits.bytes < BigInt(room + SPARE_BYTES)) return false
   return limits?.seconds === undefined || limits.seconds > SPARE_SECONDS
 }

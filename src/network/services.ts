@@ -9,7 +9,8 @@ import { hours } from '../base/index.ts'
 import type { AddressBook } from './address-book.ts'
 import type { NetworkFeatures } from './features.ts'
 import { createGossip } from './gossip.ts'
-import { RELAY_LIMITS } from './limits.ts'
+import { CIRCUITS_FROM_PEER, CIRCUITS_TO_PEER, type RelayLimits } from './limits.ts'
+import type { NetworkNames } from './names.ts'
 
 /** The services of our libp2p node, by the names under which it holds them. */
 export type NodeServices = {
@@ -18,7 +19,7 @@ export type NodeServices = {
   readonly ping: Ping
   readonly pubsub: GossipSub
   readonly dht: KadDHT
-  readonly compatibilityDht: KadDHT
+  readonly oldDht?: KadDHT
   readonly addressBook: AddressBook
   readonly parts: NodeParts
   readonly relay?: CircuitRelayService
@@ -38,6 +39,7 @@ export type NodeParts = Pick<
 export interface ServiceOptions {
   readonly addressBook: (components: Components) => AddressBook
   readonly features: NetworkFeatures
+  readonly names: NetworkNames
   readonly peerScore: (peer: string) => number
 }
 
@@ -45,21 +47,23 @@ export interface ServiceOptions {
 export async function createServices({
   addressBook,
   features,
+  names,
   peerScore
 }: ServiceOptions): Promise<NonNullable<Libp2pOptions<NodeServices>['services']>> {
-  const { relayService, portMapping } = features
+  const { relayService, relayLimits, portMapping } = features
+  const [hashTable, oldHashTable] = names.hashTables
   return {
     identify: identify({ runOnLimitedConnection: true }),
     identifyPush: identifyPush({ runOnLimitedConnection: true }),
     ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 64 }),
-    dht: createDht('nunet', '/nunet/kad/1.0.0'),
-    compatibilityDht: createDht('compatibility', '/kad/1.0.0'),
+    dht: createDht('own', hashTable),
+    ...(oldHashTable === undefined ? {} : { oldDht: createDht('old', oldHashTable) }),
     pubsub: createGossip(peerScore),
     addressBook,
     parts: ({ addressManager, connectionManager, transportManager, registrar, upgrader, events }) => ({
       ...{ addressManager, connectionManager, transportManager, registrar, upgrader, events }
     }),
-    ...(relayService ? { relay: createRelayService() } : {}),
+    ...(relayService ? { relay: createRelayService(relayLimits) } : {}),
     ...(portMapping ? { portMapping: await loadPortMapping() } : {})
   }
 }
@@ -80,11 +84,10 @@ function createDht(name: string, protocol: string): ReturnType<typeof kadDHT> {
   })
 }
 
-function createRelayService(): ReturnType<typeof circuitRelayServer> {
-  const { reservations, circuitsPerPeer, circuits, duration, data } = RELAY_LIMITS
+function createRelayService({ reservations, duration, data }: RelayLimits): ReturnType<typeof circuitRelayServer> {
   return circuitRelayServer({
-    maxInboundHopStreams: circuitsPerPeer,
-    maxOutboundStopStreams: circuits,
+    maxInboundHopStreams: CIRCUITS_FROM_PEER,
+    maxOutboundStopStreams: CIRCUITS_TO_PEER,
     reservations: {
       maxReservations: reservations,
       reservationTtl: hours(1),

@@ -14,14 +14,17 @@ import {
 } from '../base/index.ts'
 import { isRelayed } from './address-kinds.ts'
 import type { ListenAddresses, PeerAddress } from './addresses.ts'
-import { stayConnected } from './bootstrap.ts'
 import type { Counters } from './counters.ts'
 import { ListenFailedError, StartFailedError, UnreachableError } from './errors.ts'
 import type { NetworkFeatures } from './features.ts'
 import type { Inboxes } from './inboxes.ts'
 import { createInternals } from './internals.ts'
+import { createKeptTransmitter, type KeptTransmitter } from './kept-transmit.ts'
+import type { DialTarget, PeerStorage } from './known-peers.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
+import { stayMember } from './membership.ts'
+import type { NetworkNames } from './names.ts'
 import { createReach, type Reach } from './reach.ts'
 import { createDialBack } from './reachability/dial-back.ts'
 import { createReachabilityWatch, type ReachabilityWatch } from './reachability/watch.ts'
@@ -32,7 +35,7 @@ import { createSharingTransport, type SharingTransport } from './reuseport/trans
 import { routingTableOf } from './routing-table.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
-import { createTransmitter, type Transmitter } from './transmit.ts'
+import { createTransmitter } from './transmit.ts'
 import { loadQuic, TCP_OPTIONS, type TransportFactory } from './transports.ts'
 import type { PeerConnection, PeerEvent, RoutingEntry } from './types.ts'
 import { createRelayPeers, type RelayPeers, stayReachable } from './way-in.ts'
@@ -42,8 +45,11 @@ export interface SessionOptions {
   readonly privateKey: PrivateKey
   readonly self: PeerId
   readonly listen: ListenAddresses
+  readonly announce: readonly string[]
   readonly features: NetworkFeatures
+  readonly names: NetworkNames
   readonly bootstrap: readonly PeerAddress[]
+  readonly storage: PeerStorage
   readonly inboxes: Inboxes
   readonly subscribers: Subscribers
   readonly counters: Counters
@@ -56,7 +62,7 @@ export interface SessionOptions {
 }
 
 /** A libp2p node between its start and its stop. Peers are libp2p's own values: the host turns texts into them. */
-export interface Session extends Receiver, Transmitter {
+export interface Session extends Receiver, Omit<KeptTransmitter, 'close'> {
   readonly topics: Topics
   readonly reach: Reach
   readonly reachability: ReachabilityWatch
@@ -94,7 +100,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const receiver = createReceiver(node, options)
   receiver.offerInboxes()
   const stopping = new AbortController()
-  setMaxListeners(0, stopping.signal)
+  setMaxListeners(0, stopping.signal) // every loop, dial and event of the session hears it
   const reachability = await createReachability(node, options, stopping.signal)
   await startNode(node, listen)
   const topics = createTopics(node.services.pubsub, options)
@@ -102,28 +108,20 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   watchPeers(node, options.onPeer, stopping.signal)
   const internals = createInternals(node.services.parts)
   const reach = createReach({ node, internals, clock, limits, stopping: stopping.signal })
+  const plain = createTransmitter(reach, { limits, clock })
+  const kept = createKeptTransmitter({ node, reach, plain, counters: options.counters, limits, clock })
   const watching = reachability.run(stopping.signal)
   const { relayUse } = options.features
   const wayIn = stayReachable(
     { node, internals, reach, reachability, transport: sharing, relays, relayUse, clock, log },
     stopping.signal
   )
-  const joining = stayConnected(
-    {
-      addresses: options.bootstrap.filter(({ peer }) => !peer.equals(options.self)),
-      reach,
-      isConnected: (peer) => node.getConnections(peer).length > 0,
-      nextDisconnect: (signal) => nextDisconnect(node, signal),
-      pause: limits.rejoinPause,
-      clock,
-      log
-    },
-    stopping.signal
-  )
+  const joining = stayMember(node, reach, { ...options, bootstrap: byPeer(options.bootstrap) }, stopping.signal)
 
   return {
     ...receiver,
-    ...createTransmitter(reach, { limits, clock }),
+    transmit: kept.transmit,
+    speaksKept: kept.speaksKept,
     topics,
     reach,
     peers: () => node.getPeers().map(String),
@@ -138,6 +136,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
+      kept.close()
       topics.close()
       await stopNode(node, clock, log)
       await Promise.all([joining, watching, wayIn])
@@ -215,6 +214,16 @@ async function createReachability(node: Node, options: SessionOptions, signal: A
   return watch
 }
 
+/** All addresses of a peer are dialled together: else each would become a connection of its own. */
+function byPeer(known: readonly PeerAddress[]): readonly DialTarget[] {
+  const targets = new Map<string, DialTarget>()
+  for (const { peer, address } of known) {
+    const addresses = targets.get(peer.toString())?.addresses ?? []
+    targets.set(peer.toString(), { peer, addresses: [...addresses, address] })
+  }
+  return [...targets.values()]
+}
+
 function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: AbortSignal): void {
   const identified = ({ detail: { peerId, protocols } }: CustomEvent<IdentifyResult>): void =>
     onPeer({ type: 'identified', peer: peerId.toString(), protocols })
@@ -222,21 +231,6 @@ function watchPeers(node: Node, onPeer: (event: PeerEvent) => void, signal: Abor
     onPeer({ type: 'disconnected', peer: detail.toString(), protocols: [] })
   node.addEventListener('peer:identify', identified, { signal })
   node.addEventListener('peer:disconnect', disconnected, { signal })
-}
-
-function nextDisconnect(node: Node, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      node.removeEventListener('peer:disconnect', onDisconnect)
-      reject(new CancelledError('waiting for a disconnect was cancelled'))
-    }
-    const onDisconnect = (): void => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }
-    node.addEventListener('peer:disconnect', onDisconnect, { once: true })
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
 }
 
 interface PingOptions {

@@ -19,6 +19,8 @@ export interface ReadOptions {
   readonly limit: number
   /** As for {@link createFrameAssembler}. */
   readonly reserve?: (bytes: number) => void
+  /** Aborted when the frame is to be given up, because its place is needed. */
+  readonly evicted?: AbortSignal
 }
 
 /**
@@ -74,6 +76,7 @@ export function readFrame(stream: Stream, options: ReadOptions): Promise<Uint8Ar
       },
       { signal }
     )
+    options.evicted?.addEventListener('abort', () => refuse('other peers need the place of this frame'), { signal })
     if (stream.status === 'reset' || stream.status === 'aborted') refuse('the stream was reset before it was read')
     else finishWhenEnded()
     options.clock.sleep(options.deadline, { signal }).then(

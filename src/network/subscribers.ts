@@ -1,10 +1,10 @@
 import { type Clock, errorMessage, type Logger, type Millis, withTimeout } from '../base/index.ts'
-import type { Verdict } from './types.ts'
+import type { BroadcastSource, TopicValidator, Verdict } from './types.ts'
 
 /** One `subscribe` call. */
 export interface Subscriber {
   readonly listener: (frame: Uint8Array) => void
-  readonly validate: (frame: Uint8Array) => Verdict | Promise<Verdict>
+  readonly validate: TopicValidator
 }
 
 /** What the validators of a topic said of a frame, and who was asked. */
@@ -21,7 +21,7 @@ export interface Subscribers {
   remove(topic: string, subscriber: Subscriber): boolean
   topics(): readonly string[]
   /** Asks every subscriber of the topic; the strictest answer counts: reject, then ignore, then accept. */
-  judge(topic: string, frame: Uint8Array): Promise<Judgement>
+  judge(topic: string, frame: Uint8Array, source: BroadcastSource): Promise<Judgement>
   /** Hands the frame to those of the audience who are still subscribed; each gets its own copy. */
   deliver(topic: string, audience: readonly Subscriber[], frame: Uint8Array): void
 }
@@ -30,9 +30,9 @@ export interface Subscribers {
 export function createSubscribers(clock: Clock, log: Logger, timeout: Millis): Subscribers {
   const byTopic = new Map<string, Set<Subscriber>>()
 
-  async function ask(topic: string, { validate }: Subscriber, frame: Uint8Array): Promise<Verdict> {
+  async function ask(topic: string, { validate }: Subscriber, frame: Uint8Array, source: BroadcastSource): Promise<Verdict> {
     try {
-      return await withTimeout(clock, timeout, `the validator of topic ${topic}`, async () => validate(frame))
+      return await withTimeout(clock, timeout, `the validator of topic ${topic}`, async () => validate(frame, source))
     } catch (error) {
       log.warn('a topic validator failed, so its message is ignored', { topic, error: errorMessage(error) })
       return 'ignore'
@@ -52,9 +52,9 @@ export function createSubscribers(clock: Clock, log: Logger, timeout: Millis): S
       return byTopic.delete(topic)
     },
     topics: () => [...byTopic.keys()],
-    async judge(topic, frame) {
+    async judge(topic, frame, source) {
       const audience = [...(byTopic.get(topic) ?? [])]
-      const verdicts = await Promise.all(audience.map((subscriber) => ask(topic, subscriber, frame)))
+      const verdicts = await Promise.all(audience.map((subscriber) => ask(topic, subscriber, frame, source)))
       return { verdict: strictest(verdicts), audience }
     },
     deliver(topic, audience, frame) {

@@ -40,9 +40,10 @@ export function createTopics(router: GossipSub, { self, subscribers, counters, l
   const joined = new Set<string>()
   const scorer = scorerOf(router)
 
-  async function validate(message: Message): Promise<TopicValidatorResult> {
+  async function validate(forwarder: PeerId, message: Message): Promise<TopicValidatorResult> {
     if (message.type !== 'signed' || message.from.equals(self)) return TopicValidatorResult.Ignore
-    const { verdict, audience } = await subscribers.judge(message.topic, message.data)
+    const source = { author: message.from.toString(), forwarder: forwarder.toString() }
+    const { verdict, audience } = await subscribers.judge(message.topic, message.data, source)
     if (verdict === 'accept') audiences.set(message, audience)
     else counters.broadcastsRefused += 1
     return RESULTS[verdict]
@@ -57,7 +58,7 @@ export function createTopics(router: GossipSub, { self, subscribers, counters, l
 
   function join(topic: string): void {
     joined.add(topic)
-    router.topicValidators.set(topic, (_peer, message) => validate(message))
+    router.topicValidators.set(topic, (forwarder, message) => validate(forwarder, message))
     scorer.setTopic(topic)
     router.subscribe(topic)
   }

@@ -3,7 +3,6 @@ import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import type { Libp2pOptions } from 'libp2p'
 import { mebibytes, seconds } from '../base/index.ts'
-import { MUXED_STREAMS } from './limits.ts'
 
 /** Makes a transport out of the parts of a node. */
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
@@ -25,6 +24,10 @@ export interface OptionalTransports {
   /** TCP that dials from its listening port, in place of the plain one. */
   readonly sharingTcp: TransportFactory | undefined
 }
+/** Streams over one QUIC connection, and the memory that their unread bytes may take, each and together. */
+const QUIC_STREAMS = 256
+const QUIC_STREAM_WINDOW = mebibytes(2)
+const QUIC_WINDOW = mebibytes(6)
 
 /** The transports of a node (B §5.1): TCP, WebSocket and relays always, QUIC v1 when it is given. */
 export async function createTransports({ quic, sharingTcp }: OptionalTransports): Promise<TransportFactory[]> {
@@ -46,7 +49,13 @@ export async function loadQuic(): Promise<TransportFactory> {
   const { quic } = await import('@chainsafe/libp2p-quic').catch((cause: unknown) => {
     throw new Error(`there is no QUIC library for ${process.platform} on ${process.arch}`, { cause })
   })
-  return quic({ maxConcurrentStreamLimit: MUXED_STREAMS, handshakeTimeout: seconds(10), maxIdleTimeout: seconds(30) })
+  return quic({
+    maxConcurrentStreamLimit: QUIC_STREAMS,
+    maxStreamData: QUIC_STREAM_WINDOW,
+    maxConnectionData: QUIC_WINDOW,
+    handshakeTimeout: seconds(10),
+    maxIdleTimeout: seconds(30)
+  })
 }
 
 /** Node 20 has no WebSocket client, with which the library dials. */

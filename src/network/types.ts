@@ -1,7 +1,9 @@
 import type { AbortOptions, Clock, Logger, Millis, Random, Service } from '../base/index.ts'
 import type { NetworkFeatures } from './features.ts'
 import type { FrameListener } from './inboxes.ts'
+import type { PeerStorage } from './known-peers.ts'
 import type { NetworkLimits } from './limits.ts'
+import type { NetworkNaming } from './names.ts'
 import type { Reachability } from './reachability/watch.ts'
 
 /** Whether a connection goes to the peer itself, or through another that bounds its time and bytes. */
@@ -9,6 +11,17 @@ export type PeerConnection = 'direct' | 'relayed'
 
 /** What a topic validator says of a message: `reject` costs the sender reputation, `ignore` does not (B §3.4). */
 export type Verdict = 'accept' | 'reject' | 'ignore'
+
+/** Who brought a broadcast, by peer id; both are proven, the author by its signature. */
+export interface BroadcastSource {
+  /** The host that published it. */
+  readonly author: string
+  /** The neighbour that passed it on. */
+  readonly forwarder: string
+}
+
+/** Judges a frame of a topic before it is passed on. */
+export type TopicValidator = (frame: Uint8Array, source?: BroadcastSource) => Verdict | Promise<Verdict>
 
 /** Something that happened to a peer. */
 export interface PeerEvent {
@@ -19,7 +32,7 @@ export interface PeerEvent {
   readonly protocols: readonly string[]
 }
 
-/** Counts since the start of the host; they only grow, but for the last two, which are momentary. */
+/** Counts since the start of the host; they only grow, but for the last three, which are momentary. */
 export interface NetworkStats {
   /** Frames written and half-closed, own delivery included. */
   readonly framesSent: number
@@ -27,12 +40,16 @@ export interface NetworkStats {
   readonly framesReceived: number
   /** Incoming streams that were reset: too long, truncated, too slow, trailing bytes, or too many at once. */
   readonly framesRefused: number
+  /** Frames written a second time, because a kept stream broke before their receipt came. */
+  readonly framesRetried: number
   /** Broadcasts handed to the router. */
   readonly broadcastsSent: number
   /** Broadcasts of others that the validators accepted. */
   readonly broadcastsReceived: number
   /** Broadcasts of others that a validator rejected or ignored. */
   readonly broadcastsRefused: number
+  /** Kept streams to peers that are open now. */
+  readonly keptStreams: number
   /** Sends under way now. */
   readonly sending: number
   /** Incoming frames being read now. */
@@ -84,6 +101,8 @@ export interface NetworkHost extends Service {
    * @throws TimeoutError after `sendTimeout`. CancelledError when the signal is aborted.
    */
   send(host: string, inbox: string, frame: Uint8Array, options?: AbortOptions): Promise<void>
+  /** Whether a connected peer is known to speak the protocol of kept streams (docs/protocol.md). */
+  speaksKept(host: string): boolean
   /** Receives the frames for an inbox, also before the start. Throws `NETWORK_INBOX_TAKEN`, `NETWORK_BAD_INBOX`. Returns the end. */
   listen(inbox: string, listener: FrameListener): () => void
   /**
@@ -96,11 +115,7 @@ export interface NetworkHost extends Service {
    * Subscribes once per call, also before the start. All validators of a topic run before a frame is passed on to other nodes or
    * to any listener, and the strictest verdict counts. Returns the end. Throws `NETWORK_BAD_TOPIC`.
    */
-  subscribe(
-    topic: string,
-    listener: (frame: Uint8Array) => void,
-    validate: (frame: Uint8Array) => Verdict | Promise<Verdict>
-  ): Promise<() => Promise<void>>
+  subscribe(topic: string, listener: (frame: Uint8Array) => void, validate: TopicValidator): Promise<() => Promise<void>>
   /** Peers with an open connection. */
   peers(): readonly string[]
   /** All peers heard of, connected or not, without this node. */
@@ -144,11 +159,17 @@ export interface NetworkHostOptions {
    * is missing. None: this node only dials.
    */
   readonly listen: readonly string[]
+  /** Multiaddresses to tell others besides those that this node finds out itself; with or without `/p2p/<id>` of this node. */
+  readonly announce?: readonly string[]
   /** Multiaddresses with `/p2p/<id>` of peers to join the network through. */
   readonly bootstrap: readonly string[]
+  /** Where the peers that it knows are kept over restarts; nowhere by default. */
+  readonly knownPeers?: PeerStorage
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** The network it belongs to; the public one by default. */
+  readonly naming?: NetworkNaming
   /** What it offers besides messages; nothing by default. */
   readonly features?: Partial<NetworkFeatures>
   /** Overrides of {@link DEFAULT_LIMITS}. */

@@ -20,6 +20,7 @@ import {
   deploymentShutdown,
   deploymentStatus
 } from './deployment.ts'
+import { nodeEvents } from './events.ts'
 import {
   broadcastHello,
   hello,
@@ -75,7 +76,8 @@ export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
       peersPing,
       peersConnect,
       peersDht,
-      peersScore
+      peersScore,
+      nodeEvents
     ]
   },
   {

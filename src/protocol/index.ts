@@ -33,6 +33,7 @@ export {
   deploymentStatus
 } from './deployment.ts'
 export * from './ensemble/index.ts'
+export { MAX_EVENTS, nodeEvent, nodeEvents } from './events.ts'
 export { examplesOf } from './example.ts'
 export {
   broadcastHello,
@@ -47,6 +48,7 @@ export {
   publicStatus
 } from './node.ts'
 export { type OnboardingConfig, offboard, onboard, onboardingResource, onboardingStatus } from './onboarding.ts'
+export { describeApi } from './openapi/index.ts'
 export {
   type AllocationConfig,
   allocate,

@@ -59,12 +59,17 @@ export const location = object({
   city: member('city', text(128))
 })
 
+/** A random text of one request: a bid that repeats it, under its signature, is of no earlier one. */
+const challenge = text(64)
+
 const bidMembers = {
   ensembleId: member('EnsembleID', ensembleId),
   nodeId: member('NodeID', text(256)),
   peer: member('Peer', text(256)),
   location: member('Location', location),
   handle: member('Handle', handle),
+  // Ours: what the request asked for. Left out for orchestrators that do not ask, for a Go node would not find it under the signature.
+  challenge: maybe('Challenge', challenge),
   signature: member('Signature', binary(256))
 } as const
 
@@ -109,7 +114,8 @@ export const bidRequest = define({
     id: member('id', ensembleId),
     nonce: member('nonce', integer({ min: 0 })),
     request: member('request', list(object({ v1: maybe('V1', requestItem) }), 256)),
-    peerExclusion: member('peer_exclusion', list(text(256), 4096))
+    peerExclusion: member('peer_exclusion', list(text(256), 4096)),
+    challenge: maybe('challenge', challenge)
   }),
   reply: bid
 })

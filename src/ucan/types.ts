@@ -109,6 +109,8 @@ export type Anchor =
 export interface CapabilityContext {
   readonly did: Did
   list(now: Millis): Anchors
+  /** Whether a DID is a root anchor: an owner of this context's node. */
+  isRoot(did: string): boolean
   /** Adds an anchor in memory after verifying it; a subsumed token is dropped by topics, action, depth and chain too (W9). */
   anchor(anchor: Anchor, now: Millis): Result<'added' | 'present', Denial>
   /** Removes by DID, or by issuer and nonce; says whether anything matched. */

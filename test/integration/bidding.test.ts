@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { rootHandleOf } from '../../src/actor/index.ts'
-import { gibibytes, type JsonValue, minutes, seconds } from '../../src/base/index.ts'
+import { fromUtf8, gibibytes, type JsonValue, minutes, seconds } from '../../src/base/index.ts'
 import {
   bidReply,
   bidRequest,
@@ -54,11 +54,14 @@ describe('between a provider and a deployer that does not keep to the rules', ()
     return handle.value
   }
 
+  function question(ensembleId: string) {
+    const v1 = { nodeId: 'node1', executors: ['null'] as JsonValue[], resources: resources(1) }
+    return { id: ensembleId, nonce: 1, request: [{ v1 }], peerExclusion: [] }
+  }
+
   /** Asks for a bid of one core under the given ensemble id. */
   async function askForBid(ensembleId: string): Promise<void> {
-    const v1 = { nodeId: 'node1', executors: ['null'] as JsonValue[], resources: resources(1) }
-    const request = { id: ensembleId, nonce: 1, request: [{ v1 }], peerExclusion: [] }
-    await deployer.actors.root.send(rootOf(provider), bidRequest, request, { replyTo: bidReply.name })
+    await deployer.actors.root.send(rootOf(provider), bidRequest, question(ensembleId), { replyTo: bidReply.name })
     await clock.sleep(seconds(1))
   }
 
@@ -75,6 +78,18 @@ describe('between a provider and a deployer that does not keep to the rules', ()
     expect(provider.node.ledger.free().cpuCores).toBe(3)
   })
 
+  test('who asks for more bids than one may gets none for a while', async () => {
+    const ask = (name: string) => clock.run(askForBid(name))
+    for (let round = 0; round < 80; round += 1)
+      await deployer.actors.root.send(rootOf(provider), bidRequest, question('other'), { replyTo: bidReply.name })
+    await ask('e')
+    expect(provider.counters.snapshot()['bids.refused.too-often']).toBeGreaterThan(0)
+    await expect(clock.run(tryCommit('e', 'node1', 'a'))).rejects.toMatchObject({ code: 'BIDDING_NO_BID' })
+    await clock.run(clock.sleep(seconds(60)))
+    await ask('e')
+    expect((await clock.run(tryCommit('e', 'node1', 'a'))).ok).toBe(true)
+  })
+
   test('one bid is spent once, whatever the allocations are called', async () => {
     await clock.run(askForBid('e'))
     expect((await clock.run(tryCommit('e', 'node1', 'e_node1.a'))).ok).toBe(true)
@@ -86,6 +101,41 @@ describe('between a provider and a deployer that does not keep to the rules', ()
 
   test('a bid under somebody else’s DID is not taken', async () => {
     const famous = await clock.run(cluster.start())
+    const journal = await answerDeployment({ handle: { ...rootOf(provider), did: famous.key.did } })
+    expect(journal).toContain('nobody bid')
+    expect(journal).not.toContain('placed')
+  })
+
+  test('a bid that answers an earlier request is not taken', async () => {
+    const journal = await answerDeployment({ challenge: 'of an earlier request' })
+    expect(journal).toContain('nobody bid')
+    expect(journal).not.toContain('placed')
+  })
+
+  test('a bid of a Go node, which repeats no challenge, is taken', async () => {
+    expect(await answerDeployment({})).toContain('placed')
+  })
+
+  test('a bid repeats the challenge of its request under its signature', async () => {
+    const bids: WireBid[] = []
+    deployer.actors.root.on(bidReply, async (bid) => {
+      bids.push(bid)
+      return null
+    })
+    const send = { replyTo: bidReply.name }
+    for (const [id, challenge] of [['e', 'abc'] as const, ['f', undefined] as const]) {
+      const request = challenge === undefined ? question(id) : { ...question(id), challenge }
+      await clock.run(deployer.actors.root.send(rootOf(provider), bidRequest, request, send))
+      await clock.run(clock.sleep(seconds(1)))
+    }
+    expect(bids.map(({ challenge }) => challenge)).toEqual(['abc', undefined])
+    const [first, second] = bids.map(({ signedBytes }) => fromUtf8(signedBytes))
+    expect(first).toContain('"Challenge":"abc"')
+    expect(second).not.toContain('Challenge')
+  })
+
+  /** Starts a deployment for which the provider itself is too small, answers with such a bid of it, and reads the journal. */
+  async function answerDeployment(changes: Partial<WireBid>): Promise<string> {
     const wire = {
       v1: {
         allocations: {
@@ -102,17 +152,16 @@ describe('between a provider and a deployer that does not keep to the rules', ()
     const { ensembleId = '' } = await clock.run(
       deployer.actors.root.invoke(rootOf(deployer), deploymentNew, { ensemble: wire }, { timeout: minutes(2) })
     )
-    const honest = rootOf(provider)
     const unsigned = {
       ensembleId,
       nodeId: 'node1',
-      peer: honest.host,
+      peer: provider.key.peerId,
       location: { continent: '', country: '', city: '' },
-      handle: { ...honest, did: famous.key.did }
+      handle: rootOf(provider),
+      ...changes
     }
     const signedBytes = bidSignedBytes(unsigned)
     const bid: WireBid = { ...unsigned, signature: await provider.key.sign(signedBytes), signedBytes }
-    const journal = () => deployer.node.deployments.get(ensembleId).journal.map(({ text }) => text)
     const orchestrator = deployer.node.deployments.manifest(ensembleId) as { orchestrator?: { id: { pub: string } } }
     const to = {
       id: orchestrator.orchestrator?.id.pub ?? '',
@@ -122,7 +171,9 @@ describe('between a provider and a deployer that does not keep to the rules', ()
     }
     await clock.run(provider.actors.root.send(to, bidReply, bid))
     await clock.run(clock.sleep(seconds(6)))
-    expect(journal().join('\n')).toContain('nobody bid')
-    expect(journal().join('\n')).not.toContain('placed')
-  })
+    return deployer.node.deployments
+      .get(ensembleId)
+      .journal.map(({ text }) => text)
+      .join('\n')
+  }
 })

@@ -12,7 +12,7 @@ import {
   silentLogger,
   systemRandom
 } from '../../src/base/index.ts'
-import { type Client, createClient, createSession, type Session } from '../../src/client/index.ts'
+import { type Client, createClient, createSession, type Session, type TcpPlace } from '../../src/client/index.ts'
 import { generateKeyPair, type KeyPair } from '../../src/identity/index.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../src/testing/memory-network.ts'
 import { createContext } from '../../src/ucan/index.ts'
@@ -61,6 +61,8 @@ export interface Gateway {
   readonly far: ActorSystem
   readonly user: KeyPair
   readonly api: ApiServer
+  /** The port that it listens on, or listened on last. */
+  tcp(): TcpPlace
   readonly client: Client
   /** A session of the user. */
   readonly session: Session
@@ -94,8 +96,7 @@ export async function startGateway(options: Partial<ApiServerOptions> = {}): Pro
   const held = serveTests(far)
   serveTests(near)
   const api = createApiServer({
-    host: '127.0.0.1',
-    port: 0,
+    tcp: { host: '127.0.0.1', port: 0 },
     relay: near,
     handle: near.root.handle,
     log: silentLogger,
@@ -103,7 +104,13 @@ export async function startGateway(options: Partial<ApiServerOptions> = {}): Pro
     ...options
   })
   await api.start()
-  const client = createClient({ ...api.address(), clock })
+  let port = api.places().tcp
+  const tcp = (): TcpPlace => {
+    port = api.places().tcp ?? port
+    if (port === undefined) throw new Error('the gateway has no port')
+    return port
+  }
+  const client = createClient({ ...api.places(), clock })
   const session = createSession({ client, context: createContext({ signer: user }), clock, random: systemRandom })
   return {
     clock,
@@ -112,6 +119,7 @@ export async function startGateway(options: Partial<ApiServerOptions> = {}): Pro
     far,
     user,
     api,
+    tcp,
     client,
     session,
     release: held.release,
@@ -171,7 +179,7 @@ export interface RawAnswer {
 
 /** Sends a request with exactly these headers; also ones that a well-behaved client would not send. */
 export function rawRequest(
-  { port }: { readonly port: number },
+  place: { readonly port: number } | { readonly socketPath: string },
   method: string,
   path: string,
   {
@@ -183,11 +191,11 @@ export function rawRequest(
   return new Promise((resolve, reject) => {
     const outgoing = request({
       host: '127.0.0.1',
-      port,
+      ...('port' in place ? { port: place.port } : place),
       method,
       path,
       agent: false,
-      headers: { Host: `127.0.0.1:${port}`, ...headers },
+      headers: { Host: '127.0.0.1', ...headers },
       ...(signal === undefined ? {} : { signal })
     })
     outgoing.on('error', reject)

@@ -37,7 +37,7 @@ export interface TestMachine {
   /** `nunet actor cmd -c user …`, parsed. */
   command<Reply>(behavior: string, ...flags: readonly string[]): Promise<Reply>
   /** Starts the daemon and waits until it answers. */
-  start(): Promise<void>
+  start(env?: Readonly<Record<string, string>>): Promise<void>
   /** Ends the daemon with SIGTERM, or at once with SIGKILL. */
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
   /** The daemon process, while there is one. */
@@ -170,8 +170,8 @@ async function createMachine(home: string, program: TestProgram): Promise<TestMa
     async command<Reply>(behavior: string, ...flags: readonly string[]) {
       return JSON.parse(await machine.succeed('actor', 'cmd', '-c', 'user', behavior, ...flags)) as Reply
     },
-    async start() {
-      const child = launch(['run', '-c', 'dms'])
+    async start(env) {
+      const child = launch(['run', '-c', 'dms'], env)
       daemon = child
       daemonErrors = ''
       child.stdout?.resume()

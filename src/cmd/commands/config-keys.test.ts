@@ -35,12 +35,22 @@ const KEYS = [
   'general.push_liveness_enabled',
   'rest.addr',
   'rest.port',
+  'rest.socket', // ours
   'profiler.enabled',
   'profiler.addr',
   'profiler.port',
   'p2p.listen_address',
   'p2p.bootstrap_peers',
+  'p2p.announce_address',
+  'p2p.network',
+  'p2p.dht_prefix',
+  'p2p.rendezvous',
+  'p2p.advertisement_namespace',
+  'p2p.topic_prefix',
   'p2p.relay_service',
+  'p2p.relay_reservations',
+  'p2p.relay_duration',
+  'p2p.relay_data',
   'p2p.relay_use',
   'p2p.port_mapping',
   'p2p.local_discovery',
@@ -134,7 +144,7 @@ function nest(name: string, value: unknown): object {
 const set = (name: string, text: string) => call(home, ['--config', path, 'config', 'set', '--', name, text], { passphrase: '' })
 
 describe('the schema', () => {
-  test('has exactly the keys of the specification', () => {
+  test('has exactly the keys of the specification, and our own', () => {
     expect(configKeys().map(({ name }) => name)).toEqual([...KEYS, ...Object.keys(DEPRECATED)])
   })
 })

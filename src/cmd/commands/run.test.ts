@@ -10,7 +10,7 @@ vi.mock('../../daemon.ts', () => ({
     onReady?.({
       did: 'did:key:z6Mk',
       peerId: '12D3',
-      rest: { host: '127.0.0.1', port: 9999 },
+      rest: { tcp: { host: '127.0.0.1', port: 9999 }, socket: '/run/nunet/dms.sock' },
       addresses: [],
       executors: [],
       missingExecutors: new Map()
@@ -42,6 +42,8 @@ describe('nunet run', () => {
   test('announces where it can be reached', async () => {
     const { code, stderr } = await call(home, ['run'])
     expect(code).toBe(0)
-    expect(stderr).toContain('DMS is ready\n  DID:       did:key:z6Mk\n  peer id:   12D3\n  REST:      http://127.0.0.1:9999\n')
+    expect(stderr).toContain(
+      'DMS is ready\n  DID:       did:key:z6Mk\n  peer id:   12D3\n  REST:      http://127.0.0.1:9999\n  socket:    /run/nunet/dms.sock\n'
+    )
   })
 })

@@ -118,7 +118,7 @@ function requireSetUp(name: string, has: { readonly key: boolean; readonly conte
 interface Announcement {
   readonly did: string
   readonly peerId: string
-  readonly rest: { readonly host: string; readonly port: number }
+  readonly rest: { readonly tcp?: { readonly host: string; readonly port: number }; readonly socket?: string }
   readonly addresses: readonly string[]
 }
 
@@ -126,6 +126,7 @@ async function announce({ did, peerId, rest, addresses }: Announcement, io: Io):
   await note(io, 'DMS is ready')
   await note(io, `  DID:       ${did}`)
   await note(io, `  peer id:   ${peerId}`)
-  await note(io, `  REST:      http://${rest.host}:${rest.port}`)
+  if (rest.tcp !== undefined) await note(io, `  REST:      http://${rest.tcp.host}:${rest.tcp.port}`)
+  if (rest.socket !== undefined) await note(io, `  socket:    ${rest.socket}`)
   for (const address of addresses) await note(io, `  address:   ${address}`)
 }

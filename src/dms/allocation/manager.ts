@@ -70,6 +70,8 @@ export interface AllocationsOptions {
   readonly random: Random
   readonly log: Logger
   readonly allowPrivileged: boolean
+  /** Told of every new status, once it is durable. */
+  readonly onStatus?: (record: AllocationRecord, status: string) => void
 }
 
 /** Life of the grants to orchestrators, and when they are renewed: at half of it, until the allocation is gone (C §15.3, 7). */
@@ -116,7 +118,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       log,
       allowPrivileged: options.allowPrivileged,
       lifetime: lifetime.signal,
-      save: (changed) => store.transaction([records.put(changed.id, changed)]),
+      save: (changed) => save(changed, runner.record),
       free: (id) => ledger.release(id),
       report: (changed) => report(actor, changed),
       erase
@@ -126,6 +128,12 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     serve(entry)
     await renewGrants(entry)
     return entry
+  }
+
+  async function save(record: AllocationRecord, before?: AllocationRecord): Promise<void> {
+    await store.transaction([records.put(record.id, record)])
+    const status = statusText(record.state)
+    if (before === undefined || statusText(before.state) !== status) options.onStatus?.(record, status)
   }
 
   function serve(entry: Live): void {
@@ -276,7 +284,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       createdAt: clock.now(),
       state: { phase: 'pending' }
     }
-    await store.transaction([records.put(record.id, record)])
+    await save(record)
     return revive(record)
   }
 

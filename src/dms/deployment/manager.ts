@@ -21,6 +21,7 @@ import type { KeyValueStore } from '../../db/index.ts'
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import {
   checkSupported,
+  type DeploymentStatus,
   DONE,
   decodeEnsemble,
   type EnsembleConfig,
@@ -37,7 +38,7 @@ import { createOrchestrator, type Orchestrator } from './orchestrator.ts'
 import { hasEnded, type Plan } from './plan.ts'
 import { type DeploymentRecord, deploymentRecordCodec } from './record.ts'
 import { createDeploymentRunner, type DeploymentRunner } from './runner.ts'
-import { INITIAL, planOf } from './state.ts'
+import { INITIAL, planOf, statusOf } from './state.ts'
 
 /** A page of an allocation's output on the deployer's machine. */
 export interface OutputPage {
@@ -87,6 +88,8 @@ export interface DeploymentsOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Told of every new status, once it is durable. */
+  readonly onStatus?: (record: DeploymentRecord, status: DeploymentStatus) => void
 }
 
 /** Least remaining life of a deployment request, and what of it is kept for the last round (C §8.2). */
@@ -118,7 +121,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
 
   function revive(record: DeploymentRecord): Live {
     const actor = actors.spawn(record.id, { key: unsealKey(nodeKey, record.sealedKey) })
-    const orchestrator = createOrchestrator({ ensembleId: record.id, actor, clock, log })
+    const orchestrator = createOrchestrator({ ensembleId: record.id, actor, clock, random, log })
     const runner = createDeploymentRunner({
       record,
       blueprint: toBlueprint(ensembleOf(record.ensemble)),
@@ -128,7 +131,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       log,
       lifetime: lifetime.signal,
       isAlone: () => options.peers().length === 0,
-      save: (changed) => store.transaction([records.put(changed.id, changed)]),
+      save: (changed) => save(changed, runner.record),
       admit: (plan) => admit(record.id, plan),
       finish: () => finish(record.id)
     })
@@ -146,6 +149,12 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       return DONE
     })
     return entry
+  }
+
+  async function save(record: DeploymentRecord, before?: DeploymentRecord): Promise<void> {
+    await store.transaction([records.put(record.id, record)])
+    const status = statusOf(record.state)
+    if (before === undefined || statusOf(before.state) !== status) options.onStatus?.(record, status)
   }
 
   /** Lets the providers of a plan report here. In memory: granted again after a restart and renewed at half of its life. */
@@ -244,7 +253,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
         state: INITIAL,
         journal: []
       }
-      await store.transaction([records.put(record.id, record)])
+      await save(record)
       await revive(record).runner.handle({ type: 'created' })
       return record.id
     },

@@ -1,5 +1,15 @@
 import { type Actor, rootHandleOf, type VerifiedEnvelope } from '../../actor/index.ts'
-import { type AbortOptions, type Clock, errorMessage, type JsonValue, type Logger, minutes, seconds } from '../../base/index.ts'
+import {
+  type AbortOptions,
+  type Clock,
+  errorMessage,
+  type JsonValue,
+  type Logger,
+  minutes,
+  type Random,
+  randomHex,
+  seconds
+} from '../../base/index.ts'
 import { publicKeyOfPeerId, verifyWithKey } from '../../identity/index.ts'
 import {
   allocate,
@@ -12,6 +22,7 @@ import {
   bidRequest,
   commit,
   revert,
+  type ValueOf,
   type WireBid,
   type WireResources
 } from '../../protocol/index.ts'
@@ -28,6 +39,8 @@ export const MAX_BIDS_PER_NODE = 8
 
 /** Longest piece of output asked for at once (B §7.1). */
 const PIECE_BYTES = 262_144
+
+type Question = ValueOf<typeof bidRequest.request>
 
 /** The messages that an orchestrator exchanges with providers; every method is safe to repeat. */
 export interface Orchestrator {
@@ -68,35 +81,40 @@ export interface OrchestratorOptions {
   readonly ensembleId: string
   readonly actor: Actor
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
 }
 
 /** Creates the messages of one deployment on its actor. */
-export function createOrchestrator({ ensembleId, actor, clock, log }: OrchestratorOptions): Orchestrator {
+export function createOrchestrator({ ensembleId, actor, clock, random, log }: OrchestratorOptions): Orchestrator {
   let collect: ((bid: WireBid, envelope: VerifiedEnvelope) => void) | undefined
   actor.on(bidReply, async (bid, envelope) => {
     collect?.(bid, envelope)
     return null
   })
 
-  async function ask(blueprint: Blueprint, round: number, avoid: readonly string[], options: AbortOptions): Promise<void> {
-    const question = (nodes: readonly BlueprintNode[]) => ({
-      id: ensembleId,
-      nonce: round,
-      request: nodes.map((node) => ({ v1: requestItem(node, blueprint) })),
-      peerExclusion: [...blueprint.excludedPeers, ...avoid]
+  async function ask(blueprint: Blueprint, terms: Omit<Question, 'request'>, options: AbortOptions): Promise<void> {
+    const question = (nodes: readonly BlueprintNode[]): Question => ({
+      ...terms,
+      request: nodes.map((node) => ({ v1: requestItem(node, blueprint) }))
     })
     const send = { timeout: BID_WINDOW, replyTo: BID_BEHAVIOR, ...options }
     const open = blueprint.nodes.filter(({ peer }) => peer === '')
+    const pinned = blueprint.nodes.filter(({ peer }) => peer !== '').map((node) => ({ node, to: rootOf(node) }))
     if (open.length > 0) await actor.broadcast(bidRequest, question(open), send)
-    for (const node of blueprint.nodes.filter(({ peer }) => peer !== '')) {
-      const key = publicKeyOfPeerId(node.peer)
-      const to = key.ok ? rootHandleOf(key.value) : key
-      if (!to.ok) throw new RefusedError(`node ${node.name} is pinned to ${node.peer}: ${to.error.message}`)
-      await actor.send(to.value, bidRequest, question([node]), send).catch((error: unknown) => {
+    for (const { node, to } of pinned) {
+      // Not awaited: one that cannot be reached is tried for as long as bids are collected, and delays nobody else.
+      actor.send(to, bidRequest, question([node]), send).catch((error: unknown) => {
         log.info('a pinned peer cannot be asked', { peer: node.peer, error: errorMessage(error) })
       })
     }
+  }
+
+  function rootOf({ name, peer }: BlueprintNode) {
+    const key = publicKeyOfPeerId(peer)
+    const to = key.ok ? rootHandleOf(key.value) : key
+    if (!to.ok) throw new RefusedError(`node ${name} is pinned to ${peer}: ${to.error.message}`)
+    return to.value
   }
 
   function handleOf(plan: Plan, node: string) {
@@ -117,8 +135,9 @@ export function createOrchestrator({ ensembleId, actor, clock, log }: Orchestrat
       const bids: Bid[] = []
       const perPinned = blueprint.nodes.every(({ peer }) => peer !== '')
       const complete = new AbortController()
+      const challenge = randomHex(random, 16)
       collect = (wire, envelope) => {
-        const bid = checkBid(wire, envelope, ensembleId, blueprint)
+        const bid = wasAsked(wire, challenge) ? checkBid(wire, envelope, ensembleId, blueprint) : 'it answers another request'
         if (typeof bid === 'string') {
           log.info('bid refused', { deploymentID: ensembleId, peer: envelope.from.host, reason: bid })
           return
@@ -129,7 +148,8 @@ export function createOrchestrator({ ensembleId, actor, clock, log }: Orchestrat
         if (perPinned && bids.length === blueprint.nodes.length) complete.abort()
       }
       try {
-        await ask(blueprint, round, avoid, options)
+        const peerExclusion = [...blueprint.excludedPeers, ...avoid]
+        await ask(blueprint, { id: ensembleId, nonce: round, peerExclusion, challenge }, options)
         const signals = options.signal === undefined ? [complete.signal] : [complete.signal, options.signal]
         await clock.sleep(BID_WINDOW, { signal: AbortSignal.any(signals) }).catch((error: unknown) => {
           if (!complete.signal.aborted) throw error
@@ -203,6 +223,11 @@ function handleIn({ handle, id }: PlannedAllocation) {
 
 function expectDone(reply: { readonly ok: boolean; readonly error: string }): void {
   if (!reply.ok) throw new RefusedError(reply.error === '' ? 'refused without a reason' : reply.error)
+}
+
+/** Whether a bid answers this request: ours repeat its challenge, those of Go nodes have none. */
+function wasAsked({ challenge }: WireBid, asked: string): boolean {
+  return challenge === undefined || challenge === asked
 }
 
 /** A bid that counts, or why it does not (C §8.4). */

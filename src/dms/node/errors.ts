@@ -18,6 +18,18 @@ export class NoAnchorError extends DmsError {
   readonly kind = 'not-found'
 }
 
+/** A stream of events was asked for with something that is no ticket for one. */
+export class BadTicketError extends DmsError {
+  readonly code = 'NODE_BAD_TICKET'
+  readonly kind = 'forbidden'
+}
+
+/** As many streams of events are open as there may be. */
+export class TooManyStreamsError extends DmsError {
+  readonly code = 'NODE_TOO_MANY_STREAMS'
+  readonly kind = 'exhausted'
+}
+
 /** A message lacks what its behaviour cannot do without. */
 export class BadRequestError extends DmsError {
   readonly code = 'NODE_BAD_REQUEST'

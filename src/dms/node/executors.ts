@@ -19,11 +19,14 @@ const PROBE_LIMIT_MS = 5000
 export function createExecutorWatch({
   executors,
   clock,
-  log
+  log,
+  onChange = () => undefined
 }: {
   readonly executors: ReadonlyMap<string, Executor>
   readonly clock: Clock
   readonly log: Logger
+  /** Told when an executor comes or goes; with the reason when it goes. */
+  readonly onChange?: (kind: string, reason: string | undefined) => void
 }): ExecutorWatch {
   const lifetime = new AbortController()
   let available: ReadonlySet<string> = new Set()
@@ -36,7 +39,9 @@ export function createExecutorWatch({
       const reason = await probe(executor)
       if (reason === undefined) found.add(kind)
       else missing.set(kind, reason)
-      if (available.has(kind) !== found.has(kind)) log.info('executor', { executor: kind, available: found.has(kind), reason })
+      if (available.has(kind) === found.has(kind)) continue
+      log.info('executor', { executor: kind, available: found.has(kind), reason })
+      onChange(kind, reason)
     }
     available = found
     reasons = missing

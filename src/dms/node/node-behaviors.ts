@@ -18,6 +18,7 @@ import type { Onboarding } from '../onboarding/index.ts'
 import { NOTHING, type ResourceLedger } from '../resources/index.ts'
 import { BadRequestError, UnsupportedOfferError } from './errors.ts'
 import type { Greeter } from './hello.ts'
+import type { Spread } from './spread.ts'
 import { amountResources, machineResources, toAmount } from './wire-resources.ts'
 
 /** What the node's own behaviours speak to. */
@@ -27,16 +28,21 @@ export interface NodeBehaviorsOptions {
   readonly hardware: HardwareProbe
   readonly onboarding: Onboarding
   readonly ledger: ResourceLedger
+  /** Spreads the answers to broadcasts. */
+  readonly spread: Spread
 }
 
 /** Serves hello, onboarding, resources and hardware (B §7.1). */
-export function serveNodeBehaviors({ actor, greeter, hardware, onboarding, ledger }: NodeBehaviorsOptions): void {
+export function serveNodeBehaviors({ actor, greeter, hardware, onboarding, ledger, spread }: NodeBehaviorsOptions): void {
   const greeting = { did: { uri: actor.handle.did } }
   actor.on(hello, async (_nothing, envelope) => {
     greeter.heard(envelope)
     return greeting
   })
-  actor.on(broadcastHello, async () => greeting)
+  actor.on(
+    broadcastHello,
+    spread.over(async () => greeting)
+  )
 
   async function lend(offer: WireResources, signal: AbortSignal) {
     const offered = await onboarding.onboard(toAmount(offer), { signal })

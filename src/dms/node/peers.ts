@@ -5,6 +5,8 @@ export interface PeerDirectory {
   readonly peerId: string
   /** Peers that are connected now. */
   peers(): readonly string[]
+  /** All peers heard of, connected or not. */
+  knownPeers(): Promise<readonly string[]>
   /** Addresses under which this node can be dialled, each ending in `/p2p/<id>`. */
   addresses(): readonly string[]
   /** Dials a multiaddr and resolves with the peer id. */

@@ -1,5 +1,14 @@
-import { type ActorSystem, type Counters, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
-import { isJsonObject, type JsonValue, type Logger, type Random, seconds, shuffled } from '../../base/index.ts'
+import { type ActorSystem, type Counters, type Handler, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
+import {
+  type Clock,
+  createBudgets,
+  isJsonObject,
+  type JsonValue,
+  type Logger,
+  type Random,
+  seconds,
+  shuffled
+} from '../../base/index.ts'
 import type { Executor } from '../../executor/index.ts'
 import type { KeyPair } from '../../identity/index.ts'
 import {
@@ -12,6 +21,8 @@ import {
   commit,
   DONE,
   revert,
+  type ValueOf,
+  type WireBid,
   type WireResources
 } from '../../protocol/index.ts'
 import type { AllocationRequest, Allocations } from '../allocation/index.ts'
@@ -19,6 +30,7 @@ import { type BidItem, BidMismatchError, type Bids, judge, NoBidError, type Prov
 import type { Place, PlaceRule } from '../place.ts'
 import { add, type ResourceLedger, shortages } from '../resources/index.ts'
 import { BadRequestError } from './errors.ts'
+import type { Spread } from './spread.ts'
 import { toAmount } from './wire-resources.ts'
 
 /** What the provider's behaviours speak to. */
@@ -29,11 +41,14 @@ export interface ProviderBehaviorsOptions {
   readonly ledger: ResourceLedger
   readonly allocations: Allocations
   readonly executors: ReadonlyMap<string, Executor>
+  readonly clock: Clock
   readonly random: Random
   readonly log: Logger
   readonly counters: Counters
   readonly place: Place
   readonly allowPrivileged: boolean
+  /** Spreads the answers to broadcasts. */
+  readonly spread: Spread
   /** What this provider is and has now. */
   facts(): Promise<ProviderFacts>
 }
@@ -44,6 +59,13 @@ const MAX_PIECE_BYTES = 524_288
 /** How long one bid may be on its way: the asker waits no longer (C §8.16). */
 const BID_SEND_LIMIT = seconds(5)
 
+/**
+ * What one DID may ask bids for, in requests and in ensemble nodes: each costs a look at the machine, a hold and a signature. A large
+ * ensemble of 256 nodes asks once a round, and a round takes five seconds or more.
+ */
+const BID_REQUESTS = { capacity: 64, perSecond: 2 }
+const BID_ITEMS = { capacity: 1024, perSecond: 64 }
+
 /** Ids become names of directories, containers and inboxes. */
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/
 
@@ -52,10 +74,17 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
   const { actors, bids, ledger, allocations, log, counters } = options
   const { root } = actors
   const ensembles = new Map<string, readonly (() => void)[]>()
+  const requestsOf = createBudgets(options.clock, BID_REQUESTS)
+  const itemsOf = createBudgets(options.clock, BID_ITEMS)
 
-  root.on(bidRequest, async (request, envelope, { signal }) => {
+  const answerRequest: Handler<BidRequest, WireBid> = async (request, envelope, { signal }) => {
     const own = root.handle.host
     if (request.peerExclusion.includes(own)) return SILENCE
+    const asker = originOf(envelope)
+    if (!requestsOf(asker).take() || !itemsOf(asker).take(request.request.length)) {
+      counters.increment('bids.refused.too-often')
+      return SILENCE
+    }
     for (const { v1 } of shuffled(options.random, request.request)) {
       if (signal.aborted) break
       if (v1 === undefined) {
@@ -69,15 +98,20 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
         log.info('no bid', { deploymentID: request.id, node: item.nodeId, reason: verdict.error })
         continue
       }
-      if (!bids.make(request.id, { asker: originOf(envelope), item })) continue
-      await sendBid(request.id, item.nodeId, envelope, signal)
+      if (!bids.make(request.id, { asker, item })) continue
+      await sendBid(request, item.nodeId, envelope, signal)
     }
     return SILENCE
-  })
+  }
+  root.on(bidRequest, options.spread.over(answerRequest))
 
-  async function sendBid(ensembleId: string, nodeId: string, envelope: VerifiedEnvelope, signal: AbortSignal): Promise<void> {
+  async function sendBid(request: BidRequest, nodeId: string, envelope: VerifiedEnvelope, signal: AbortSignal): Promise<void> {
     if (envelope.replyTo === '') return
-    const unsigned = { ensembleId, nodeId, peer: root.handle.host, location: options.place, handle: root.handle }
+    const { id: ensembleId, challenge } = request
+    const unsigned = {
+      ...{ ensembleId, nodeId, peer: root.handle.host, location: options.place, handle: root.handle },
+      ...(challenge === undefined ? {} : { challenge })
+    }
     const signedBytes = bidSignedBytes(unsigned)
     const signature = await options.nodeKey.sign(signedBytes)
     await root.send(
@@ -172,6 +206,8 @@ function checkWorkload(
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
   driver.check({ id, spec: params, limits: { ...amount, pids: 1 }, directory: '/', allowPrivileged, ports: [] })
 }
+
+type BidRequest = ValueOf<typeof bidRequest.request>
 
 interface RequestItem {
   readonly nodeId: string

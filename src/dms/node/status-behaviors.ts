@@ -16,6 +16,7 @@ import { NOTHING, type ResourceLedger } from '../resources/index.ts'
 import type { ExecutorWatch } from './executors.ts'
 import type { HostFacts } from './host.ts'
 import type { PeerDirectory } from './peers.ts'
+import type { Spread } from './spread.ts'
 import { amountResources, machineResources, UNKNOWN_MACHINE, withoutSerials } from './wire-resources.ts'
 
 /** What the status behaviours speak to. */
@@ -29,13 +30,18 @@ export interface StatusBehaviorsOptions {
   readonly allocations: Pick<Allocations, 'list'>
   readonly deployments: Pick<Deployments, 'list'>
   readonly counters: Counters
+  /** Spreads the answers to broadcasts. */
+  readonly spread: Spread
 }
 
 /** Serves the status for the owner, for everybody and as a broadcast, and the counts (B §7.1). */
 export function serveStatusBehaviors(options: StatusBehaviorsOptions): void {
-  const { actor, host, peers, allocations, deployments, counters } = options
+  const { actor, host, peers, allocations, deployments, counters, spread } = options
   actor.on(nodeStatus, async () => ({ [peers.peerId]: await describeForOwner(options) }))
-  actor.on(broadcastStatus, async () => ({ [peers.peerId]: await describeForAll(options) }))
+  actor.on(
+    broadcastStatus,
+    spread.over(async () => ({ [peers.peerId]: await describeForAll(options) }))
+  )
   actor.on(publicStatus, async () => {
     const { machine, error } = await readMachine(options.hardware)
     return { status: error === undefined ? 'OK' : 'ERROR', resources: withoutSerials(machineResources(machine)) }

@@ -58,7 +58,16 @@ export interface ResourceLedger extends Service {
 const OFFER_ID = 'current'
 
 /** Creates the ledger over the collections `offer` and `commitments`. */
-export function createResourceLedger({ store, clock }: { readonly store: KeyValueStore; readonly clock: Clock }): ResourceLedger {
+export function createResourceLedger({
+  store,
+  clock,
+  onOffer = () => undefined
+}: {
+  readonly store: KeyValueStore
+  readonly clock: Clock
+  /** Told of every new offer, once it is durable. */
+  readonly onOffer?: (amount: Amount | undefined) => void
+}): ResourceLedger {
   const offers = store.collection('offer', amountCodec)
   const records = store.collection('commitments', commitmentCodec)
   const holds = new Map<string, { readonly amount: Amount; readonly expiresAt: Millis }>()
@@ -114,6 +123,7 @@ export function createResourceLedger({ store, clock }: { readonly store: KeyValu
         }
         await store.transaction([amount === undefined ? offers.delete(OFFER_ID) : offers.put(OFFER_ID, amount)])
         offer = amount
+        onOffer(amount)
       }),
     free: () => freeFor(),
     allocated: () => total([...commitments.values()].filter(({ state }) => state === 'allocated').map(({ amount }) => amount)),

@@ -1,6 +1,8 @@
 import { type Actor, type Counters, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
 import {
   type Clock,
+  createBudget,
+  createBudgets,
   createSerialQueue,
   errorMessage,
   type Logger,
@@ -13,7 +15,6 @@ import {
 } from '../../base/index.ts'
 import { revocationNotice } from '../../protocol/index.ts'
 import { type CapabilityContext, encodeToken, type Token } from '../../ucan/index.ts'
-import { createBudget, createBudgets } from './budget.ts'
 import type { KnownRevocations } from './known.ts'
 
 /** Sends revocations to other nodes, and hears theirs. */

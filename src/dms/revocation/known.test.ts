@@ -3,7 +3,6 @@ import { type Clock, type Millis, millis, silentLogger, toNanos } from '../../ba
 import { createMemoryStore, type MemoryStore } from '../../db/index.ts'
 import { generateKeyPair } from '../../identity/index.ts'
 import { type CapabilityContext, createContext, type Token } from '../../ucan/index.ts'
-import { createBudget, createBudgets } from './budget.ts'
 import { createKnownRevocations, type KnownRevocations } from './known.ts'
 
 const START = millis(1_800_000_000_000)
@@ -168,21 +167,3 @@ async function ofFewIssuers(count: number): Promise<readonly Token[]> {
     })
   )
 }
-
-describe('a budget', () => {
-  test('is used up, and flows in again with time, up to its size', () => {
-    const budget = createBudget(clock, { capacity: 2, perSecond: 1 })
-    expect([budget.take(), budget.take(), budget.take()]).toEqual([true, true, false])
-    now = millis(now + 1000)
-    expect([budget.take(), budget.take()]).toEqual([true, false])
-    now = millis(now + 60_000)
-    expect([budget.take(3), budget.take(2)]).toEqual([false, true])
-  })
-
-  test('is one for each sender, of whom a bounded number is remembered', () => {
-    const budgets = createBudgets(clock, { capacity: 1, perSecond: 0 })
-    expect([budgets('a').take(), budgets('a').take(), budgets('b').take()]).toEqual([true, false, true])
-    for (let other = 0; other < 2000; other += 1) budgets(`other ${other}`)
-    expect(budgets('a').take()).toBe(true)
-  })
-})

@@ -1,7 +1,8 @@
 import { isJsonObject, parseJson } from '../../base/index.ts'
+import { restPlaces } from '../../config/index.ts'
 import { summarizeContext } from '../context-summary.ts'
 import { valuesOf } from '../findings.ts'
-import type { Subject } from '../types.ts'
+import type { HttpPlace, Subject } from '../types.ts'
 
 /** What a daemon tells everybody. */
 export interface DaemonAnswer {
@@ -9,15 +10,19 @@ export interface DaemonAnswer {
   readonly did?: string
 }
 
+/** What a DMS says of its health: it works, or it is starting. */
+const HEALTHY: readonly unknown[] = ['ok', 'starting']
+
 /** Asks whether a DMS answers at the place of the configuration. */
 export async function askDaemon(subject: Subject): Promise<DaemonAnswer | undefined> {
-  const rest = valuesOf(subject)?.rest
-  if (rest === undefined) return undefined
-  const host = reachable(rest.addr)
-  const health = await subject.system.get(host, rest.port, '/health')
+  const config = valuesOf(subject)
+  if (config === undefined) return undefined
+  const { tcp, socket = '' } = restPlaces(config)
+  const place: HttpPlace = tcp === undefined ? { socketPath: socket } : { host: reachable(tcp.host), port: tcp.port }
+  const health = await subject.system.get(place, '/health')
   const body = health === undefined ? undefined : parseJson(health.text)
-  if (body?.ok !== true || !isJsonObject(body.value) || body.value['status'] !== 'ok') return undefined
-  const handle = await subject.system.get(host, rest.port, '/api/v1/actor/handle')
+  if (body?.ok !== true || !isJsonObject(body.value) || !HEALTHY.includes(body.value['status'])) return undefined
+  const handle = await subject.system.get(place, '/api/v1/actor/handle')
   const did = handle === undefined ? undefined : didOf(handle.text)
   return did === undefined ? {} : { did }
 }

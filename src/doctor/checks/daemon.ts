@@ -1,4 +1,5 @@
 import { isJsonObject, parseJson } from '../../base/index.ts'
+import { restPlaces } from '../../config/index.ts'
 import { ok, skipped, valuesOf, warning, withoutConfig } from '../findings.ts'
 import type { Check, Finding, Subject } from '../types.ts'
 import { askDaemon, contextDid, type DaemonAnswer } from './ask-daemon.ts'
@@ -28,14 +29,16 @@ export const daemon: Check = {
   }
 }
 
-async function readDaemon(subject: Subject, { rest, general }: NonNullable<ReturnType<typeof valuesOf>>): Promise<DaemonFacts> {
+async function readDaemon(subject: Subject, config: NonNullable<ReturnType<typeof valuesOf>>): Promise<DaemonFacts> {
+  const { general } = config
+  const { tcp, socket = '' } = restPlaces(config)
   const { system, contextName } = subject
   const answer = await askDaemon(subject)
   const expectedDid = await contextDid(subject, general.user_dir)
   const holder = await readHolder(subject, `${general.data_dir}/daemon.lock`)
   return {
     ...(answer === undefined ? {} : { answer }),
-    place: `${rest.addr}:${rest.port}`,
+    place: tcp === undefined ? `unix:${socket}` : `${tcp.host}:${tcp.port}`,
     contextName,
     ...(expectedDid === undefined ? {} : { expectedDid }),
     ...(holder === undefined ? {} : { holder }),

@@ -8,9 +8,12 @@ import { judgePort, judgeRange, parseListenAddress, ports } from './ports.ts'
 
 describe('the configuration', () => {
   test('says which keys do nothing, and which peers are none', async () => {
-    const config = await defaultConfig({ DMS_P2P_FD: '100', BOOTSTRAP_PEERS: '/ip4/1.2.3.4/tcp/9000,/dns4/a/tcp/1/p2p/nobody' })
+    const config = await defaultConfig({
+      DMS_GENERAL_ENV: 'test',
+      BOOTSTRAP_PEERS: '/ip4/1.2.3.4/tcp/9000,/dns4/a/tcp/1/p2p/nobody'
+    })
     expect(brief(judgeConfiguration(config)).slice(1)).toEqual([
-      'skipped keys: not used by this version: p2p.fd',
+      'skipped keys: not used by this version: general.env',
       'problem bootstrap peers: not the address of a peer: "/ip4/1.2.3.4/tcp/9000", "/dns4/a/tcp/1/p2p/nobody"'
     ])
   })
@@ -116,7 +119,7 @@ describe('a port', () => {
   })
 
   test('that our own daemon uses is good, and is recognised by its health', async () => {
-    const get: Subject['system']['get'] = async (_host, _port, path) => ({
+    const get: Subject['system']['get'] = async (_place, path) => ({
       status: 200,
       text: path === '/health' ? '{"status":"ok"}' : '{"did":{"uri":"did:key:z6Mk"}}'
     })

@@ -1,3 +1,4 @@
+import { restPlaces } from '../../config/index.ts'
 import { ok, problem, skipped, valuesOf, warning, withoutConfig } from '../findings.ts'
 import type { Check, Finding, Subject, System } from '../types.ts'
 import { type DaemonOwner, ownerOfDaemon } from './ask-daemon.ts'
@@ -34,11 +35,12 @@ export const ports: Check = {
     const config = valuesOf(subject)
     if (config === undefined) return withoutConfig('ports')
     const daemon = await ownerOfDaemon(subject, config.general.user_dir)
-    const { rest, p2p, general } = config
+    const { p2p, general } = config
+    const { tcp: rest } = restPlaces(config)
     const listen = p2p.listen_address.map(parseListenAddress)
     const tcp = listen.flatMap((address) => (address.type === 'tcp' ? [address] : []))
     const places = [
-      { purpose: 'REST', key: 'rest.port', host: rest.addr, port: rest.port },
+      ...(rest === undefined ? [] : [{ purpose: 'REST', key: 'rest.port', ...rest }]),
       ...tcp.map(({ host, port }) => ({ purpose: 'peers', key: 'p2p.listen_address', host, port }))
     ]
     const own = places.map(({ port }) => port)

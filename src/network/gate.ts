@@ -1,0 +1,73 @@
+import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { ipOf, isRelayed } from './address-kinds.ts'
+import type { NetworkLimits } from './limits.ts'
+
+/** What deciding about connections needs. */
+export interface GateOptions {
+  readonly limits: Pick<NetworkLimits, 'connectionsPerIp'>
+  /** Connections that are open now. */
+  readonly connections: (peer?: PeerId) => readonly Connection[]
+  /** Addresses of the peers that hold a reservation at this relay. */
+  readonly reserved: () => readonly Multiaddr[]
+}
+
+/** Handshakes with one IP address at the same time: a quarter of all, so that no address can take every place. */
+const PENDING_PER_IP = 32
+
+/** Nodes behind one IP address that may be reached through this relay. */
+const RESERVATIONS_PER_IP = 16
+
+/**
+ * Decides which connections are let in. Every address may be dialled, loopback too. One IP address gets only a part of the places:
+ * enough for a site behind NAT, not enough to shut out everybody else. Loopback is not counted: proxies of this machine come from it.
+ */
+export function createGate({ limits, connections, reserved }: GateOptions): ConnectionGater {
+  const pending = new Map<string, number>()
+
+  function count(ip: string, change: number): void {
+    const now = (pending.get(ip) ?? 0) + change
+    if (now > 0) pending.set(ip, now)
+    else pending.delete(ip)
+  }
+
+  /** Counts a handshake until it has succeeded or its connection is closed. */
+  const handshakes = new WeakMap<MultiaddrConnection, () => void>()
+  function begin(connection: MultiaddrConnection, ip: string): void {
+    let isPending = true
+    const end = (): void => {
+      if (isPending) count(ip, -1)
+      isPending = false
+    }
+    count(ip, 1)
+    handshakes.set(connection, end)
+    connection.addEventListener('close', end, { once: true })
+  }
+
+  return {
+    denyDialMultiaddr: () => false,
+    denyInboundConnection(connection) {
+      const ip = countedIp(connection.remoteAddr)
+      if (ip === undefined) return false
+      if ((pending.get(ip) ?? 0) >= PENDING_PER_IP) return true
+      if (connections().filter(({ remoteAddr }) => ipOf(remoteAddr) === ip).length >= limits.connectionsPerIp) return true
+      begin(connection, ip)
+      return false
+    },
+    denyInboundUpgradedConnection(_peer, connection) {
+      handshakes.get(connection)?.()
+      return false
+    },
+    denyInboundRelayReservation(peer) {
+      const ips = new Set(connections(peer).flatMap(({ remoteAddr }) => countedIp(remoteAddr) ?? []))
+      return [...ips].some((ip) => reserved().filter((address) => ipOf(address) === ip).length >= RESERVATIONS_PER_IP)
+    }
+  }
+}
+
+/** The IP address to count for; none for relayed connections, which the relay counts, and for loopback. */
+function countedIp(address: Multiaddr): string | undefined {
+  const ip = ipOf(address)
+  if (ip === undefined || isRelayed(address) || ip === '::1' || ip.startsWith('127.')) return undefined
+  return ip
+}

@@ -1,0 +1,48 @@
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
+import type { Stream } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { afterEach, expect, test } from 'vitest'
+import { addressOf, createLoopbackHost, eventually } from '../../test/support/network-hosts.ts'
+import { fromUtf8, utf8 } from '../base/index.ts'
+import { generateKeyPair } from '../identity/index.ts'
+import { encodeFrame } from './frame.ts'
+import type { NetworkHost } from './index.ts'
+import { createNode, type Node } from './libp2p-node.ts'
+import { DEFAULT_LIMITS, inboxProtocol } from './limits.ts'
+
+const LIMIT = 40
+
+let host: NetworkHost
+let attacker: Node
+
+afterEach(async () => {
+  await Promise.all([attacker.stop(), host.stop()])
+})
+
+test('a peer that opens ever more streams is cut off at the limit, and frames arrive again when it gave some back', async () => {
+  const heard: string[] = []
+  host = createLoopbackHost({ limits: { streams: LIMIT } })
+  host.listen('root', (frame) => heard.push(fromUtf8(frame)))
+  await host.start()
+  attacker = await createNode({
+    privateKey: privateKeyFromProtobuf(generateKeyPair().exportPrivate()),
+    listen: [],
+    limits: DEFAULT_LIMITS,
+    peerScore: () => 0
+  })
+  await attacker.start()
+  const connection = await attacker.dial(multiaddr(addressOf(host)))
+  const open = (): Promise<Stream> =>
+    connection.newStream(inboxProtocol('root'), { maxOutboundStreams: 1000, negotiateFully: true })
+  const opened = await Promise.allSettled(Array.from({ length: 2 * LIMIT }, open))
+  const held = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  expect(held.length).toBeGreaterThan(LIMIT / 2)
+  expect(held.length).toBeLessThanOrEqual(LIMIT)
+
+  for (const stream of held.slice(0, 10)) stream.abort(new Error('given back'))
+  await eventually(() => held.slice(0, 10).every(({ status }) => status === 'aborted'))
+  const stream = await open()
+  stream.send(encodeFrame(utf8('hello')))
+  await stream.close()
+  await eventually(() => heard.includes('hello'))
+})
