@@ -14,7 +14,7 @@ export interface ActorLimits {
   readonly forwarderBroadcasts: BudgetSize
   /** Errors that say that too much was asked, to one key: one in a second, however many messages were too many. */
   readonly overloadErrors: BudgetSize
-  /** Errors that say what a caller may not do, to one key. */
+  /** Errors that say what a caller may not do, or not so soon after a crash, to one key. */
   readonly denialErrors: BudgetSize
   /** Frames of one peer that wait to be verified. */
   readonly waitingPerPeer: number

@@ -110,7 +110,7 @@ export function createReplayMemory({ clock, log, journal, capacity = CAPACITY }:
   let crashedBefore: bigint | undefined
 
   function entriesOf(inbox: string): Entries {
-    const entries = inboxes.get(inbox) ?? new Map()
+    const entries: Entries = inboxes.get(inbox) ?? new Map<string, Map<bigint, Entry>>()
     inboxes.set(inbox, entries)
     return entries
   }
