@@ -10,6 +10,7 @@ export const PROGRAM = fileURLToPath(new URL('../../bin/nunet', import.meta.url)
 /** The compiled modules that are measured inside of this process. */
 export interface Dms {
   readonly actor: typeof import('../../src/actor/index.ts')
+  readonly reader: typeof import('../../src/actor/reader.ts')
   readonly replay: typeof import('../../src/actor/replay.ts')
   readonly identity: typeof import('../../src/identity/index.ts')
   readonly network: typeof import('../../src/network/index.ts')
@@ -31,6 +32,7 @@ export async function loadDms(): Promise<Dms> {
   const load = async (path: string): Promise<unknown> => import(new URL(path, DIST).href)
   return {
     actor: (await load('actor/index.js')) as Dms['actor'],
+    reader: (await load('actor/reader.js')) as Dms['reader'],
     replay: (await load('actor/replay.js')) as Dms['replay'],
     identity: (await load('identity/index.js')) as Dms['identity'],
     network: (await load('network/index.js')) as Dms['network'],

@@ -9,6 +9,7 @@ import type { Intake } from './intake.ts'
 import { createInvoker } from './invoker.ts'
 import type { ActorLimits } from './limits.ts'
 import type { Outbox } from './outbox.ts'
+import type { EnvelopeReader } from './reader.ts'
 import { createReception } from './reception.ts'
 import type { ReplayWindow } from './replay.ts'
 import { createReplies, toPayload } from './replies.ts'
@@ -40,6 +41,7 @@ export interface ActorCellOptions {
   readonly counters: Counters
   readonly outbox: Outbox
   readonly verifier: SignatureVerifier
+  readonly reader: EnvelopeReader
   readonly replays: ReplayWindow
   readonly limits: ActorLimits
   /** Shared by all actors of a node. */

@@ -17,7 +17,12 @@ import { type Handle, handleToJson, isEmptyHandle, parseHandle } from './handle.
 /** Largest envelope on the wire, in bytes of its JSON (B §5.3). */
 export const MAX_ENVELOPE_BYTES = 1_048_576
 
-const MAX_U64 = 2n ** 64n - 1n
+/** The largest nonce and expiry. */
+export const MAX_U64 = 2n ** 64n - 1n
+
+/** The longest texts in an envelope, in characters. */
+export const MAX_TEXT = { behavior: 512, topic: 256 } as const
+
 const EMPTY = new Uint8Array()
 
 /** A message before or after its journey (B §2.1). `payload` keeps the difference between `null` and empty. */
@@ -90,11 +95,11 @@ export function parseEnvelope(value: JsonValue): Result<Envelope, Issue> {
   const options = value['opt']
   if (!isJsonObject(options)) return err({ path: 'opt', message: 'must be an object' })
   const parts = {
-    behavior: text(value['be'], 512),
+    behavior: text(value['be'], MAX_TEXT.behavior),
     nonce: unsigned(value['nonce']),
     expiresAt: unsigned(options['exp']),
-    replyTo: text(options['cont'], 512),
-    topic: text(options['topic'], 256),
+    replyTo: text(options['cont'], MAX_TEXT.behavior),
+    topic: text(options['topic'], MAX_TEXT.topic),
     payload: value['msg'] === null ? null : binary(value['msg']),
     capabilities: binary(value['cap']),
     signature: binary(value['sig'])

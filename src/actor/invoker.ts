@@ -16,7 +16,7 @@ import { CHUNK_SUFFIX, chunkedOf, collectChunks } from './chunks.ts'
 import type { Envelope } from './envelope.ts'
 import { BadPayloadError, NoReplyError, RemoteError } from './errors.ts'
 import type { Handle } from './handle.ts'
-import { DEFAULT_TIMEOUT, type Outbox } from './outbox.ts'
+import { DEFAULT_TIMEOUT, type Outbox, REPLY_PATH } from './outbox.ts'
 import { toPayload } from './replies.ts'
 import type { SendOptions } from './types.ts'
 import { parsePayload } from './verify.ts'
@@ -25,6 +25,8 @@ import { parsePayload } from './verify.ts'
 export interface Invoker {
   /** As `Actor.invoke`: one deadline for everything that is needed, large replies included. */
   invoke<Request, Reply>(to: Handle, behavior: Behavior<Request, Reply>, request: Request, options?: SendOptions): Promise<Reply>
+  /** Whether a message claims to be a reply that somebody here waits for, from the actor that was asked. */
+  awaits(envelope: Envelope): boolean
   /** Takes a verified message that is a reply; what became of it, or nothing when nobody waits for it. */
   accept(envelope: Envelope): 'accepted' | 'unexpected' | undefined
 }
@@ -58,7 +60,7 @@ export function createInvoker({ outbox, clock, random, lifetime }: InvokerOption
 
   /** Asks once, and resolves with the payload of the reply. */
   async function ask(question: Question, timeout: Millis, abort: LinkedSignal): Promise<JsonValue> {
-    const replyTo = `/dms/actor/replyto/${BigInt(`0x${randomHex(random, 8)}`)}`
+    const replyTo = `${REPLY_PATH}${BigInt(`0x${randomHex(random, 8)}`)}`
     const { to, behavior } = question
     const done = linkSignals(abort.signal)
     const expired = clock.sleep(timeout, done).then(() => {
@@ -109,6 +111,7 @@ export function createInvoker({ outbox, clock, random, lifetime }: InvokerOption
         abort.end()
       }
     },
+    awaits: ({ behavior, from }) => pending.get(behavior)?.from === from.id,
     accept({ behavior, from, payload }) {
       const waiting = pending.get(behavior)
       if (waiting === undefined) return undefined

@@ -10,6 +10,9 @@ import type { MessageTransport } from './transport.ts'
 /** Life of a message when nobody says otherwise (B §2.1). */
 export const DEFAULT_TIMEOUT = seconds(30)
 
+/** Under which an invocation takes its answer (B §7.4); a random number follows. */
+export const REPLY_PATH = '/dms/actor/replyto/'
+
 /** A message before it is sealed. */
 export interface Draft {
   readonly to: Handle
@@ -72,7 +75,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 }
 
 async function presentTokens(
-  { handle, key, context, clock }: OutboxOptions,
+  { handle, key, context, clock, transport }: OutboxOptions,
   draft: Draft & { readonly expiresAt: bigint },
   abort?: AbortOptions
 ): Promise<readonly Token[]> {
@@ -82,6 +85,11 @@ async function presentTokens(
     return context.presentBroadcast({ subject: key.actorId, topic, expiresAt, capabilities: [behavior], now }, abort)
   }
   if (to.id === handle.id) return []
+  // Whoever awaits an answer on such a path takes it from nobody but the actor asked, and needs no tokens for that.
+  const isKin = transport.speaksKept?.(to.host) === true
+  if (isKin && behavior.startsWith(REPLY_PATH)) return []
+  const { replyTo = '' } = draft
+  const mayGrant = replyTo !== '' && !(isKin && replyTo.startsWith(REPLY_PATH))
   const target = parseDid(to.did)
   const audience = parseActorId(to.id)
   if (!target.ok || !audience.ok) throw new BadEnvelopeError(`the destination ${to.did} has no usable did and id`)
@@ -93,7 +101,7 @@ async function presentTokens(
       expiresAt,
       invoke: [behavior],
       now,
-      ...(draft.replyTo === undefined || draft.replyTo === '' ? {} : { delegate: [draft.replyTo] }),
+      ...(mayGrant ? { delegate: [replyTo] } : {}),
       ...(draft.received === undefined ? {} : { received: draft.received })
     },
     abort

@@ -12,6 +12,7 @@ import type { Intake } from './intake.ts'
 import type { Invoker } from './invoker.ts'
 import type { ActorLimits, LaneLimits } from './limits.ts'
 import { createMailbox } from './mailbox.ts'
+import type { EnvelopeReader } from './reader.ts'
 import type { ReplayWindow } from './replay.ts'
 import type { Answerable, Replies } from './replies.ts'
 import type { Runner } from './runner.ts'
@@ -40,6 +41,7 @@ export interface ReceptionOptions {
   readonly log: Logger
   readonly counters: Counters
   readonly verifier: SignatureVerifier
+  readonly reader: EnvelopeReader
   readonly replays: ReplayWindow
   readonly limits: ActorLimits
   readonly gate: Gate
@@ -99,6 +101,8 @@ export function createReception(options: ReceptionOptions): Reception {
       context,
       replays: options.replays,
       verifier: options.verifier,
+      reader: options.reader,
+      isAwaited: options.invoker.awaits,
       capabilitiesOf: (behavior) => [behavior],
       admits: (senderId) => senderId === handle.id || gate.sender(senderId)
     })

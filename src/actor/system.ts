@@ -10,6 +10,7 @@ import { createIntake } from './intake.ts'
 import type { ReplayJournal } from './journal.ts'
 import { type ActorLimits, DEFAULT_ACTOR_LIMITS } from './limits.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
+import { createEnvelopeReader } from './reader.ts'
 import { createRelay } from './relay.ts'
 import { createReplayMemory } from './replay.ts'
 import type { MessageTransport } from './transport.ts'
@@ -44,6 +45,7 @@ const PIECES_PER_TURN = 64
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   const { key, context, transport, clock, random, log, counters } = options
   const verifier = createVerifier()
+  const reader = createEnvelopeReader()
   const limits = { ...DEFAULT_ACTOR_LIMITS, ...options.limits }
   const gate = createGate(clock, limits)
   const intake = createIntake(options.turns ?? createCountedTurns(PIECES_PER_TURN, clock), limits)
@@ -66,6 +68,7 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
       counters,
       outbox,
       verifier,
+      reader,
       replays: replays.window(inbox),
       limits,
       gate,

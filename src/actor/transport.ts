@@ -30,6 +30,11 @@ export interface MessageTransport {
    * it can be known), `BASE_CANCELLED`.
    */
   send(host: string, inbox: string, frame: Uint8Array, options?: AbortOptions): Promise<void>
+  /**
+   * Whether a host is known to speak the protocol of kept streams (docs/protocol.md): it takes the answer to what it asked without
+   * tokens, so it needs to send none for the answer either. Default: no host is.
+   */
+  readonly speaksKept?: (host: string) => boolean
   /** Receives the frames for an inbox; `from` is the authenticated peer id. Throws `NETWORK_INBOX_TAKEN` (conflict). Returns the end. */
   listen(inbox: string, listener: (frame: Uint8Array, from: string) => void): () => void
   /** Publishes to a topic; resolves also when nobody listens. */

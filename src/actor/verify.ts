@@ -11,11 +11,12 @@ import {
   type Result,
   toNanos
 } from '../base/index.ts'
-import { type ActorId, didOfActorId, parseActorId } from '../identity/index.ts'
-import { type Authorization, type CapabilityContext, type Denial, parseTokenList, type Token } from '../ucan/index.ts'
+import { type ActorId, type Did, didOfActorId, parseActorId } from '../identity/index.ts'
+import type { Authorization, CapabilityContext, Denial, Token } from '../ucan/index.ts'
 import type { VerifiedEnvelope } from './behavior.ts'
-import { decodeEnvelope, type Envelope, isBroadcast, signedBytes } from './envelope.ts'
+import { type Envelope, isBroadcast, signedBytes } from './envelope.ts'
 import { type Handle, isClientInbox } from './handle.ts'
+import { type ActorKey, type EnvelopeReader, type ReadEnvelope, readAny } from './reader.ts'
 import type { MessageSource, ReplayRefusal, ReplayWindow } from './replay.ts'
 
 /**
@@ -24,6 +25,8 @@ import type { MessageSource, ReplayRefusal, ReplayWindow } from './replay.ts'
  * A day: longer than any deployment request, short enough that the replay window stays bounded (B §11.1, 1).
  */
 export const MAX_LIFETIME = hours(24)
+
+const MAX_LIFETIME_NANOS = toNanos(MAX_LIFETIME)
 
 /** Why a frame was refused; each is counted under this name. */
 export type RejectionReason =
@@ -57,6 +60,13 @@ export interface VerifyEnvironment {
   readonly context: CapabilityContext
   readonly replays: ReplayWindow
   readonly verifier: SignatureVerifier
+  /** Remembers what envelopes have in common; default: each is read on its own. */
+  readonly reader?: EnvelopeReader
+  /**
+   * Whether an envelope with a good signature is the answer that its sender was asked for: such a one needs no tokens. Default:
+   * none is.
+   */
+  readonly isAwaited?: (envelope: Envelope) => boolean
   /** The capabilities that a behaviour asks for; any one is enough. */
   readonly capabilitiesOf: (behavior: string) => readonly string[]
   /** Asked once the sender has proven its key: whether its tokens may be looked at. Default always. */
@@ -80,9 +90,9 @@ export function verifyFrame(
   now: Millis,
   environment: VerifyEnvironment
 ): Result<{ readonly envelope: Envelope; readonly verified: VerifiedEnvelope }, Rejection> {
-  const decoded = decodeEnvelope(frame)
-  if (!decoded.ok) return err({ reason: 'malformed', message: decoded.error.message })
-  const envelope = decoded.value
+  const read = environment.reader?.read(frame) ?? readAny(frame)
+  if (!read.ok) return err({ reason: 'malformed', message: read.error.message })
+  const { envelope } = read.value
   const misplaced = checkPlace(envelope, peer, environment.own)
   if (misplaced !== undefined) return err(misplaced)
   const untimely = checkTime(envelope, now)
@@ -90,13 +100,16 @@ export function verifyFrame(
   if (environment.replays.has(envelope.from.id, envelope.nonce)) {
     return err({ reason: 'replayed', message: `message ${envelope.nonce} was accepted before` })
   }
-  if (!hasValidSignature(envelope, environment.verifier)) {
+  const sender = read.value.sender()
+  if (!sender.ok || !environment.verifier.verifyByActorId(sender.value.id, read.value.signed(), envelope.signature)) {
     return err({ reason: 'bad-signature', message: 'the signature does not belong to the sender and the content' })
   }
   if (environment.admits?.(envelope.from.id) === false) {
     return err({ reason: 'sender-too-fast', message: 'too many messages of this key proved no right' })
   }
-  return authorizeEnvelope(envelope, now, environment)
+  const accepted = authorizeEnvelope(read.value, sender.value.did, now, environment)
+  if (accepted.ok) read.value.remember()
+  return accepted
 }
 
 const REPLAY_REFUSALS: Readonly<Record<ReplayRefusal, string>> = {
@@ -120,7 +133,7 @@ function checkPlace(envelope: Envelope, peer: string | undefined, own: Handle): 
 function checkTime(envelope: Envelope, now: Millis): Rejection | undefined {
   const nowNanos = toNanos(now)
   if (nowNanos > envelope.expiresAt) return { reason: 'expired', message: 'the message has expired' }
-  if (envelope.expiresAt > nowNanos + toNanos(MAX_LIFETIME)) {
+  if (envelope.expiresAt > nowNanos + MAX_LIFETIME_NANOS) {
     return { reason: 'expiry-too-far', message: 'the message would stay valid for more than 24 hours' }
   }
   return undefined
@@ -133,25 +146,29 @@ export function hasValidSignature(envelope: Envelope, verifier: SignatureVerifie
 }
 
 function authorizeEnvelope(
-  envelope: Envelope,
+  read: ReadEnvelope,
+  sender: Did,
   now: Millis,
   environment: VerifyEnvironment
 ): Result<{ readonly envelope: Envelope; readonly verified: VerifiedEnvelope }, Rejection> {
   const { own, replays } = environment
+  const { envelope } = read
   let authorization: Authorization | undefined
   let tokens: readonly Token[] = []
-  if (envelope.from.id !== own.id || isBroadcast(envelope)) {
-    const parsed = parseCapabilities(envelope)
-    if (!parsed.ok) return err({ reason: 'bad-tokens', message: parsed.error })
+  const isOwn = envelope.from.id === own.id && !isBroadcast(envelope)
+  const isAnswer = !isOwn && !isBroadcast(envelope) && environment.isAwaited?.(envelope) === true
+  if (!isOwn && !isAnswer) {
+    const parsed = read.tokens()
+    if (!parsed.ok) return err({ reason: 'bad-tokens', message: `${parsed.error.path} ${parsed.error.message}`.trim() })
     tokens = parsed.value
-    const allowed = authorize(envelope, tokens, now, environment)
+    const allowed = authorize(read, { sender, tokens, now }, environment)
     if (!allowed.ok) {
       const { message } = allowed.error
       return err({ reason: 'not-authorized', message, envelope, tokens, denial: allowed.error })
     }
     authorization = allowed.value
   }
-  const caller = authorization?.origin ?? own.did
+  const caller = authorization?.origin ?? (isAnswer ? sender : own.did)
   const { nonce, expiresAt } = envelope
   const isOwner = caller === own.did || environment.context.isRoot(caller)
   const accepted = { caller, senderId: envelope.from.id, nonce, expiresAt, now: toNanos(now) }
@@ -165,27 +182,16 @@ function sourceOf({ from }: Envelope, own: Handle): MessageSource {
   return isClientInbox(from.inbox) ? 'client' : 'internal'
 }
 
-function parseCapabilities(envelope: Envelope): Result<readonly Token[], string> {
-  if (envelope.capabilities.length === 0) return ok([])
-  const list = parseTokenList(fromUtf8(envelope.capabilities))
-  return list.ok ? list : err(`${list.error.path} ${list.error.message}`.trim())
-}
-
 function authorize(
-  envelope: Envelope,
-  tokens: readonly Token[],
-  now: Millis,
+  { envelope, receiver }: ReadEnvelope,
+  { sender, tokens, now }: { readonly sender: Did; readonly tokens: readonly Token[]; readonly now: Millis },
   { context, ownId, capabilitiesOf }: VerifyEnvironment
 ): Result<Authorization, Denial> {
-  const subject = parseActorId(envelope.from.id)
-  const subjectDid = subject.ok ? didOfActorId(subject.value) : subject
-  const audience = didOfActorId(ownId)
-  if (!subjectDid.ok || !audience.ok) {
-    return err({ reason: 'wrong-subject', message: 'the sender has no usable key', known: false })
-  }
+  const audience = isBroadcast(envelope) ? didOfActorId(ownId) : didOfReceiver(receiver())
+  if (!audience.ok) return err({ reason: 'wrong-audience', message: 'the receiver has no usable key', known: false })
   return context.authorize(
     {
-      subject: subjectDid.value,
+      subject: sender,
       audience: audience.value,
       capabilities: capabilitiesOf(envelope.behavior),
       tokens,
@@ -193,6 +199,10 @@ function authorize(
     },
     now
   )
+}
+
+function didOfReceiver(receiver: Result<ActorKey, Issue>): Result<Did, Issue> {
+  return receiver.ok ? ok(receiver.value.did) : receiver
 }
 
 function seal(envelope: Envelope, authorization: Authorization | undefined, tokens: readonly Token[]): VerifiedEnvelope {

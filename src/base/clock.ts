@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { CancelledError } from './errors.ts'
 import { type Millis, millis } from './units.ts'
 
@@ -38,6 +39,8 @@ export const systemClock: Clock = {
         },
         Math.min(duration, 2 ** 31 - 1)
       )
-      signal?.addEventListener('abort', onAbort, { once: true })
+      if (signal === undefined) return
+      setMaxListeners(0, signal) // many sleep under the signal of a whole life; that is no leak to be warned of
+      signal.addEventListener('abort', onAbort, { once: true })
     })
 }

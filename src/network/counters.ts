@@ -9,9 +9,11 @@ export function createCounters(): Counters {
     framesSent: 0,
     framesReceived: 0,
     framesRefused: 0,
+    framesRetried: 0,
     broadcastsSent: 0,
     broadcastsReceived: 0,
     broadcastsRefused: 0,
+    keptStreams: 0,
     sending: 0,
     reading: 0
   }

@@ -94,6 +94,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     start: (startOptions = {}) => lifecycle.run(() => start(startOptions)),
     stop: () => lifecycle.run(stop),
     send,
+    speaksKept: (peer) => session?.speaksKept(peer) ?? false,
     listen: (inbox, listener) => inboxes.open(inbox, listener),
     async publish(topic, frame) {
       checkTopic(topic)

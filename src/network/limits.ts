@@ -48,10 +48,23 @@ export interface NetworkLimits {
   readonly readBytes: Bytes
   /** Sends under way at the same time, waiting ones included; a further one fails with `NETWORK_BUSY` (B §5.3: 4096). */
   readonly sends: number
-  /** Sends under way at the same time to one peer, waiting ones included: a peer that takes nothing leaves places to others. */
-  readonly sendsWaitingPerPeer: number
   /** Streams open at the same time to one peer; below `readsPerPeer`, so that a node never resets small frames of its like. */
   readonly sendsPerPeer: number
+  /** Sends under way to one peer, waiting ones included; a further one fails with `NETWORK_BUSY`. */
+  readonly queuedPerPeer: number
+  /** Bytes of the sends under way to one peer; a further one fails with `NETWORK_BUSY`. */
+  readonly queuedBytesPerPeer: Bytes
+  /** Bytes of the sends under way to all peers; a further one fails with `NETWORK_BUSY`. */
+  readonly queuedBytes: Bytes
+  /** What a kept stream carries without a receipt: messages, and bytes of them. */
+  readonly keptWindow: number
+  readonly keptWindowBytes: Bytes
+  /** How long a kept stream may be without a receipt that is due before it counts as broken. */
+  readonly receiptTimeout: Millis
+  /** How long a kept stream stays open without a message; receivers wait twice as long. */
+  readonly keptIdle: Millis
+  /** Broken or hostile kept streams that one peer may make in a minute; further ones are reset unread. */
+  readonly badStreamsPerMinute: number
   /** How long a send may take in all when its caller sets no shorter limit. */
   readonly sendTimeout: Millis
   /** How long dialling the known addresses of a peer may take. */
@@ -80,8 +93,15 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   readBytesPerPeer: mebibytes(8),
   readBytes: mebibytes(64),
   sends: 4096,
-  sendsWaitingPerPeer: 1024,
   sendsPerPeer: 32,
+  queuedPerPeer: 1024,
+  queuedBytesPerPeer: mebibytes(16),
+  queuedBytes: mebibytes(64),
+  keptWindow: 512,
+  keptWindowBytes: mebibytes(1),
+  receiptTimeout: seconds(10),
+  keptIdle: minutes(2),
+  badStreamsPerMinute: 20,
   sendTimeout: seconds(30),
   dialTimeout: seconds(10),
   lookupTimeout: seconds(3),
@@ -93,7 +113,8 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   streams: 8192
 }
 
-const INBOX = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,300}$/
+/** What can name an inbox: ASCII, so that its length in bytes is its length. */
+export const INBOX = /^[A-Za-z0-9][A-Za-z0-9:._-]{0,300}$/
 
 /** Refuses what cannot name an inbox; DIDs are inboxes too (B §1.3). Throws `NETWORK_BAD_INBOX`. */
 export function checkInbox(inbox: string): void {

@@ -214,7 +214,7 @@ const SPARE_BYTES = 64 * 1024
 const SPARE_SECONDS = 5
 
 /** Relays cut a connection after some time or so many bytes; one that is about to end is left alone. */
-function hasRoom({ limits }: Connection, room: number): boolean {
+export function hasRoom({ limits }: Connection, room: number): boolean {
   if (limits?.bytes !== undefined && limits.bytes < BigInt(room + SPARE_BYTES)) return false
   return limits?.seconds === undefined || limits.seconds > SPARE_SECONDS
 }

@@ -3,6 +3,7 @@ import { type Clock, errorMessage, type Logger, withTimeout } from '../base/inde
 import type { Counters } from './counters.ts'
 import { FrameRefusedError } from './errors.ts'
 import type { Inboxes } from './inboxes.ts'
+import { serveKeptStreams } from './kept-receive.ts'
 import type { Node } from './libp2p-node.ts'
 import { inboxProtocol, MAX_FRAME, type NetworkLimits } from './limits.ts'
 import { createReadBudget } from './read-budget.ts'
@@ -29,6 +30,7 @@ export interface Receiver {
 /** Creates the {@link Receiver} of a node, which need not run yet. */
 export function createReceiver(node: Node, { inboxes, counters, limits, clock, log }: ReceiveOptions): Receiver {
   const budget = createReadBudget(limits, counters)
+  serveKeptStreams(node, budget, { inboxes, counters, limits, clock, log })
   const served = new Set<string>()
 
   async function read(stream: Stream, peer: string): Promise<Uint8Array> {

@@ -2,9 +2,10 @@ import type { PeerId } from '@libp2p/interface'
 import { CancelledError, type Clock, withTimeout } from '../base/index.ts'
 import { parsePeerId } from './addresses.ts'
 import type { Counters } from './counters.ts'
-import { BusyError, NoSuchInboxError } from './errors.ts'
+import { NoSuchInboxError } from './errors.ts'
 import type { Inboxes } from './inboxes.ts'
 import { checkFrame, checkInbox, type NetworkLimits } from './limits.ts'
+import { createSendBudget } from './send-budget.ts'
 import type { Transmitter } from './transmit.ts'
 import type { NetworkHost } from './types.ts'
 
@@ -21,26 +22,11 @@ export interface SenderOptions {
 
 /** Creates {@link NetworkHost.send}: checks, counts, bounds in number and time, and keeps frames to oneself off the network. */
 export function createSender({ self, inboxes, counters, limits, clock, running }: SenderOptions): NetworkHost['send'] {
-  const underWay = new Map<string, number>()
-
-  /** Takes a place among the sends to a peer; returns its end. */
-  function enter(peer: string): () => void {
-    if (counters.sending >= limits.sends) throw new BusyError(`${counters.sending} sends are under way, more are not taken`)
-    const ofPeer = underWay.get(peer) ?? 0
-    if (ofPeer >= limits.sendsWaitingPerPeer) throw new BusyError(`${ofPeer} sends to ${peer} are under way, more are not taken`)
-    counters.sending += 1
-    underWay.set(peer, ofPeer + 1)
-    return () => {
-      counters.sending -= 1
-      const left = (underWay.get(peer) ?? 1) - 1
-      if (left === 0) underWay.delete(peer)
-      else underWay.set(peer, left)
-    }
-  }
+  const budget = createSendBudget(limits)
 
   function sendToSelf(inbox: string, frame: Uint8Array): void {
     if (!inboxes.has(inbox)) throw new NoSuchInboxError(`nobody listens on inbox ${inbox} of this node`)
-    const copy = frame.slice()
+    const copy = new Uint8Array(frame)
     counters.framesSent += 1
     setImmediate(() => {
       if (inboxes.deliver(inbox, copy, self.toString())) counters.framesReceived += 1
@@ -49,7 +35,8 @@ export function createSender({ self, inboxes, counters, limits, clock, running }
 
   async function sendToPeer(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const { transmit } = running()
-    const leave = enter(peer.toString())
+    const release = budget.enter(peer.toString(), frame.length)
+    counters.sending += 1
     try {
       const work = (inner: AbortSignal): Promise<void> => transmit(peer, inbox, frame, inner)
       await withTimeout(
@@ -61,7 +48,8 @@ export function createSender({ self, inboxes, counters, limits, clock, running }
       )
       counters.framesSent += 1
     } finally {
-      leave()
+      release()
+      counters.sending -= 1
     }
   }
 

@@ -18,6 +18,7 @@ import { ListenFailedError, StartFailedError, UnreachableError } from './errors.
 import type { NetworkFeatures } from './features.ts'
 import type { Inboxes } from './inboxes.ts'
 import { createInternals } from './internals.ts'
+import { createKeptTransmitter, type KeptTransmitter } from './kept-transmit.ts'
 import type { DialTarget, PeerStorage } from './known-peers.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
@@ -33,7 +34,7 @@ import { createSharingTransport, type SharingTransport } from './reuseport/trans
 import { routingTableOf } from './routing-table.ts'
 import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
-import { createTransmitter, type Transmitter } from './transmit.ts'
+import { createTransmitter } from './transmit.ts'
 import { loadQuic, TCP_OPTIONS, type TransportFactory } from './transports.ts'
 import type { PeerEvent, RoutingEntry } from './types.ts'
 import { createRelayPeers, type RelayPeers, stayReachable } from './way-in.ts'
@@ -60,7 +61,7 @@ export interface SessionOptions {
 }
 
 /** A libp2p node between its start and its stop. Peers are libp2p's own values: the host turns texts into them. */
-export interface Session extends Receiver, Transmitter {
+export interface Session extends Receiver, Omit<KeptTransmitter, 'close'> {
   readonly topics: Topics
   readonly reach: Reach
   readonly reachability: ReachabilityWatch
@@ -105,6 +106,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   watchPeers(node, options.onPeer, stopping.signal)
   const internals = createInternals(node.services.parts)
   const reach = createReach({ node, internals, clock, limits, stopping: stopping.signal })
+  const plain = createTransmitter(reach, { limits, clock })
+  const kept = createKeptTransmitter({ node, reach, plain, counters: options.counters, limits, clock })
   const watching = reachability.run(stopping.signal)
   const { relayUse } = options.features
   const wayIn = stayReachable(
@@ -115,7 +118,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   return {
     ...receiver,
-    ...createTransmitter(reach, { limits, clock }),
+    transmit: kept.transmit,
+    speaksKept: kept.speaksKept,
     topics,
     reach,
     peers: () => node.getPeers().map(String),
@@ -125,10 +129,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     addresses: () => node.getMultiaddrs().map(String),
     reachability,
-    routingTable: () => routingTableOf(node.services.dht),
+    routingTable: () => routingTableOf(node.services.dht, node.services.oldDht),
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()
+      kept.close()
       topics.close()
       await stopNode(node, clock, log)
       await Promise.all([joining, watching, wayIn])

@@ -29,7 +29,7 @@ export interface PeerEvent {
   readonly protocols: readonly string[]
 }
 
-/** Counts since the start of the host; they only grow, but for the last two, which are momentary. */
+/** Counts since the start of the host; they only grow, but for the last three, which are momentary. */
 export interface NetworkStats {
   /** Frames written and half-closed, own delivery included. */
   readonly framesSent: number
@@ -37,12 +37,16 @@ export interface NetworkStats {
   readonly framesReceived: number
   /** Incoming streams that were reset: too long, truncated, too slow, trailing bytes, or too many at once. */
   readonly framesRefused: number
+  /** Frames written a second time, because a kept stream broke before their receipt came. */
+  readonly framesRetried: number
   /** Broadcasts handed to the router. */
   readonly broadcastsSent: number
   /** Broadcasts of others that the validators accepted. */
   readonly broadcastsReceived: number
   /** Broadcasts of others that a validator rejected or ignored. */
   readonly broadcastsRefused: number
+  /** Kept streams to peers that are open now. */
+  readonly keptStreams: number
   /** Sends under way now. */
   readonly sending: number
   /** Incoming frames being read now. */
@@ -94,6 +98,8 @@ export interface NetworkHost extends Service {
    * @throws TimeoutError after `sendTimeout`. CancelledError when the signal is aborted.
    */
   send(host: string, inbox: string, frame: Uint8Array, options?: AbortOptions): Promise<void>
+  /** Whether a connected peer is known to speak the protocol of kept streams (docs/protocol.md). */
+  speaksKept(host: string): boolean
   /** Receives the frames for an inbox, also before the start. Throws `NETWORK_INBOX_TAKEN`, `NETWORK_BAD_INBOX`. Returns the end. */
   listen(inbox: string, listener: FrameListener): () => void
   /**

@@ -8,6 +8,7 @@
 export { CLUSTER_MACHINE, type Cluster, type ClusterNode, createCluster } from './cluster.ts'
 export * from './compliance/index.ts'
 export { BUSYBOX_IMAGE, loadBusyboxImage } from './docker-image.ts'
+export { CLUSTER_HOST, createMemoryLogs } from './host.ts'
 export {
   type LedgerEmulator,
   type LedgerEmulatorOptions,
@@ -16,4 +17,9 @@ export {
 } from './ledger-emulator.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory-network.ts'
 export { type FoundRequirement, type Requirement, requirement } from './requirements.ts'
+export { FAULTS, type Fault, type Faults, faultNames, parseFaults } from './simulator/faults.ts'
+export type { Frame, HandlerOutcome, HandlerRun, Observer } from './simulator/observer.ts'
+export { type SimulationOptions, type SimulationResult, simulate } from './simulator/simulation.ts'
+export { WORKLOADS, type Workload } from './simulator/workload.ts'
+export type { Violation, World } from './simulator/world.ts'
 export { createVirtualClock, type VirtualClock } from './virtual-clock.ts'

@@ -44,6 +44,8 @@ export interface MemoryNetworkOptions {
   readonly latency?: Millis
   /** Up to how much longer a frame may travel, so that frames overtake each other; default 0. */
   readonly jitter?: Millis
+  /** Whether hosts speak the protocol of kept streams, as all of this implementation do; default true. */
+  readonly keptStreams?: boolean
 }
 
 /** Hosts in one process that behave like libp2p ones: same errors, same limits, validators run, nothing in the caller's stack. */
@@ -78,7 +80,8 @@ interface Member {
 export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryNetwork {
   const members = new Map<string, Member>()
   const wire = createWire(options)
-  const fabric: Fabric = { ...wire, members, log: options.log ?? silentLogger, clock: options.clock ?? systemClock }
+  const { keptStreams = true, log = silentLogger, clock = systemClock } = options
+  const fabric: Fabric = { ...wire, members, log, clock, keptStreams }
 
   function member(peerId: string): Member {
     const known = members.get(peerId)
@@ -106,6 +109,7 @@ interface Fabric extends Wire {
   readonly members: ReadonlyMap<string, Member>
   readonly clock: Clock
   readonly log: Logger
+  readonly keptStreams: boolean
 }
 
 function createWire({
@@ -256,7 +260,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
       checkFrame(frame)
       if (peer === '') throw new BadAddressError('"" is not a peer id: it is empty')
       if (options.signal?.aborted === true) throw new CancelledError(`sending to inbox ${inbox} of ${peer} was cancelled`)
-      const copy = frame.slice()
+      const copy = new Uint8Array(frame)
       if (peer !== peerId) {
         requireRunning()
         await sendToPeer(peer, inbox, copy, options)
@@ -268,13 +272,14 @@ function createMember(peerId: string, fabric: Fabric): Member {
         if (inboxes.deliver(inbox, copy, peerId)) counters.framesReceived += 1
       })
     },
+    speaksKept: (peer) => fabric.keptStreams && host.isConnected(peer),
     listen: (inbox, listener) => inboxes.open(inbox, listener),
     async publish(topic, frame) {
       checkTopic(topic)
       checkBroadcast(frame)
       requireRunning()
       counters.broadcastsSent += 1
-      spread(fabric, self, { topic, frame: frame.slice(), author: peerId, seen: new Set([peerId]) })
+      spread(fabric, self, { topic, frame: new Uint8Array(frame), author: peerId, seen: new Set([peerId]) })
     },
     async subscribe(topic, listener, validate) {
       checkTopic(topic)

@@ -17,9 +17,13 @@ import type { Anchor, Anchors, Denial, Token } from './types.ts'
 /** The anchors of one context in memory (A §8.1). */
 export interface AnchorSet {
   readonly revocations: Revocations
+  /** Grows with every change: what was found out with another revision may not hold any more. */
+  readonly revision: number
   /** The anchors; with `now`, only those that are not expired then. */
   list(now?: Millis): Anchors
   isRoot(did: string): boolean
+  /** The anchors by which others are judged, expired ones too: at hardly any cost. */
+  trusted(): Pick<Anchors, 'roots' | 'require'>
   /** Verifies an anchor and adds it; a token that makes others superfluous replaces them. */
   add(anchor: Anchor, now: Millis, verifier: SignatureVerifier): Result<'added' | 'present', Denial>
   /** Whether anything matched: roots by DID, tokens by issuer and nonce, revocations by what they revoke. */
@@ -38,9 +42,16 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
   const tokens: { require: readonly Token[]; provide: readonly Token[] } = { require: [], provide: [] }
   const revoke = new Map<string, Token>()
   const learned = new Map<string, Token>()
-  const revocations: Revocations = { has: (key) => revoke.has(key) || learned.has(key) }
+  let revision = 0
+  const revocations: Revocations = {
+    has: (key) => revoke.has(key) || learned.has(key),
+    get isEmpty() {
+      return revoke.size + learned.size === 0
+    }
+  }
 
   function replace(anchors: Anchors): void {
+    revision += 1
     roots.clear()
     revoke.clear()
     for (const did of anchors.roots) roots.add(did)
@@ -72,6 +83,9 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
   replace(initial)
   return {
     revocations,
+    get revision() {
+      return revision
+    },
     list(now) {
       const current = (list: Iterable<Token>): readonly Token[] =>
         [...list].filter((token) => now === undefined || !isExpired(token, now))
@@ -79,7 +93,9 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
       return { roots: [...roots], require: current(require), provide: current(provide), revoke: current(revoke.values()) }
     },
     isRoot: (did) => (roots as ReadonlySet<string>).has(did),
+    trusted: () => ({ roots: [...roots], require: tokens.require }),
     add(anchor, now, verifier) {
+      revision += 1
       if (anchor.kind === 'root') {
         if (roots.has(anchor.did)) return ok('present')
         roots.add(anchor.did)
@@ -90,6 +106,7 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
       return ok(anchor.kind === 'revoke' ? addRevocation(revoke, anchor.token) : addToken(anchor.kind, anchor.token))
     },
     remove(anchor) {
+      revision += 1
       if (anchor.kind === 'root') return roots.delete(anchor.did)
       if (anchor.kind === 'revoke') return revoke.delete(revocationKey(anchor.token))
       const before = tokens[anchor.kind]
@@ -98,10 +115,14 @@ export function createAnchorSet(initial: Anchors): AnchorSet {
     },
     replace,
     learn(token, now, verifier) {
+      revision += 1
       const usable = verifyAnchor({ kind: 'revoke', token }, now, verifier, revocations)
       return usable.ok ? ok(addRevocation(learned, token)) : usable
     },
-    forget: (token) => void learned.delete(revocationKey(token))
+    forget(token) {
+      revision += 1
+      learned.delete(revocationKey(token))
+    }
   }
 }
 

@@ -37,7 +37,7 @@ export interface Trust {
  *
  * A token allows it when it is made for this caller, this place and one of the capabilities, when its chain holds, and
  * when the chain has a link issued by the own DID or a root, or is allowed by an unexpired require anchor. Everything that
- * needs no signature is checked for all tokens first.
+ * needs no signature is checked before those of a token are.
  *
  * @returns The authorization of the first token that allows it; else the reason of the token that came nearest.
  */
@@ -49,22 +49,22 @@ export function authorizeClaim(
 ): Result<Authorization, Denial> {
   if (claim.capabilities.length === 0) return deny('no-capabilities', 'no capabilities: not authorized: nothing was asked for')
   if (claim.tokens.length === 0) return deny('no-tokens', 'not authorized: the request has no tokens')
-  const assessments = claim.tokens.map((token) => assess(token, claim, now, trust))
   const budget: SignatureBudget = { left: MAX_CHECKED_SIGNATURES }
   const isAnchor = (did: string): boolean =>
     did === trust.own || trust.roots.some((root) => root === did) || trust.require.some(({ subject }) => subject === did)
   const refused: Refusal[] = []
   let checked = 0
-  for (const assessment of assessments) {
+  for (const token of claim.tokens) {
+    const assessment = assess(token, claim, now, trust)
     if (assessment.verdict === 'refused') {
       refused.push(assessment)
     } else if (checked < MAX_CHECKED_TOKENS) {
       checked += 1
-      const verified = signatures.verify(assessment.token, budget, isAnchor)
+      const verified = signatures.verify(token, budget, isAnchor)
       if (verified.ok) return ok(assessment.authorization)
       refused.push({
         verdict: 'refused',
-        token: assessment.token,
+        token,
         denial: verified.error,
         progress: ANCHORED + PROGRESS.signature,
         isForeign: false

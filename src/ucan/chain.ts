@@ -12,10 +12,12 @@ export interface SignatureVerifier {
 /** The revoked tokens, by {@link revocationKey}. */
 export interface Revocations {
   has(key: string): boolean
+  /** Whether it is known that there are none, so that no key need be made. */
+  readonly isEmpty?: boolean
 }
 
 /** No revocations at all. */
-export const NO_REVOCATIONS: Revocations = { has: () => false }
+export const NO_REVOCATIONS: Revocations = { has: () => false, isEmpty: true }
 
 /** What a new token built on a delegation would claim (A §7.5 *allowDelegation*). */
 export interface DelegationQuery {
@@ -135,7 +137,12 @@ export function revocationKey(token: Token): string {
 
 /** Whether the token, or a link of its chain, is revoked. */
 export function isRevoked(token: Token, revocations: Revocations): boolean {
-  return linksOf(token).some((link) => revocations.has(revocationKey(link)))
+  return linksOf(token).some((link) => isLinkRevoked(link, revocations))
+}
+
+/** Whether the token itself is revoked, whatever its chain. */
+function isLinkRevoked(link: Token, revocations: Revocations): boolean {
+  return revocations.isEmpty !== true && revocations.has(revocationKey(link))
 }
 
 /**
@@ -186,7 +193,7 @@ function verifyLink(token: Token, level: number, rules: LinkRules): Result<void,
       token
     )
   }
-  if (revocations.has(revocationKey(token))) {
+  if (isLinkRevoked(token, revocations)) {
     return deny('revoked', `verify: token has been revoked: not authorized: by ${quote(token.issuer)}`, token)
   }
   const chained = token.chain === undefined ? ok(undefined) : verifyChain(token, token.chain, level, rules)

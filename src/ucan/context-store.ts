@@ -1,17 +1,7 @@
 import { createHash } from 'node:crypto'
 import { basename, join } from 'node:path'
 import { type Clock, createSerialQueue, encodeGoJson, type Random, systemRandom } from '../base/index.ts'
-import {
-  backupFile,
-  FileExistsError,
-  findOpenAccess,
-  listFiles,
-  MAX_PRIVATE_FILE,
-  readPrivateFile,
-  removeStaleFiles,
-  withFileLock,
-  writePrivateFile
-} from '../db/index.ts'
+import { FileExistsError, MAX_PRIVATE_FILE } from '../db/index.ts'
 import { createVerifier, type Signer } from '../identity/index.ts'
 import { type AnchorSet, createAnchorSet } from './anchor-set.ts'
 import type { SignatureVerifier } from './chain.ts'
@@ -27,6 +17,7 @@ import {
   withoutEntry,
   withoutLongExpired
 } from './context-file.ts'
+import { type ContextFiles, createContextFiles } from './context-files.ts'
 import {
   BadContextFileError,
   BadContextNameError,
@@ -57,6 +48,8 @@ export interface ContextStoreOptions {
   readonly clock: Clock
   readonly random?: Random
   readonly verifier?: SignatureVerifier
+  /** Default the files of this machine. */
+  readonly files?: ContextFiles
 }
 
 const EXTENSION = '.cap'
@@ -76,7 +69,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
  */
 export function createContextStore(options: ContextStoreOptions): ContextStore {
   const { directory, clock, random = systemRandom, verifier = createVerifier() } = options
-  const tools: Tools = { clock, random, verifier }
+  const { files = createContextFiles(clock) } = options
+  const tools: Tools = { clock, random, verifier, files }
 
   function pathOf(name: string): string {
     if (!NAME.test(name)) {
@@ -90,17 +84,17 @@ export function createContextStore(options: ContextStoreOptions): ContextStore {
   return {
     async exists(name) {
       const file = basename(pathOf(name), EXTENSION)
-      return (await listFiles(directory, EXTENSION)).includes(file)
+      return (await files.list(directory, EXTENSION)).includes(file)
     },
-    list: async () => (await listFiles(directory, EXTENSION)).filter((name) => NAME.test(name)),
+    list: async () => (await files.list(directory, EXTENSION)).filter((name) => NAME.test(name)),
     async create(name, signer, { overwrite = false } = {}) {
       const path = pathOf(name)
       const content = emptyContent(signer.did)
       const text = await sign(path, content, signer, tools)
-      await withFileLock(path, async () => {
-        await removeStaleFiles(path)
-        if (overwrite) await backupFile(path, { clock })
-        await writeNew(path, text, overwrite)
+      await files.withLock(path, async () => {
+        await files.removeStale(path)
+        if (overwrite) await files.backup(path)
+        await writeNew(path, text, overwrite, files)
       })
       return openFile(path, content, signer, tools)
     },
@@ -125,8 +119,8 @@ export function createContextStore(options: ContextStoreOptions): ContextStore {
       if (digestOf(text) !== digest) throw busyError(path)
       const sealed = await sign(path, content, signer, tools)
       let copy: string | undefined
-      const isSaved = await replaceText(path, text, sealed, async () => {
-        copy = await backupFile(path, { clock })
+      const isSaved = await replaceText({ path, old: text, text: sealed }, files, async () => {
+        copy = await files.backup(path)
       })
       if (!isSaved) throw busyError(path)
       return copy
@@ -138,11 +132,12 @@ interface Tools {
   readonly clock: Clock
   readonly random: Random
   readonly verifier: SignatureVerifier
+  readonly files: ContextFiles
 }
 
-async function writeNew(path: string, text: string, overwrite: boolean): Promise<void> {
+async function writeNew(path: string, text: string, overwrite: boolean, files: ContextFiles): Promise<void> {
   try {
-    await writePrivateFile(path, text, { overwrite })
+    await files.write(path, text, { overwrite })
   } catch (error) {
     if (error instanceof FileExistsError)
       throw new ContextExistsError(`there is a capability context at ${path} already`, { cause: error })
@@ -157,10 +152,10 @@ interface FoundFile {
 }
 
 /** Reads a file that only its owner can write; its signature is not looked at here. */
-async function readFile(path: string, { clock, verifier }: Tools): Promise<FoundFile> {
-  const text = await readPrivateFile(path)
+async function readFile(path: string, { clock, verifier, files }: Tools): Promise<FoundFile> {
+  const text = await files.read(path)
   if (text === undefined) throw new ContextNotFoundError(`there is no capability context at ${path}`)
-  const access = await findOpenAccess(path)
+  const access = await files.findOpenAccess(path)
   if (access !== undefined) {
     throw new ContextWritableError(
       `${access.path} can be changed by ${access.writer} (mode ${access.mode}), and whoever changes ${access.path === path ? 'it' : path} decides who may do what: run ${access.remedy}, then look with: nunet cap list --context ${nameOf(path)}`
@@ -241,12 +236,16 @@ async function sign(path: string, content: SignedContent, signer: Signer, { veri
 }
 
 /** Writes the new text, unless the file no longer has the old one; says whether it did. */
-function replaceText(path: string, old: string, text: string, before = async (): Promise<void> => undefined): Promise<boolean> {
-  return withFileLock(path, async () => {
-    if ((await readPrivateFile(path)) !== old) return false
-    await removeStaleFiles(path)
+function replaceText(
+  { path, old, text }: { readonly path: string; readonly old: string; readonly text: string },
+  files: ContextFiles,
+  before = async (): Promise<void> => undefined
+): Promise<boolean> {
+  return files.withLock(path, async () => {
+    if ((await files.read(path)) !== old) return false
+    await files.removeStale(path)
     await before()
-    await writePrivateFile(path, text)
+    await files.write(path, text)
     return true
   })
 }
@@ -299,7 +298,8 @@ function openFile(path: string, initial: ContextFileContent, signer: Signer, too
     const { text, content } = await readOwn(path, signer, tools)
     const next = draft(content, change)
     if (!next.isChanged) return next
-    return (await replaceText(path, text, await sign(path, next.saved, signer, tools))) ? next : undefined
+    const signed = { path, old: text, text: await sign(path, next.saved, signer, tools) }
+    return (await replaceText(signed, tools.files)) ? next : undefined
   }
 
   return {

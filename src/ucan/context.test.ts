@@ -212,13 +212,45 @@ describe('the work of authorize', () => {
     expect(checks()).toBe(0)
   })
 
-  test('checks one signature for a fresh message on a known chain', async () => {
+  test('checks one signature for a fresh token on a known chain', async () => {
     const { context, checks } = createCountingContext({ roots: [organization.did] })
     const member = await createMember(30)
     successOf(context.authorize(claimOf(await messageFrom(member)), NOW))
     const before = checks()
-    successOf(context.authorize(claimOf(await messageFrom(member)), NOW))
+    successOf(context.authorize(claimOf(await messageFrom(member, { expiresAt: inSeconds(50) })), NOW))
     expect([before, checks() - before]).toEqual([2, 1])
+  })
+
+  test('checks no signature for tokens that it has seen, also when they come as text again', async () => {
+    const { context, checks } = createCountingContext({ roots: [organization.did] })
+    const tokens = await messageFrom(await createMember(30))
+    successOf(context.authorize(claimOf(tokens), NOW))
+    const before = checks()
+    successOf(context.authorize(claimOf(tokens), NOW))
+    successOf(context.authorize(claimOf(successOf(parseTokenList(encodeTokenList(tokens)))), NOW))
+    expect(checks() - before).toBe(0)
+  })
+
+  test('checks the signature of a token that differs from one it has seen in nothing but the signature', async () => {
+    const { context } = createCountingContext({ roots: [organization.did] })
+    const tokens = await messageFrom(await createMember(30))
+    successOf(context.authorize(claimOf(tokens), NOW))
+    const forged = tokens.map((token) => ({ ...token, signature: token.signature.map((byte) => byte ^ 1) }))
+    expect(errorOf(context.authorize(claimOf(forged), NOW)).reason).toBe('bad-signature')
+  })
+
+  test('refuses tokens that it has seen once they or their chain are revoked, expired or not for here', async () => {
+    const member = await createMember(30)
+    const tokens = await messageFrom(member)
+    const [link] = member.list(NOW).provide
+    if (link === undefined) throw new Error('expected an anchor')
+    const { context } = createCountingContext({ roots: [organization.did] })
+    successOf(context.authorize(claimOf(tokens), NOW))
+    expect(errorOf(context.authorize(claimOf(tokens), millis(NOW + 31_000))).reason).toBe('expired')
+    expect(errorOf(context.authorize(claimOf(tokens, { audience: keyOf(77).did }), NOW)).reason).toBe('wrong-audience')
+    expect(errorOf(context.authorize(claimOf(tokens, { subject: keyOf(77).did }), NOW)).reason).toBe('wrong-subject')
+    successOf(context.anchor({ kind: 'revoke', token: await organization.revoke(link) }, NOW))
+    expect(errorOf(context.authorize(claimOf(tokens), NOW)).reason).toBe('revoked')
   })
 
   test('looks at no more than sixteen forged tokens', async () => {

@@ -1,6 +1,7 @@
-import { type Random, systemRandom } from '../base/index.ts'
+import { ok, type Random, systemRandom } from '../base/index.ts'
 import { createVerifier, type Signer } from '../identity/index.ts'
 import { type AnchorSet, createAnchorSet } from './anchor-set.ts'
+import { createApprovals } from './approvals.ts'
 import { authorizeClaim } from './authorize.ts'
 import { isExpired, isRevoked, type Revocations, type SignatureVerifier, verifyStructure } from './chain.ts'
 import { createMint, draftOf } from './mint.ts'
@@ -45,6 +46,7 @@ export function createContextOver(
   const own = signer.did
   const mint = createMint({ signer, random })
   const signatures = createSignatureCache({ verifier })
+  const approvals = createApprovals()
   const presenter = createPresenter({
     own,
     mint,
@@ -85,13 +87,18 @@ export function createContextOver(
     present: (request, abort) => presenter.present(request, abort),
     presentBroadcast: (request, abort) => presenter.presentBroadcast(request, abort),
     authorize(claim, now) {
-      const { roots, require } = anchors.list()
-      return authorizeClaim(
+      const approved = approvals.find(claim, anchors.revision, now)
+      if (approved !== undefined) return ok(approved)
+      const { roots, require } = anchors.trusted()
+      const outcome = authorizeClaim(
         claim,
         now,
-        { own, roots, require: [...require, ...grantsHere], revocations: anchors.revocations },
+        { own, roots, require: grantsHere.size === 0 ? require : [...require, ...grantsHere], revocations: anchors.revocations },
         signatures
       )
+      // What a temporary grant allowed ends without a change of the anchors.
+      if (outcome.ok && grantsHere.size === 0) approvals.keep(claim, anchors.revision, outcome.value)
+      return outcome
     }
   }
 }

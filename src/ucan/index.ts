@@ -8,6 +8,7 @@ export { implies, MAX_CAPABILITY_LENGTH, parseCapability } from './capability.ts
 export { describeNanos, isExpired, type Revocations, revocationKey, type SignatureVerifier, verifyToken } from './chain.ts'
 export { type ContextOptions, createContext } from './context.ts'
 export { type ContextFileContent, parseContextFile, readableEntries, signContextFile } from './context-file.ts'
+export type { ContextFiles } from './context-files.ts'
 export { type ContextStoreOptions, createContextStore } from './context-store.ts'
 export { type ContextWatch, type ContextWatchOptions, createContextWatch } from './context-watch.ts'
 export {

@@ -6,6 +6,7 @@ import { type Cover, fewestCovering } from './combine.ts'
 import { BadGrantError, NotDelegableError } from './errors.ts'
 import { type Draft, draftOf, type Mint, requireMessageTerms } from './mint.ts'
 import { carryProblems, type Problem } from './reasons.ts'
+import { createReusableTokens } from './reusable.ts'
 import { encodeToken, linksOf, MAX_LINKS, MAX_TOKEN_LIST_BYTES } from './token.ts'
 import type { Denial, GrantRequest, PresentBroadcastRequest, PresentRequest, Token } from './types.ts'
 
@@ -34,6 +35,8 @@ export interface Presenter {
    * The tokens of a message (A §8.2 *provide*): invocations on the received reply grants, invocations on provide anchors,
    * a self-signed invocation and, when something is delegated, a self-signed reply grant.
    *
+   * Without received and delegated ones, those that were signed for the same purpose a moment ago are used again.
+   *
    * The list stays under 16 KiB (W24): anchors are taken by {@link byUsefulness} until it is full.
    */
   present(request: PresentRequest, options?: AbortOptions): Promise<readonly Token[]>
@@ -51,6 +54,7 @@ export interface Presenter {
 
 /** Creates the presenter of one context. */
 export function createPresenter({ own, mint, provide, verify }: PresenterOptions): Presenter {
+  const reusables = createReusableTokens()
   const create = (draft: Draft, options: AbortOptions | undefined): Promise<Token> => mint.sign(mint.draft(draft), options)
 
   const usableAnchors = (action: 'invoke' | 'broadcast', query: DelegationQuery): readonly Token[] =>
@@ -63,25 +67,36 @@ export function createPresenter({ own, mint, provide, verify }: PresenterOptions
       .filter((token) => verify(token, toNanos(now)).ok)
   }
 
+  async function presentFresh(request: PresentRequest, options: AbortOptions | undefined): Promise<readonly Token[]> {
+    const { target, invoke, delegate = [], expiresAt, received = [] } = request
+    const [subject, audience] = [didOf(request.subject), didOf(request.audience)]
+    const invocation: Draft = { action: 'invoke', subject, audience, topics: [], capabilities: invoke, expiresAt, depth: 0n }
+    const powers = { action: 'delegate', capabilities: delegate, depth: 1n } as const
+    const replyGrant: Draft = { ...invocation, ...powers, subject: target, audience: subject }
+    const query: DelegationQuery = { ...invocation, issuer: own }
+
+    const room = createRoom()
+    const selfSigned = [await create(invocation, options)]
+    if (delegate.length > 0) selfSigned.push(await create(replyGrant, options))
+    room.reserve(selfSigned)
+    const replies = await signOn(usableReplies(request, query), { draft: invocation, mint, room }, options)
+    const anchors = byUsefulness(usableAnchors('invoke', query), target, received)
+    return [...replies, ...(await signOn(anchors, { draft: invocation, mint, room }, options)), ...selfSigned]
+  }
+
   return {
     async present(request, options) {
-      const { target, invoke, delegate = [], expiresAt, received = [] } = request
+      const { target, invoke, delegate = [], expiresAt, received = [], now } = request
       requireMessageTerms(invoke, [], expiresAt)
       if (delegate.length > 0) requireMessageTerms(delegate, [], expiresAt)
-      const subject = didOf(request.subject)
-      const audience = didOf(request.audience)
-      const invocation: Draft = { action: 'invoke', subject, audience, topics: [], capabilities: invoke, expiresAt, depth: 0n }
-      const powers = { action: 'delegate', capabilities: delegate, depth: 1n } as const
-      const replyGrant: Draft = { ...invocation, ...powers, subject: target, audience: subject }
-      const query: DelegationQuery = { ...invocation, issuer: own }
-
-      const room = createRoom()
-      const selfSigned = [await create(invocation, options)]
-      if (delegate.length > 0) selfSigned.push(await create(replyGrant, options))
-      room.reserve(selfSigned)
-      const replies = await signOn(usableReplies(request, query), { draft: invocation, mint, room }, options)
-      const anchors = byUsefulness(usableAnchors('invoke', query), target, received)
-      return [...replies, ...(await signOn(anchors, { draft: invocation, mint, room }, options)), ...selfSigned]
+      if (delegate.length > 0 || received.length > 0) return presentFresh(request, options)
+      const anchors = provide()
+      const purpose = JSON.stringify([target, Buffer.from([...request.subject, ...request.audience]).toString('hex'), ...invoke])
+      const reusable = reusables.find(purpose, anchors, expiresAt, now)
+      if (reusable !== undefined) return reusable
+      const tokens = await presentFresh(request, options)
+      reusables.keep(purpose, { tokens, provide: anchors, expiresAt })
+      return tokens
     },
 
     async presentBroadcast({ subject: actor, topic, expiresAt, capabilities }, options) {

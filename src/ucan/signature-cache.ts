@@ -4,7 +4,7 @@ import { deny, type SignatureVerifier, verifySignatureOf } from './chain.ts'
 import { encodeToken } from './token.ts'
 import type { Denial, Token } from './types.ts'
 
-/** Chains that are remembered, those used last; about 150 bytes each. */
+/** Chains that are remembered, and as many tokens on top of them, those used last; about 150 bytes each. */
 const DEFAULT_CAPACITY = 1024
 
 /** What checking a signature of the slow kinds (eth, cardano) costs in units of Ed25519 and secp256k1. */
@@ -23,8 +23,9 @@ export interface SignatureCache {
   /**
    * Checks the signature of the token and those of its chain (W4).
    *
-   * A chain that was good once costs a hash; so a fresh token on a known chain costs one signature. Expiry, revocations
-   * and every other condition are for `verifyStructure`.
+   * A token or chain that was good once costs a hash, so a fresh token on a known chain costs one signature, and one that is
+   * presented again costs none; the very same object costs not even the hash. Expiry, revocations and every other condition
+   * change with time, and are for `verifyStructure`.
    *
    * @param isAnchor - Whether a DID is trusted; the signatures start at its link nearest the root, so that who only claims an
    * anchor is found out by the first of them. Default: they start at the root.
@@ -39,13 +40,17 @@ export function createSignatureCache(options: {
 }): SignatureCache {
   const { verifier, capacity = DEFAULT_CAPACITY } = options
   const known = new Set<string>()
+  // Apart from the chains, because every message of a peer that signs a token for each would push out one of them.
+  const leaves = new Set<string>()
+  // Tokens are never changed, so what was good of this object is good.
+  const seen = new WeakSet<Token>()
 
-  function remember(hash: string): void {
-    known.delete(hash) // and to the end of the set: it is the one used last
-    known.add(hash)
-    for (const oldest of known) {
-      if (known.size <= capacity) break
-      known.delete(oldest)
+  function remember(set: Set<string>, hash: string): void {
+    set.delete(hash) // and to the end of the set: it is the one used last
+    set.add(hash)
+    for (const oldest of set) {
+      if (set.size <= capacity) break
+      set.delete(oldest)
     }
   }
 
@@ -58,11 +63,13 @@ export function createSignatureCache(options: {
 
   return {
     verify(token, budget, isAnchor = () => false) {
-      const unknown = [token]
+      if (seen.has(token)) return ok(undefined)
+      const leaf = hashOf(token)
+      const unknown = leaves.has(leaf) ? [] : [token]
       const hashes: string[] = []
-      for (let link = token.chain; link !== undefined; link = link.chain) {
+      for (let link = token.chain; link !== undefined && unknown.length > 0; link = link.chain) {
         // The hash covers every signature below it, so a known hash vouches for the rest of the chain.
-        const hash = createHash('sha256').update(encodeToken(link)).digest('base64')
+        const hash = hashOf(link)
         hashes.push(hash)
         if (known.has(hash)) break
         unknown.push(link)
@@ -71,10 +78,16 @@ export function createSignatureCache(options: {
         const verified = verifyOne(link, budget)
         if (!verified.ok) return verified
       }
-      for (const hash of hashes) remember(hash)
+      for (const hash of hashes) remember(known, hash)
+      remember(leaves, leaf)
+      seen.add(token)
       return ok(undefined)
     }
   }
+}
+
+function hashOf(token: Token): string {
+  return createHash('sha256').update(encodeToken(token)).digest('base64')
 }
 
 /** Links from the anchor nearest the root, else from the root, up to the token; then those that the anchor stands on. */

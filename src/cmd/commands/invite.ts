@@ -11,6 +11,7 @@ import { describeExpiry, expiryIn } from '../expiries.ts'
 import { findWhereabouts, isUsualMeetingPoint, type Whereabouts } from '../invitations/addresses.ts'
 import { BEARER_DEPTH, INVITED_CAPABILITIES, type Invited, MAX_ADDRESSES } from '../invitations/invitation.ts'
 import { listInvitations, toJson } from '../invitations/list.ts'
+import { networkOf } from '../invitations/network.ts'
 import { type GivenInvitation, idOf, invitationsOfContext, MAX_NOTE } from '../invitations/record.ts'
 import { revokeInvitation } from '../invitations/revoke.ts'
 import { bearerKey, encodeInvitation, isPeerAddress, newBearerSecret } from '../invitations/text.ts'
@@ -50,7 +51,14 @@ async function giveInvitation(flags: Flags, io: Io): Promise<void> {
   await (await invitationsOfContext(flags, io)).add(given)
   await recordIssued([grant], flags, io)
   const { addresses } = whereabouts
-  const text = encodeInvitation({ invited, grant, machine, addresses, meetingPoints: meetingPointsOf(config) })
+  const text = encodeInvitation({
+    invited,
+    grant,
+    machine,
+    addresses,
+    meetingPoints: meetingPointsOf(config),
+    network: networkOf(config)
+  })
   await tellGiven(given, whereabouts, io)
   if (flags.isOn('json')) return await printJson(io, { ...toJson(given), machine, addresses, invitation: text })
   await printLine(io, text)

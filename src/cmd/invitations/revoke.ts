@@ -16,7 +16,7 @@ import { type GivenInvitation, invitationsOfContext } from './record.ts'
 
 /**
  * `nunet invite --revoke <id>`: what was given ends, and everything that was made of it. The revocation is kept in the owner's
- * context, and counts at this machine from now on; the owner's other machines hear of it by broadcast.
+ * context, and counts at this machine from now on; it is broadcast to those that listen to this one.
  */
 export async function revokeInvitation(id: string, flags: Flags, io: Io): Promise<void> {
   const record = await invitationsOfContext(flags, io)
@@ -64,6 +64,6 @@ async function tellMachine(session: Session, revocation: Token, io: Io): Promise
     const refused = failureIn(await session.invoke({ behavior: '/dms/cap/revoke/broadcast', payload: { Token } }))
     if (refused !== undefined) throw new RefusedReplyError(refused)
   } catch (error) {
-    await note(io, `Warning: your other machines were not told (${errorMessage(error)}); do it with: nunet cap broadcast`)
+    await note(io, `Warning: no other machine was told (${errorMessage(error)})`)
   }
 }
