@@ -51,7 +51,7 @@ let window: ReplayWindow
 
 /** A process that begins on what the last one left. */
 async function begin(): Promise<void> {
-  memory = createReplayMemory({ clock, log: silentLogger, journal: journalOn(disk) })
+  memory = createReplayMemory({ clock, log: silentLogger, journal: journalOn(disk), capacity: 10_000 })
   await memory.start()
   window = memory.window('root')
 }
