@@ -36,7 +36,6 @@ export interface SimulatedHost extends Service {
   connect(address: string, options?: AbortOptions): Promise<string>
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   isConnected(peer: string): boolean
-  connectionTo(peer: string): 'direct' | undefined
   onPeer(listener: (event: PeerEvent) => void): () => void
   knownPeers(): Promise<readonly string[]>
   scorePeersBy(scoreOf: (peer: string) => number): void
@@ -321,7 +320,6 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
       scores: () => new Map([...life.connected].sort().map((peer) => [peer, NO_SCORE])),
       routingTable: () => [...life.connected].sort().map((peer) => ({ peer })),
       reachability: () => 'unknown',
-      connectionTo: (peer) => (life.connected.has(peer) ? 'direct' : undefined),
       stats: () => ({})
     }
   }
