@@ -3,7 +3,7 @@ import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { type Clock, programBuild, seconds, systemClock } from '../base/index.ts'
-import { type AddressBook, createAddressBook } from './address-book.ts'
+import { type AddressBook, createAddressBook, type KnownAddress } from './address-book.ts'
 import { withoutPeer } from './address-kinds.ts'
 import { advertisementRules } from './advertisements/rules.ts'
 import { createEncrypters } from './encryption.ts'
@@ -12,6 +12,7 @@ import { createForeignRecords, foreignQuotas } from './foreign-records.ts'
 import { createGate } from './gate.ts'
 import { MUXED_STREAMS, type NetworkLimits } from './limits.ts'
 import { type NetworkNames, networkNames } from './names.ts'
+import { atCurrentInterfaces } from './own-addresses.ts'
 import { createServices, type NodeServices, type ServiceOptions } from './services.ts'
 import { limitStreams } from './stream-limit.ts'
 import { createTransports, type TransportFactory } from './transports.ts'
@@ -51,13 +52,19 @@ const muxer = yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { privateKey, listen, announce = [], quic, sharingTcp, acceptsRelay = () => false } = options
   const { features = NO_FEATURES, names = networkNames(), clock = systemClock, limits, peerScore } = options
+  const isEverywhere = listen.some((address) => /^\/ip[46]\/(0\.0\.0\.0|::)\//.test(address))
+  const present = (known: readonly KnownAddress[]): readonly KnownAddress[] => (isEverywhere ? atCurrentInterfaces(known) : known)
   let book: AddressBook | undefined
   const addressBook: ServiceOptions['addressBook'] = ({ peerId, addressManager, peerStore }) => {
     const changed = (): void => {
       const multiaddrs = created.announced().map(withoutPeer)
       peerStore.patch(peerId, { multiaddrs }).catch(() => undefined) // the store is closed: nobody is told any more
     }
-    const created = createAddressBook({ self: peerId, known: () => addressManager.getAddressesWithMetadata(), changed })
+    const created = createAddressBook({
+      self: peerId,
+      known: () => present(addressManager.getAddressesWithMetadata()),
+      changed
+    })
     book = created
     return created
   }

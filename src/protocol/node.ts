@@ -44,9 +44,21 @@ export const publicStatus = define({
 export const peersSelf = define({
   name: '/dms/node/peers/self',
   callers: 'root',
-  summary: 'Peer id of the node and the addresses under which it can be dialled, joined with ", ".',
+  summary:
+    'Peer id of the node, the addresses under which it can be dialled, best first and joined with ", ", and whether others can dial it as far as they told: `unknown`, `public` or `private`.',
   request: nothing,
-  reply: object({ id: member('id', text()), listenAddress: member('listen_addr', text(65_536)), did: maybe('did', text()) })
+  reply: object({
+    id: member('id', text()),
+    listenAddress: member('listen_addr', text(65_536)),
+    did: maybe('did', text()),
+    reachability: maybe('reachability', text(32))
+  })
+})
+
+const CONNECTED_PEER = object({
+  id: member('peer_id', text()),
+  did: maybe('did', text(512)),
+  connection: maybe('connection', text(16))
 })
 
 /** Connected peers, under both names that clients look for (E §3.2). */
@@ -58,7 +70,7 @@ export const peersList = define({
   request: nothing,
   reply: object({
     upper: member('Peers', list(text(), MAX_PEERS)),
-    lower: member('peers', list(object({ id: member('peer_id', text()), did: maybe('did', text(512)) }), MAX_PEERS))
+    lower: member('peers', list(CONNECTED_PEER, MAX_PEERS))
   })
 })
 

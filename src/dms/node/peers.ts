@@ -9,11 +9,15 @@ export interface PeerDirectory {
   knownPeers(): Promise<readonly string[]>
   /** Addresses under which this node can be dialled, each ending in `/p2p/<id>`. */
   addresses(): readonly string[]
+  /** Whether others can open connections to this node: `unknown` until somebody tried. */
+  reachability(): 'unknown' | 'public' | 'private'
   /** Dials a multiaddr and resolves with the peer id. */
   connect(address: string, options?: AbortOptions): Promise<string>
   /** The round trip. */
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   isConnected(peer: string): boolean
+  /** Whether a connected peer is reached itself or through a relay. */
+  connectionTo(peer: string): 'direct' | 'relayed' | undefined
   /** Sets what counts for a peer among those that carry broadcasts. */
   scorePeersBy(scoreOf: (peer: string) => number): void
   /** How connected peers are scored, in the order of their ids. */

@@ -41,6 +41,8 @@ export interface SimulatedHost extends Service {
   scorePeersBy(scoreOf: (peer: string) => number): void
   scores(): ReadonlyMap<string, PeerScore>
   routingTable(): readonly { readonly peer: string }[]
+  reachability(): 'unknown'
+  connectionTo(peer: string): 'direct' | undefined
   stats(): object
 }
 
@@ -316,6 +318,8 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
       scorePeersBy: () => undefined, // whose broadcasts are carried is not simulated
       scores: () => new Map([...life.connected].sort().map((peer) => [peer, NO_SCORE])),
       routingTable: () => [...life.connected].sort().map((peer) => ({ peer })),
+      reachability: () => 'unknown',
+      connectionTo: (peer) => (life.connected.has(peer) ? 'direct' : undefined),
       stats: () => ({})
     }
   }
