@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '../base/index.ts'
-import { createVerifier, generateKeyPair, type KeyPair } from '../identity/index.ts'
+import { createVerifier, generateKeyPair, type KeyPair, type Verifier } from '../identity/index.ts'
 import type { CapabilityContext } from '../ucan/index.ts'
 import { type ActorCell, createActorCell } from './actor.ts'
 import { InboxTakenError } from './errors.ts'
@@ -21,6 +21,8 @@ export interface ActorSystemOptions {
   readonly random: Random
   readonly log: Logger
   readonly counters: Counters
+  /** Default a new one; share one to remember keys together. */
+  readonly verifier?: Verifier
 }
 
 /**
@@ -29,8 +31,7 @@ export interface ActorSystemOptions {
  * Sealed envelopes in, checked behaviours run, sealed replies out: a handler sees only envelopes that passed `verifyFrame`.
  */
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
-  const { key, context, transport, clock, random, log, counters } = options
-  const verifier = createVerifier()
+  const { key, context, transport, clock, random, log, counters, verifier = createVerifier() } = options
   const patience = createPatience(clock)
   const cells = new Map<string, ActorCell>()
   const nextNonce = createNonces(clock)

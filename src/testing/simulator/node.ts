@@ -11,6 +11,7 @@ import type { SimulatedNetwork } from './network.ts'
 import type { Observer } from './observer.ts'
 import { createProcess, createProcessClock, type MachineTime, machineNow, type SimulatedProcess } from './process.ts'
 import type { World } from './world.ts'
+import type { WorldVerifier } from './world-verifier.ts'
 
 /** One life of a node's program. */
 export interface Running {
@@ -53,6 +54,7 @@ export interface SimulatedNodeOptions {
   readonly network: SimulatedNetwork
   readonly observer: Required<Observer>
   readonly neighbours: readonly string[]
+  readonly verifier: WorldVerifier
   /** Called with the result of each message that a program refused or took. */
   readonly onCount: (name: string) => void
 }
@@ -63,15 +65,15 @@ const CONTEXT_DIRECTORY = '/cap'
 
 /** Creates a node whose machine is switched on and whose program does not run. */
 export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNode {
-  const { name, world, network, observer } = options
+  const { name, world, network, observer, verifier } = options
   const chance = world.chance.fork(name)
-  const key = withPlainSeal(generateKeyPair(chance))
+  const key = withPlainSeal(verifier.witness(generateKeyPair(chance)))
   network.add(key.peerId, options.neighbours)
 
   const self: SimulatedNode = {
     name,
     key,
-    user: generateKeyPair(chance),
+    user: verifier.witness(generateKeyPair(chance)),
     disk: createDisk(),
     workloads: createWorkloadHost(),
     time: { offset: 0, drift: 0, setAt: world.now() },
@@ -120,7 +122,7 @@ async function startProgram(self: SimulatedNode, options: SimulatedNodeOptions):
 async function compose(
   self: SimulatedNode,
   process: SimulatedProcess,
-  { name, world, network, observer, onCount }: SimulatedNodeOptions
+  { name, world, network, observer, verifier, onCount }: SimulatedNodeOptions
 ): Promise<{ readonly running: Running; readonly service: Service }> {
   const { key } = self
   const random = self.chance
@@ -135,7 +137,7 @@ async function compose(
     committed: (changes) => observer.committed(self, changes),
     fileWritten: (_path, text) => observer.contextSaved(self, text)
   })
-  const contexts = createContextStore({ directory: CONTEXT_DIRECTORY, clock, random, files: disk.contextFiles })
+  const contexts = createContextStore({ directory: CONTEXT_DIRECTORY, clock, random, verifier, files: disk.contextFiles })
   const contextFile = await contexts.open(CONTEXT, key)
   const { context } = contextFile
   const log = createObservedLog((level, message, fields) => observer.logged(self, level, message, fields))
@@ -153,7 +155,7 @@ async function compose(
     stopping: (handle) => observer.runStopping(self, handle),
     removing: (handle) => observer.runRemoving(self, handle)
   })
-  const shared = { context, clock, random, log, counters }
+  const shared = { context, clock, random, log, counters, verifier }
   const revocations = createKnownRevocations({ store: disk.store, ...shared })
   const actors = createActorSystem({ key, transport: host, ...shared })
   const node = createNode({
@@ -179,7 +181,7 @@ async function compose(
 }
 
 /** Makes the capability context of a node before its first start, as `nunet setup` does. */
-export async function createNodeContext(world: World, node: SimulatedNode): Promise<ContextFile> {
+export async function createNodeContext(world: World, node: SimulatedNode, verifier: WorldVerifier): Promise<ContextFile> {
   const files = mountDisk(world, node.disk, createProcess(world), {
     crashPoint: () => undefined,
     crash: () => undefined,
@@ -187,7 +189,13 @@ export async function createNodeContext(world: World, node: SimulatedNode): Prom
     fileWritten: () => undefined
   }).contextFiles
   const clock = { now: () => millis(node.now()), sleep: (duration: number) => world.sleep(duration) }
-  const contexts = createContextStore({ directory: CONTEXT_DIRECTORY, clock, random: node.chance.fork('context'), files })
+  const contexts = createContextStore({
+    directory: CONTEXT_DIRECTORY,
+    clock,
+    random: node.chance.fork('context'),
+    verifier,
+    files
+  })
   return contexts.create(CONTEXT, node.key)
 }
 

@@ -23,6 +23,8 @@ export interface Frame {
   /** Peer ids; `to` is `#` and a topic for broadcasts. */
   readonly from: string
   readonly to: string
+  /** Where it arrives; `''` for broadcasts, and when it is sent. */
+  readonly inbox: string
   readonly bytes: Uint8Array
   /** Undefined for what no honest node would send. */
   readonly head: FrameHead | undefined
