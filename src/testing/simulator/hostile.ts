@@ -14,8 +14,8 @@ import { type Did, generateKeyPair, type KeyPair } from '../../identity/index.ts
 import { createContext, encodeTokenList, type Token, signedBytes as tokenBytes } from '../../ucan/index.ts'
 import type { Chance } from './chance.ts'
 import type { SimulatedNetwork } from './network.ts'
-import type { SimulatedNode } from './node.ts'
 import type { Frame } from './observer.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import { GUEST_CAPABILITIES } from './trust.ts'
 import type { World } from './world.ts'
 

@@ -1,51 +1,17 @@
 import { type Actor, type ActorSystem, createActorSystem, SILENCE } from '../../actor/index.ts'
 import { createServiceGroup, errorMessage, type LogFields, type Logger, millis, type Service } from '../../base/index.ts'
-import { createKnownRevocations, createNode, type Node } from '../../dms/index.ts'
+import { createKnownRevocations, createNode } from '../../dms/index.ts'
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import { createCounters } from '../../telemetry/index.ts'
 import { type ContextFile, createContextStore } from '../../ucan/index.ts'
-import type { Chance } from './chance.ts'
-import { type CrashPoint, createDisk, type Disk, mountDisk } from './disk.ts'
-import { createWorkloadHost, mountExecutor, simulatedHardware, type WorkloadHost } from './machine.ts'
+import { createDisk, mountDisk } from './disk.ts'
+import { createWorkloadHost, mountExecutor, simulatedHardware } from './machine.ts'
 import type { SimulatedNetwork } from './network.ts'
 import type { Observer } from './observer.ts'
-import { createProcess, createProcessClock, type MachineTime, machineNow, type SimulatedProcess } from './process.ts'
+import { createProcess, createProcessClock, machineNow, type SimulatedProcess } from './process.ts'
+import type { Running, SimulatedNode } from './simulated-node.ts'
 import type { World } from './world.ts'
 import type { WorldVerifier } from './world-verifier.ts'
-
-/** One life of a node's program. */
-export interface Running {
-  readonly process: SimulatedProcess
-  readonly actors: ActorSystem
-  readonly node: Node
-  readonly contextFile: ContextFile
-  /** False until everything is restored and served. */
-  isReady: boolean
-}
-
-/** A node of a simulated world: its machine, which lasts, and its program, which comes and goes. */
-export interface SimulatedNode {
-  /** `n07`. */
-  readonly name: string
-  readonly key: KeyPair
-  /** The owner of the node. */
-  readonly user: KeyPair
-  readonly disk: Disk
-  readonly workloads: WorkloadHost
-  readonly time: MachineTime
-  readonly chance: Chance
-  /** Its program, while it runs. */
-  running: Running | undefined
-  /** Whether it has left for good. */
-  isGone: boolean
-  /** Set by faults: whether the program dies at the write that is next. */
-  crashPoint: CrashPoint
-  now(): number
-  /** Starts the program; resolves when it serves, or has given up, and never when it dies meanwhile. */
-  start(): Promise<void>
-  /** Ends the program as `kill -9` does. */
-  kill(reason: string): void
-}
 
 /** What a {@link SimulatedNode} is made of. */
 export interface SimulatedNodeOptions {
@@ -110,13 +76,14 @@ async function startProgram(self: SimulatedNode, options: SimulatedNodeOptions):
     })
   } catch (error) {
     world.note(self.name, `cannot start: ${errorMessage(error)}`)
-    if (self.running !== undefined) {
-      self.kill('the start failed')
-      return
-    }
     process.kill()
-    observer.stopped(self)
+    if (isRunning(self)) self.kill('the start failed')
+    else observer.stopped(self)
   }
+}
+
+function isRunning({ running }: SimulatedNode): boolean {
+  return running !== undefined
 }
 
 async function compose(

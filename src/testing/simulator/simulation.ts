@@ -12,10 +12,11 @@ import { messagesInvariant } from './invariants/messages.ts'
 import { resourcesInvariant } from './invariants/resources.ts'
 import { workloadsInvariant } from './invariants/workloads.ts'
 import { createSimulatedNetwork, type NetworkObserver, type SimulatedNetwork } from './network.ts'
-import { createSimulatedNode, type SimulatedNode } from './node.ts'
+import { createSimulatedNode } from './node.ts'
 import { combineObservers, type Frame, type Observer } from './observer.ts'
 import { createOwner, type Owner } from './owner.ts'
 import { createCommittedRecords } from './records.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import { establishTrust, type Trust } from './trust.ts'
 import { createWire, type Wire } from './wire.ts'
 import { closeShop, startOwners, WORKLOADS, type Workload } from './workload.ts'
@@ -32,6 +33,8 @@ export interface SimulationOptions {
   readonly faults: Faults
   /** A name in {@link WORKLOADS}, or one of the caller's. */
   readonly workload: string | Workload
+  /** Whether everything has to come to rest afterwards, which takes a few more virtual hours; default true. */
+  readonly comesToRest?: boolean
   /** Sees every line of the trace. */
   readonly print?: (line: string) => void
   /** More invariants: called with the world before its nodes start. */
@@ -75,7 +78,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     startOwners({ world, ...scene }, workloadOf(options.workload), end)
     startFaults({ world, ...scene }, options.faults, end)
     await world.run(end)
-    await comeToRest(world, scene)
+    if (options.comesToRest !== false) await comeToRest(world, scene)
   } finally {
     Error.stackTraceLimit = stacks
     process.off('unhandledRejection', rejected)

@@ -1,7 +1,8 @@
 import { hours, millis, toNanos } from '../../base/index.ts'
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import { type Anchor, type ContextFile, createContext, type Token } from '../../ucan/index.ts'
-import { createNodeContext, type SimulatedNode } from './node.ts'
+import { createNodeContext } from './node.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import { WORLD_START, type World } from './world.ts'
 import type { WorldVerifier } from './world-verifier.ts'
 

@@ -17,8 +17,8 @@ import {
   resourcesFree
 } from '../../protocol/index.ts'
 import type { Chance } from './chance.ts'
-import type { SimulatedNode } from './node.ts'
 import type { Answer, Owner } from './owner.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import type { Trust } from './trust.ts'
 import type { World } from './world.ts'
 

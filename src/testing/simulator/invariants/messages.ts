@@ -1,5 +1,5 @@
-import type { SimulatedNode } from '../node.ts'
 import type { Observer } from '../observer.ts'
+import type { SimulatedNode } from '../simulated-node.ts'
 import type { World } from '../world.ts'
 
 /** Requests that are remembered for their replies; the oldest are forgotten. */
