@@ -1,9 +1,15 @@
 import { isPrivateIp } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-/** The IP address that begins a multiaddress; undefined for names and other kinds. */
+/**
+ * The IP address that begins a multiaddress; undefined for names and other kinds.
+ *
+ * One that names a server for TLS counts as a name: WebSockets are dialled at that name, wherever the IP address leads.
+ */
 export function ipOf(address: Multiaddr): string | undefined {
-  const [first] = address.getComponents()
+  const components = address.getComponents()
+  if (components.some(({ name }) => name === 'sni')) return undefined
+  const [first] = components
   return first?.name === 'ip4' || first?.name === 'ip6' ? first.value : undefined
 }
 
