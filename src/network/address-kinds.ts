@@ -23,6 +23,22 @@ export function isPublicIp(ip: string): boolean {
   return isPrivateIp(ip) === false
 }
 
+/** The address of IPv4, or the first half of one of IPv6: what one site, and so one attacker, has at least. */
+export function siteOf(ip: string): string {
+  if (!ip.includes(':')) return ip
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1]
+  if (mapped !== undefined) return mapped
+  const [head = '', tail] = ip.split('::')
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length)
+  const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after]
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
+}
+
 /** Whether the address begins with a public IP address and needs no relay. */
 export function isPublic(address: Multiaddr): boolean {
   const ip = ipOf(address)

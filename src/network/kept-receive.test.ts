@@ -203,8 +203,8 @@ test('a message for which there is no room is skipped, and others are not', asyn
 /** Bytes that are in use once everything that nobody holds is gone. */
 function heldBytes(): number {
   setFlagsFromString('--expose-gc')
-  const collect: unknown = runInNewContext('gc')
-  if (typeof collect === 'function') collect()
+  const collect = runInNewContext('gc') as () => void
+  collect()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
 }
