@@ -36,12 +36,14 @@ export interface SimulatedHost extends Service {
   connect(address: string, options?: AbortOptions): Promise<string>
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   isConnected(peer: string): boolean
+  connectionTo(peer: string): 'direct' | undefined
   onPeer(listener: (event: PeerEvent) => void): () => void
   knownPeers(): Promise<readonly string[]>
   scorePeersBy(scoreOf: (peer: string) => number): void
   scores(): ReadonlyMap<string, PeerScore>
   routingTable(): readonly { readonly peer: string }[]
   reachability(): 'unknown'
+  connectionTo(peer: string): 'direct' | undefined
   stats(): object
 }
 
@@ -309,6 +311,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
           return millis(20)
         }),
       isConnected: (peer) => life.connected.has(peer),
+      connectionTo: (peer) => (life.connected.has(peer) ? 'direct' : undefined),
       onPeer(listener) {
         life.listeners.add(listener)
         return () => void life.listeners.delete(listener)
@@ -318,6 +321,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
       scores: () => new Map([...life.connected].sort().map((peer) => [peer, NO_SCORE])),
       routingTable: () => [...life.connected].sort().map((peer) => ({ peer })),
       reachability: () => 'unknown',
+      connectionTo: (peer) => (life.connected.has(peer) ? 'direct' : undefined),
       stats: () => ({})
     }
   }
