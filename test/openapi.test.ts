@@ -17,6 +17,11 @@ function members(value: JsonValue | undefined): Members {
   return value
 }
 
+function textOf(value: JsonValue | undefined): string {
+  if (typeof value !== 'string') throw new Error(`not a text: ${JSON.stringify(value)}`)
+  return value
+}
+
 const schemas = members(members(document['components'])['schemas'])
 
 /** Each operation of the document. */
@@ -121,7 +126,7 @@ describe('the OpenAPI document', () => {
     const listed = (document['x-behaviors'] as readonly JsonValue[]).map(members)
     expect(listed.map(({ name }) => name)).toEqual(BEHAVIORS.map(({ name }) => name))
     for (const { request, reply } of listed) {
-      for (const part of [request, reply]) expect(resolvePointer(document, String(members(part)['$ref']))).toBeDefined()
+      for (const part of [request, reply]) expect(resolvePointer(document, textOf(members(part)['$ref']))).toBeDefined()
     }
     expect(new Set(listed.flatMap(({ request, reply }) => [members(request)['$ref'], members(reply)['$ref']])).size).toBe(
       2 * BEHAVIORS.length

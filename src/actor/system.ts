@@ -49,7 +49,8 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   const limits = { ...DEFAULT_ACTOR_LIMITS, ...options.limits }
   const gate = createGate(clock, limits)
   const intake = createIntake(options.turns ?? createCountedTurns(PIECES_PER_TURN, clock), limits)
-  const replays = createReplayMemory({ clock, log, ...(options.journal === undefined ? {} : { journal: options.journal }) })
+  const journal = options.journal === undefined ? {} : { journal: options.journal }
+  const replays = createReplayMemory({ clock, log, capacity: limits.remembered, ...journal })
   const deliver = createDelivery({ transport, clock, random })
   const cells = new Map<string, ActorCell>()
   const nextNonce = createNonces(clock)

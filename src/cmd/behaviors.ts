@@ -50,8 +50,6 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
   { name: '/broadcast/dms/status', summary: 'Asks all nodes for their public facts; prints the list of answers.' },
   { name: '/dms/node/peers/list', summary: 'Lists the peers that are connected.', isPlain: true },
   { name: '/dms/node/peers/self', summary: 'Shows the peer id and the addresses of the node.', isPlain: true },
-  { name: '/dms/node/peers/dht', summary: 'Lists the peers through which the network is searched.', isPlain: true },
-  { name: '/dms/node/peers/score', summary: 'Shows how peers are scored as carriers of broadcasts.', isPlain: true },
   {
     name: '/dms/node/peers/ping',
     summary: 'Measures the round trip to a peer.',
@@ -64,6 +62,8 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
     flags: [{ name: 'address', short: 'a', type: 'text', value: 'multiaddr', doc: 'Address with the peer id.', required: true }],
     examples: ['nunet actor cmd -c dms /dms/node/peers/connect --address /ip4/203.0.113.7/tcp/9000/p2p/<peer>']
   },
+  { name: '/dms/node/peers/dht', summary: 'Lists the peers through which the network is searched.', isPlain: true },
+  { name: '/dms/node/peers/score', summary: 'Shows how peers are scored as carriers of broadcasts.', isPlain: true },
   {
     name: '/dms/node/events',
     summary: 'Shows what happened on the node lately; nunet events shows it while it happens.',

@@ -56,7 +56,14 @@ describe('what fits', () => {
     [['help', 'config', 'g'], ['get']],
     [
       ['-c', 'dms', 'actor', 'cmd', '/dms/node/peers/'],
-      ['/dms/node/peers/list', '/dms/node/peers/self', '/dms/node/peers/ping', '/dms/node/peers/connect']
+      [
+        '/dms/node/peers/list',
+        '/dms/node/peers/self',
+        '/dms/node/peers/ping',
+        '/dms/node/peers/connect',
+        '/dms/node/peers/dht',
+        '/dms/node/peers/score'
+      ]
     ],
     [
       ['key', 'did', ''],
@@ -77,7 +84,7 @@ describe('what fits', () => {
     [['--user-dir=other', 'key', 'did', ''], ['else']],
     [
       ['config', 'get', 'rest.'],
-      ['rest.addr', 'rest.port']
+      ['rest.addr', 'rest.port', 'rest.socket']
     ],
     [
       ['config', 'set', 'general.debug', ''],

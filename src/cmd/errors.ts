@@ -60,6 +60,12 @@ export class BadInvitationError extends DmsError {
   readonly kind = 'invalid'
 }
 
+/** The inviting machine and this one are in different networks, and cannot meet. */
+export class OtherNetworkError extends DmsError {
+  readonly code = 'CMD_OTHER_NETWORK'
+  readonly kind = 'conflict'
+}
+
 /** The invitation cannot be used any more. */
 export class InvitationExpiredError extends DmsError {
   readonly code = 'CMD_INVITATION_EXPIRED'

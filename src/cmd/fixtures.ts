@@ -19,7 +19,7 @@ import {
   systemRandom,
   utf8
 } from '../base/index.ts'
-import { generateKeyPair } from '../identity/index.ts'
+import { generateKeyPair, type KeyPair } from '../identity/index.ts'
 import type { Io, Terminal } from './io.ts'
 import { main } from './main.ts'
 import type { Screen } from './screen.ts'
@@ -105,10 +105,14 @@ export interface FakeNode {
   close(): Promise<void>
 }
 
-/** Starts a fake node; `answer` gives the payload of each reply, or nothing for none (status 408). */
+/**
+ * Starts a fake node; `answer` gives the payload of each reply, or nothing for none (status 408). What is addressed to one of
+ * `others` is answered by it, as if it were reached through the node.
+ */
 export async function startFakeNode(
   answer: (request: SeenRequest) => JsonValue | undefined,
-  key = generateKeyPair()
+  key = generateKeyPair(),
+  others: readonly KeyPair[] = []
 ): Promise<FakeNode> {
   const handle = rootHandleOf(key.publicKey)
   if (!handle.ok) throw new Error(handle.error.message)
@@ -123,11 +127,14 @@ export async function startFakeNode(
     seen.push(request)
     const reply = answer(request)
     if (reply === undefined || !handle.ok) return undefined
-    const { from, replyTo: behavior, expiresAt } = envelope.value
+    const { from, to, replyTo: behavior, expiresAt } = envelope.value
+    const answering = others.find(({ did }) => did === to.did) ?? key
+    const sender = rootHandleOf(answering.publicKey)
+    if (!sender.ok) throw new Error(sender.error.message)
     const unsigned: Envelope = {
       to: from,
       behavior,
-      from: handle.value,
+      from: sender.value,
       nonce: BigInt(seen.length),
       expiresAt,
       replyTo: '',
@@ -136,7 +143,7 @@ export async function startFakeNode(
       capabilities: new Uint8Array(),
       signature: new Uint8Array()
     }
-    return { ...unsigned, signature: await key.sign(signedBytes(unsigned)) }
+    return { ...unsigned, signature: await answering.sign(signedBytes(unsigned)) }
   }
 
   const server = createServer((request, response) => {

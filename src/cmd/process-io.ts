@@ -56,6 +56,7 @@ function shieldProcess(): void {
 /** A reader that went away, as in `nunet cap list | head -1`, is no error. */
 function outputOf(open: () => NodeJS.WriteStream): Output {
   let stream: NodeJS.WriteStream | undefined
+  let isGone = false
   const opened = (): NodeJS.WriteStream => {
     stream ??= open().on('error', ignoreClosed)
     return stream
@@ -65,12 +66,13 @@ function outputOf(open: () => NodeJS.WriteStream): Output {
       return screenOf(opened(), process.env)
     },
     get isGone() {
-      return stream?.destroyed === true || stream?.errored != null
+      return isGone
     },
     write: (text) =>
       new Promise((resolve, reject) => {
         opened().write(text, (error) => {
-          if (error === undefined || error === null || hasErrno(error, 'EPIPE')) resolve()
+          isGone ||= hasErrno(error, 'EPIPE')
+          if (error === undefined || error === null || isGone) resolve()
           else reject(error)
         })
       })

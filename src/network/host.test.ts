@@ -346,7 +346,23 @@ describe('gossip', () => {
       if (host.stats().broadcastsRefused === 0) throw new Error('the broadcast has not arrived yet')
     })
     await eventually(() => (host.scores().get(other.peerId)?.score ?? 0) < -900)
-    expect(host.scores().get(other.peerId)?.topics['/nunet/hello']?.invalidDeliveries).toBeGreaterThanOrEqual(1)
+    const onTopic = () => host.scores().get(other.peerId)?.topics['/nunet/hello']
+    expect(onTopic()?.invalidDeliveries).toBeGreaterThanOrEqual(1)
+  })
+
+  test('tells how long a peer has been in the mesh of a topic', async () => {
+    const [host, other] = [await started(), await started()]
+    for (const each of [host, other]) {
+      await each.subscribe(
+        '/nunet/hello',
+        () => undefined,
+        () => 'accept'
+      )
+    }
+    await host.connect(addressOf(other))
+    const timeInMesh = (): number => host.scores().get(other.peerId)?.topics['/nunet/hello']?.timeInMesh ?? 0
+    await eventually(() => timeInMesh() > 0)
+    expect(timeInMesh()).toBeLessThan(30_000)
   })
 })
 

@@ -86,7 +86,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     await closing?.close()
   }
 
-  const send = createSender({ self, inboxes, counters, limits, clock, running })
+  const send = createSender({ self, inboxes, counters, limits, running })
 
   return {
     name: 'network',

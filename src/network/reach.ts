@@ -238,6 +238,11 @@ function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {
 
 /** All messages of an error that bundles several. */
 function describe(error: unknown): string {
-  if (!(error instanceof AggregateError) || error.errors.length === 0) return errorMessage(error)
+  if (!(error instanceof AggregateError) || error.errors.length === 0) return reason(error)
   return error.errors.map(describe).join(', ')
+}
+
+/** A failed WebSocket tells its reason in an event. */
+function reason(error: unknown): string {
+  return error instanceof Object && 'message' in error ? String(error.message) : errorMessage(error)
 }

@@ -1,4 +1,4 @@
-import { millis } from '../base/index.ts'
+import { type Clock, type Millis, millis } from '../base/index.ts'
 import { TOPIC_SCORE } from './scores.ts'
 import type { PeerScore, TopicScore } from './types.ts'
 
@@ -17,7 +17,7 @@ const NORMAL_PEERS_PER_ADDRESS = 10
  * The library takes the parameters of topics only when the router is made, and shows no scores; both are reached on the router
  * itself. Should a later version move them, the tests of this module fail, and a node merely scores without topics.
  */
-export function scorerOf(router: object): Scorer {
+export function scorerOf(router: object, clock: Clock): Scorer {
   const keeper = field(router, 'score')
   const topics = field(field(keeper, 'params'), 'topics')
   return {
@@ -27,14 +27,14 @@ export function scorerOf(router: object): Scorer {
     scores: (peers) =>
       new Map(
         peers.flatMap((peer) => {
-          const score = scoreOf(router, keeper, peer)
+          const score = scoreOf(router, keeper, peer, clock.now())
           return score === undefined ? [] : [[peer, score] as const]
         })
       )
   }
 }
 
-function scoreOf(router: object, keeper: unknown, peer: string): PeerScore | undefined {
+function scoreOf(router: object, keeper: unknown, peer: string, now: Millis): PeerScore | undefined {
   const stats = entryOf(field(keeper, 'peerStats'), peer)
   if (!hasScores(router) || stats === undefined) return undefined
   return {
@@ -42,7 +42,7 @@ function scoreOf(router: object, keeper: unknown, peer: string): PeerScore | und
     application: applicationOf(field(keeper, 'params'), peer),
     colocation: colocationOf(field(keeper, 'peerIPs'), field(stats, 'knownIPs')),
     penalty: numberOf(field(stats, 'behaviourPenalty')),
-    topics: topicsOf(field(stats, 'topics'))
+    topics: topicsOf(field(stats, 'topics'), now)
   }
 }
 
@@ -60,18 +60,20 @@ function colocationOf(peersByAddress: unknown, addresses: unknown): number {
   }, 0)
 }
 
-function topicsOf(topics: unknown): Readonly<Record<string, TopicScore>> {
+function topicsOf(topics: unknown, now: Millis): Readonly<Record<string, TopicScore>> {
   if (!isObject(topics)) return {}
   return Object.fromEntries(
     Object.entries(topics)
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([topic, stats]) => [topic, topicScoreOf(stats)])
+      .map(([topic, stats]) => [topic, topicScoreOf(stats, now)])
   )
 }
 
-function topicScoreOf(stats: unknown): TopicScore {
+function topicScoreOf(stats: unknown, now: Millis): TopicScore {
+  // The library's own `meshTime` is as old as its last decay, an hour at worst.
+  const inMesh = field(stats, 'inMesh') === true ? Math.max(0, now - numberOf(field(stats, 'graftTime'))) : 0
   return {
-    timeInMesh: millis(field(stats, 'inMesh') === true ? numberOf(field(stats, 'meshTime')) : 0),
+    timeInMesh: millis(inMesh),
     firstDeliveries: numberOf(field(stats, 'firstMessageDeliveries')),
     meshDeliveries: numberOf(field(stats, 'meshMessageDeliveries')),
     invalidDeliveries: numberOf(field(stats, 'invalidMessageDeliveries'))

@@ -117,7 +117,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     { node, internals, reach, reachability, transport: sharing, relays, relayUse, clock, log },
     stopping.signal
   )
-  const joining = stayMember(node, reach, { ...options, bootstrap: byPeer(options.bootstrap) }, stopping.signal)
+  const bootstrap = byPeer(options.bootstrap)
+  const joining = stayMember(node, reach, { ...options, reachability, bootstrap }, stopping.signal)
 
   return {
     ...receiver,
@@ -133,7 +134,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     addresses: () => node.getMultiaddrs().map(String),
     reachability,
-    routingTable: () => routingTableOf(node.services.dht),
+    routingTable: () => routingTableOf(node.services.dht, node.services.oldDht),
     ping: (peer, signal) => pingPeer(node, reach, peer, { clock, limits, signal }),
     async close() {
       stopping.abort()

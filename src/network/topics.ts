@@ -1,6 +1,6 @@
 import { type GossipSub, type Message, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
-import { errorMessage, type Logger } from '../base/index.ts'
+import { type Clock, errorMessage, type Logger } from '../base/index.ts'
 import type { Counters } from './counters.ts'
 import { PublishFailedError } from './errors.ts'
 import { scorerOf } from './scorer.ts'
@@ -12,6 +12,7 @@ export interface TopicOptions {
   readonly self: PeerId
   readonly subscribers: Subscribers
   readonly counters: Counters
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -34,11 +35,11 @@ const RESULTS: Readonly<Record<Verdict, TopicValidatorResult>> = {
 }
 
 /** Connects the router of a running node with the subscribers of its host. */
-export function createTopics(router: GossipSub, { self, subscribers, counters, log }: TopicOptions): Topics {
+export function createTopics(router: GossipSub, { self, subscribers, counters, clock, log }: TopicOptions): Topics {
   /** Whose validators accepted a message: exactly they get it. */
   const audiences = new WeakMap<Message, readonly Subscriber[]>()
   const joined = new Set<string>()
-  const scorer = scorerOf(router)
+  const scorer = scorerOf(router, clock)
 
   async function validate(forwarder: PeerId, message: Message): Promise<TopicValidatorResult> {
     if (message.type !== 'signed' || message.from.equals(self)) return TopicValidatorResult.Ignore

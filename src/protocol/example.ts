@@ -128,6 +128,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   updatedbefore: '2026-01-02T00:00:00Z',
   sortby: '-created_at',
   metadata: 'value',
+  reachability: 'public',
   listenaddr: '/ip4/203.0.113.7/tcp/9000',
   logswrittento: `/home/user/nunet/deployments/${ENSEMBLE}/alloc1`,
   stdout: 'hello\n',

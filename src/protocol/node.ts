@@ -44,9 +44,15 @@ export const publicStatus = define({
 export const peersSelf = define({
   name: '/dms/node/peers/self',
   callers: 'root',
-  summary: 'Peer id of the node and the addresses under which it can be dialled, joined with ", ".',
+  summary:
+    'Peer id of the node, the addresses under which it can be dialled, best first and joined with ", ", and whether others can dial it as far as they told: `unknown`, `public` or `private`.',
   request: nothing,
-  reply: object({ id: member('id', text()), listenAddress: member('listen_addr', text(65_536)), did: maybe('did', text()) })
+  reply: object({
+    id: member('id', text()),
+    listenAddress: member('listen_addr', text(65_536)),
+    did: maybe('did', text()),
+    reachability: maybe('reachability', text(32))
+  })
 })
 
 const CONNECTED_PEER = object({

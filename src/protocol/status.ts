@@ -19,7 +19,14 @@ const status = object({
           object({ name: member('name', text(64)), ip: member('ip', list(text(64), 64)), mac: member('mac_address', text(64)) })
         )
       ),
-      p2p: member('p2p', object({ id: member('id', text(256)), listenAddress: member('listen_addr', text(65_536)) }))
+      p2p: member(
+        'p2p',
+        object({
+          id: member('id', text(256)),
+          listenAddress: member('listen_addr', text(65_536)),
+          reachability: maybe('reachability', text(32))
+        })
+      )
     })
   ),
   onboarded: member('onboarded', flag),

@@ -37,13 +37,15 @@ import {
 type AnyBehavior = PublicBehavior<unknown, unknown>
 
 const SERVED: readonly AnyBehavior[] = BEHAVIOR_GROUPS.filter(({ title }) =>
-  ['Node and peers', 'Lending'].includes(title)
+  ['Node and peers', 'Lending', 'Capabilities'].includes(title)
 ).flatMap(({ behaviors }) => behaviors)
 
 const OWNERS = SERVED.filter(({ callers }) => callers === 'root')
 
 /** What the node of the test answers to the example of the reference page when it is no reply: the example is of another world. */
 const REFUSED: Readonly<Record<string, string>> = {
+  '/dms/cap/anchor': 'NODE_ANCHOR_REFUSED', // it grants and revokes the same token
+  '/dms/cap/remove': 'NODE_NO_ANCHOR',
   '/dms/node/peers/connect': 'NETWORK_BAD_ADDRESS',
   '/dms/node/logger/config': 'NODE_LOG_SETTING',
   '/dms/node/onboarding/onboard': 'NODE_UNSUPPORTED_OFFER',
@@ -224,7 +226,7 @@ describe('the behaviours of a node', () => {
 
     test('have a did and addresses of their own', async () => {
       const self = await ask(owner, peersSelf, null)
-      expect(self).toMatchObject({ id: node.key.peerId, did: node.key.did })
+      expect(self).toMatchObject({ id: node.key.peerId, did: node.key.did, reachability: 'unknown' })
       expect(self.listenAddress).toContain(node.key.peerId)
     })
 
@@ -261,7 +263,7 @@ describe('the behaviours of a node', () => {
       await expect(ask(owner, loggerConfig, { level: 'warn', apiKey: 'hunter2' })).rejects.toMatchObject({
         code: 'NODE_LOG_SETTING',
         kind: 'invalid',
-        message: 'api_key: this version sends its log to no Elasticsearch service; applied before: level warn'
+        message: 'api_key: this version sends its log to no Elasticsearch service; applied before: level'
       })
       await expect(ask(owner, loggerConfig, { interval: 5, level: 'error' })).rejects.toThrow(/^interval: .*no interval to set$/)
       expect((await ask(owner, loggerConfig, { elasticEnabled: false })).level).toBe('warn')

@@ -1,5 +1,6 @@
-import { CancelledError, isJsonObject, type JsonValue } from '../../base/index.ts'
-import { deploymentNew } from '../../protocol/index.ts'
+import { CancelledError, isJsonObject, type JsonValue, seconds } from '../../base/index.ts'
+import type { Session } from '../../client/index.ts'
+import { deploymentNew, peersList } from '../../protocol/index.ts'
 import type { Action, Flags } from '../command.ts'
 import { DeploymentFailedError, RefusedReplyError, UsageError } from '../errors.ts'
 import { type Ending, follow, untilStopped } from '../following.ts'
@@ -8,6 +9,8 @@ import { note, printLine } from '../output.ts'
 import { openSession } from '../sessions.ts'
 import { loadSettings } from '../settings.ts'
 import { callBehavior, failureIn, termsOf } from './actor-cmd.ts'
+
+const ANSWER_TIME = seconds(10)
 
 /**
  * `nunet deploy`: with `-f`, calls the behaviour and prints its reply as `nunet actor cmd` does (D §2.1). With the file as an argument
@@ -33,10 +36,13 @@ async function deployFile(file: string, flags: Flags, io: Io): Promise<void> {
   const id = idIn(await session.invoke(terms))
   if (flags.isOn('detach')) return await printLine(io, id)
   await note(io, `Deployment ${id}; Ctrl-C ends the watching, not the job`)
-  await tellEnding(await followed(id, session, io))
+  const ending = await followed(id, session, io)
+  if (ending.status === 'Completed') return
+  if (ending.error.includes('no bid')) await explainSilence(session, io)
+  throw failureOf(ending)
 }
 
-async function followed(id: string, session: Awaited<ReturnType<typeof openSession>>, io: Io): Promise<Ending> {
+async function followed(id: string, session: Session, io: Io): Promise<Ending> {
   try {
     return await untilStopped(io, (signal) => follow({ session, id, io, signal }))
   } catch (error) {
@@ -48,10 +54,23 @@ async function followed(id: string, session: Awaited<ReturnType<typeof openSessi
   }
 }
 
-async function tellEnding({ status, error, directories }: Ending): Promise<void> {
-  if (status === 'Completed') return
+/** A machine that is alone needs other advice than one whose peers do not want the job. */
+async function explainSilence(session: Session, io: Io): Promise<void> {
+  const reply = await session.invoke({ behavior: peersList.name, payload: null, timeout: ANSWER_TIME }).catch(() => undefined) // the failure itself is told
+  const peers = reply === undefined ? undefined : peersList.reply.decode(reply)
+  if (peers?.ok !== true) return
+  const count = peers.value.upper.length
+  await note(
+    io,
+    count === 0
+      ? 'This machine is connected to no other: is the inviting machine switched on, and reachable from here? nunet join tries its addresses again.'
+      : `This machine is connected to ${count === 1 ? 'another one' : `${count} others`}; none of them lends you what the job needs. Possible reasons: docs/guides/deploy.md, "Why nobody bids".`
+  )
+}
+
+function failureOf({ error, directories }: Ending): DeploymentFailedError {
   const where = directories.length === 0 ? '' : `; its output is in ${directories.join(', ')}`
-  throw new DeploymentFailedError(`the deployment failed: ${error === '' ? 'see its events' : error}${where}`)
+  return new DeploymentFailedError(`the deployment failed: ${error === '' ? 'see its events' : error}${where}`)
 }
 
 function idIn(reply: JsonValue): string {

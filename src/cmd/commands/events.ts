@@ -101,12 +101,12 @@ async function show(
   { untilLive }: { readonly untilLive: boolean }
 ): Promise<string> {
   for await (const { id, type, data } of stream) {
-    if (watch.io.stdout.isGone === true) return 'reader gone'
     if (id !== '') watch.after = id
     if (type === 'end') return textOf(data, 'reason')
     if (type === 'live' && untilLive) return type
     if (type === 'gap') await note(watch.io, 'Some events are not kept any more')
     else if (type !== 'live') await printEvent(watch, data)
+    if (watch.io.stdout.isGone === true) return 'reader gone'
   }
   return 'the connection ended'
 }
@@ -143,7 +143,7 @@ function detailOf(event: JsonValue): string {
   const offer = isJsonObject(event) ? event['offer'] : undefined
   if (!isJsonObject(offer)) return oneLine(textOf(event, 'subject'))
   const gibibytes = (name: string): string => `${Math.round((Number(offer[name]) / 2 ** 30) * 10) / 10} GiB`
-  return `${String(offer['cores'])} cores, ${gibibytes('memory')} of memory, ${gibibytes('disk')} of disk`
+  return `${Number(offer['cores'])} cores, ${gibibytes('memory')} of memory, ${gibibytes('disk')} of disk`
 }
 
 function reasonOf(event: JsonValue): string {

@@ -11,12 +11,14 @@ import { describeExpiry, expiryIn } from '../expiries.ts'
 import { findWhereabouts, isUsualMeetingPoint, type Whereabouts } from '../invitations/addresses.ts'
 import { BEARER_DEPTH, INVITED_CAPABILITIES, type Invited, MAX_ADDRESSES } from '../invitations/invitation.ts'
 import { listInvitations, toJson } from '../invitations/list.ts'
+import { networkOf } from '../invitations/network.ts'
 import { type GivenInvitation, idOf, invitationsOfContext, MAX_NOTE } from '../invitations/record.ts'
 import { revokeInvitation } from '../invitations/revoke.ts'
 import { bearerKey, encodeInvitation, isPeerAddress, newBearerSecret } from '../invitations/text.ts'
 import type { Io } from '../io.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
+import { findMachine } from '../setup/machine.ts'
 
 /** `nunet invite`: prints an invitation to run jobs on this machine; `--list` shows the open ones, `--revoke` takes one back. */
 export const invite: Action = async ({ flags }, io) => {
@@ -32,10 +34,9 @@ async function giveInvitation(flags: Flags, io: Io): Promise<void> {
   const remark = flags.text('note') ?? ''
   if (remark.length > MAX_NOTE) throw new UsageError(`--note has ${remark.length} characters, at most ${MAX_NOTE} are kept`)
   const invited = invitedBy(flags, io)
-  const client = clientOf(config, io)
-  const machine = readDid((await client.handle()).did, 'the DID of the DMS')
+  const machine = await findMachine(flags.text('machine') ?? '', { flags, io, config })
   const { context } = await openContext(flags, io)
-  const session = createSession({ client, context, clock: io.clock, random: io.random })
+  const session = createSession({ client: clientOf(config, io), context, clock: io.clock, random: io.random })
   const patience = flags.duration('wait')
   const whereabouts = await findWhereabouts(session, { config, io, ...(patience === undefined ? {} : { patience }) })
   const grant = await grantTo(invited, expiresAt, context)
@@ -50,7 +51,14 @@ async function giveInvitation(flags: Flags, io: Io): Promise<void> {
   await (await invitationsOfContext(flags, io)).add(given)
   await recordIssued([grant], flags, io)
   const { addresses } = whereabouts
-  const text = encodeInvitation({ invited, grant, machine, addresses, meetingPoints: meetingPointsOf(config) })
+  const text = encodeInvitation({
+    invited,
+    grant,
+    machine,
+    addresses,
+    meetingPoints: meetingPointsOf(config),
+    network: networkOf(config)
+  })
   await tellGiven(given, whereabouts, io)
   if (flags.isOn('json')) return await printJson(io, { ...toJson(given), machine, addresses, invitation: text })
   await printLine(io, text)

@@ -4,18 +4,17 @@ import { verifyToken } from '../../ucan/index.ts'
 import { listOf } from '../chains.ts'
 import type { Action } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import { tellDms } from '../contexts.ts'
 import { BadInvitationError, InvitationExpiredError, NoFileError, UsageError } from '../errors.ts'
 import { describeExpiry } from '../expiries.ts'
 import { openSource } from '../files.ts'
-import { acceptInvitation } from '../invitations/accept.ts'
-import { meetHost, rememberHost } from '../invitations/host.ts'
+import { acceptInvitation, refuseForeign } from '../invitations/accept.ts'
+import { adviseService, meetHost, rememberHost } from '../invitations/host.ts'
 import type { Invitation } from '../invitations/invitation.ts'
+import { enterNetwork, requireNetwork } from '../invitations/network.ts'
 import { PREFIX, parseInvitation } from '../invitations/text.ts'
 import type { Io } from '../io.ts'
 import { note } from '../output.ts'
-import { printNode, setUpNode } from '../setup/node.ts'
-import { ensureRunning, withoutQuestions } from '../setup/start.ts'
+import { bringUp, printNode } from '../setup/node.ts'
 
 /**
  * `nunet join <invitation>`: sets up what is missing, takes the rights that the invitation gives, lets bids of the inviting machine
@@ -28,13 +27,19 @@ export const join: Action = async ({ args: [given], flags }, io) => {
   if (!flags.isOn('yes')) {
     await confirm(io, { complaint: 'joining changes whom this machine lets in', question: 'Join?' })
   }
-  const { run, configuration } = await setUpNode(flags, withoutQuestions(io), { isBrief: true })
-  await acceptInvitation(invitation, run)
-  await rememberHost(invitation, run)
-  if ((await ensureRunning(run)) === 'running') await tellDms((await run.open(run.dms)).context, flags, run.io)
-  await meetHost(invitation, run)
+  const node = await bringUp(flags, io, async (run) => {
+    await refuseForeign(invitation, run)
+    await enterNetwork(invitation, run)
+    await rememberHost(invitation, run)
+  })
+  if (node.machine.isService) {
+    await requireNetwork(invitation, node.run)
+    await adviseService(invitation, node.run)
+  }
+  await acceptInvitation(invitation, node)
+  await meetHost(invitation, node.run)
   await note(io, 'You can run jobs there now: nunet deploy job.yaml')
-  await printNode(run, [configuration, ...run.outcomes], flags, io)
+  await printNode({ ...node, dms: node.machine.did }, flags, io)
 }
 
 /** The text that an argument stands for: itself, or what is in stdin, in a file, or typed. */
@@ -74,11 +79,13 @@ function refuseUnusable({ grant }: Invitation, io: Io): void {
   if (!held.ok) throw new BadInvitationError(`the invitation does not hold: ${held.error.message}`)
 }
 
-async function describe({ grant, machine, addresses, meetingPoints, invited }: Invitation, io: Io): Promise<void> {
+async function describe({ grant, machine, addresses, meetingPoints, invited, network }: Invitation, io: Io): Promise<void> {
   const until = describeExpiry(grant.expiresAt, io.clock.now())
   await note(io, `Invitation of ${grant.issuer}${invited.type === 'named' ? ` for ${invited.did}` : ''}, until ${until}:`)
-  await note(io, `  you may       ${listOf(grant.capabilities ?? [])} on its machines, broadcasting on ${listOf(grant.topics)}`)
+  const rights = `${listOf(grant.capabilities ?? [])}, and by broadcast ${listOf(grant.topics)}`
+  await note(io, `  you may       run jobs on machines of its owner (${rights})`)
   await note(io, `  it may        send bids to this machine, as ${machine}; nothing else`)
+  for (const [name, text] of Object.entries(network)) await note(io, `  p2p.${name.padEnd(9)} ${text}`)
   for (const address of addresses) await note(io, `  connects to   ${address}`)
   for (const address of meetingPoints) await note(io, `  meets at      ${address}`)
 }

@@ -26,7 +26,7 @@ export const setup: Action = async ({ flags }, io) => {
   if (run.outcomes.some(isNewAnchor)) await tellDms((await run.open(run.dms)).context, flags, quiet)
   await lend(run)
   await finish([configuration, ...run.outcomes], io)
-  await printNode(run, [configuration, ...run.outcomes], flags, io)
+  await printNode({ run, configuration }, flags, io)
 }
 
 function withoutTerminal(io: Io): Io {

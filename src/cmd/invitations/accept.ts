@@ -1,12 +1,16 @@
-import { invariant } from '../../base/index.ts'
+import { hours, invariant, millis, toNanos } from '../../base/index.ts'
 import type { Signer } from '../../identity/index.ts'
 import { BID_BEHAVIOR } from '../../protocol/index.ts'
 import { createContext, encodeToken, linksOf, sameToken, type Token } from '../../ucan/index.ts'
 import { addAnchors } from '../anchors.ts'
 import { BadInvitationError } from '../errors.ts'
+import type { RunningNode } from '../setup/node.ts'
 import type { SetupRun } from '../setup/run.ts'
 import type { Invitation } from './invitation.ts'
 import { bearerKey } from './text.ts'
+
+/** How long bids of an inviting machine are let in at most, however long its invitation holds. */
+const LONGEST_TRUST = hours(24 * 366)
 
 /**
  * Takes what an invitation gives: the owner may use it and passes it on to the machine; the machine lets bids of the inviting
@@ -14,31 +18,38 @@ import { bearerKey } from './text.ts'
  *
  * @throws BadInvitationError when it is for another DID than the owner's.
  */
-export async function acceptInvitation(invitation: Invitation, run: SetupRun): Promise<void> {
-  const { user, dms, io } = run
-  const [owner, daemon] = [await run.summary(user), await run.summary(dms)]
-  if (invitation.invited.type === 'named' && invitation.invited.did !== owner.did) {
-    throw new BadInvitationError(`the invitation is for ${invitation.invited.did}; ${user} is ${owner.did}`)
-  }
-  if (daemon.provide.some((token) => linksOf(token).some((link) => sameToken(link, invitation.grant)))) {
+export async function acceptInvitation(invitation: Invitation, { run, machine: own }: RunningNode): Promise<void> {
+  const { user, io } = run
+  await refuseForeign(invitation, run)
+  const owner = await run.summary(user)
+  if ((await own.provided()).some((token) => linksOf(token).some((link) => sameToken(link, invitation.grant)))) {
     return await run.report({ step: 'invitation', state: 'already', text: 'this machine has taken it' })
   }
   const mine = await takenBy(owner.did, invitation, run)
   const { context } = await run.open(user)
-  const forMachine = await passOn(mine, await run.signer(user), daemon.did, run)
+  const forMachine = await passOn(mine, await run.signer(user), own.did, run)
   const { machine, grant } = invitation
-  const forBids = await context.grant({ subject: machine, capabilities: [BID_BEHAVIOR], expiresAt: grant.expiresAt, depth: 1n })
+  const longest = toNanos(millis(io.clock.now() + LONGEST_TRUST))
+  const [expiresAt = longest] = [grant.expiresAt, longest].sort((a, b) => (a < b ? -1 : 1))
+  const forBids = await context.grant({ subject: machine, capabilities: [BID_BEHAVIOR], expiresAt, depth: 1n })
   await addAnchors(await run.open(user), [{ kind: 'provide', token: mine }], io)
   // last, and in one step: by this the next run knows that all is done
-  await addAnchors(
-    await run.open(dms),
-    [
-      { kind: 'require', token: forBids },
-      { kind: 'provide', token: forMachine }
-    ],
-    io
-  )
-  await run.report({ step: 'invitation', state: 'done', text: `${user} and ${dms} may run jobs on machines of ${grant.issuer}` })
+  await own.add([
+    { kind: 'require', token: forBids },
+    { kind: 'provide', token: forMachine }
+  ])
+  await run.report({
+    step: 'invitation',
+    state: 'done',
+    text: `${user} and this machine may run jobs on machines of ${grant.issuer}`
+  })
+}
+
+/** @throws BadInvitationError when it is for another DID than the owner's. */
+export async function refuseForeign({ invited }: Invitation, { user, summary }: SetupRun): Promise<void> {
+  const { did } = await summary(user)
+  if (invited.type === 'bearer' || invited.did === did) return
+  throw new BadInvitationError(`the invitation is for ${invited.did}; ${user} is ${did}`)
 }
 
 /** The owner's own part: the grant itself, or what the key of a bearer invitation makes of it for the owner. */

@@ -1,11 +1,11 @@
 import { errorMessage, seconds } from '../../base/index.ts'
-import { createSession, type Session } from '../../client/index.ts'
+import type { Session } from '../../client/index.ts'
 import { findConfigFile, setConfigValue } from '../../config/index.ts'
-import { clientOf } from '../clients.ts'
 import { failureIn } from '../commands/actor-cmd.ts'
 import { HostAwayError, RefusedReplyError } from '../errors.ts'
 import { withProgress } from '../progress.ts'
 import { placesOf } from '../settings.ts'
+import { sessionOf } from '../setup/machine.ts'
 import type { SetupRun } from '../setup/run.ts'
 import type { Invitation } from './invitation.ts'
 
@@ -22,11 +22,18 @@ const MAX_PEERS = 64
 export async function rememberHost({ addresses, meetingPoints }: Invitation, run: SetupRun): Promise<void> {
   const { flags, io, config } = run
   const known = config.p2p.bootstrap_peers
-  const added = [...meetingPoints, ...addresses].filter((address) => !known.includes(address)).slice(0, MAX_PEERS - known.length)
+  const room = Math.max(0, MAX_PEERS - known.length)
+  const added = [...meetingPoints, ...addresses].filter((address) => !known.includes(address)).slice(0, room)
   if (added.length === 0) return await run.report({ step: 'peers', state: 'already', text: 'the inviting machine is remembered' })
   const { path } = await findConfigFile(placesOf(flags, io))
   await setConfigValue({ path, key: KEY, text: JSON.stringify([...known, ...added]) })
   await run.report({ step: 'peers', state: 'done', text: `added ${added.length} to ${KEY} in ${path}` })
+}
+
+/** The same where the configuration is not the user's to change. */
+export async function adviseService({ addresses, meetingPoints }: Invitation, run: SetupRun): Promise<void> {
+  const text = `to have the service dial them after a restart, add to ${KEY} of its configuration: ${[...meetingPoints, ...addresses].join(' ')}`
+  await run.report({ step: 'peers', state: 'open', text })
 }
 
 /**
@@ -35,9 +42,8 @@ export async function rememberHost({ addresses, meetingPoints }: Invitation, run
  * @throws HostAwayError when it is not reached or does not answer: all that was taken is kept.
  */
 export async function meetHost(invitation: Invitation, run: SetupRun): Promise<void> {
-  const { config, io, user, flags } = run
-  const { context } = await run.open(user)
-  const session = createSession({ client: clientOf(config, io), context, clock: io.clock, random: io.random })
+  const { io, flags } = run
+  const session = await sessionOf(run)
   try {
     const limit = CONNECT_TIME
     await withProgress(io, { text: 'connecting to the inviting machine', limit }, () => connect(session, invitation))

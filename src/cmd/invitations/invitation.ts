@@ -16,7 +16,15 @@ export interface Invitation {
   readonly addresses: readonly string[]
   /** Nodes through which both find each other, when they are not the usual ones. */
   readonly meetingPoints: readonly string[]
+  /** The network that the machine belongs to. */
+  readonly network: NetworkNames
 }
+
+/** The settings by which nodes of one network find each other; what is missing is as usual. */
+export const NETWORK_KEYS = ['network', 'dht_prefix', 'rendezvous', 'advertisement_namespace', 'topic_prefix'] as const
+
+/** The names of a network that differ from the usual ones. */
+export type NetworkNames = Readonly<Partial<Record<(typeof NETWORK_KEYS)[number], string>>>
 
 /** What an invitation allows at the inviting machine (docs/guides/invitations.md). */
 export const INVITED_CAPABILITIES: readonly string[] = ['/public', '/dms/deployment']

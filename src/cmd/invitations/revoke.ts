@@ -6,17 +6,18 @@ import { clientOf } from '../clients.ts'
 import type { Flags } from '../command.ts'
 import { failureIn } from '../commands/actor-cmd.ts'
 import { contextsOf, openContext, openContextFile } from '../contexts.ts'
-import { NoInvitationError, RefusedReplyError, UsageError } from '../errors.ts'
+import { NoInvitationError, OtherDmsError, RefusedReplyError, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { note } from '../output.ts'
 import { loadSettings } from '../settings.ts'
+import { findMachine } from '../setup/machine.ts'
 import { openSigner } from '../signers.ts'
 import { tokenListToJson } from '../tokens.ts'
 import { type GivenInvitation, invitationsOfContext } from './record.ts'
 
 /**
  * `nunet invite --revoke <id>`: what was given ends, and everything that was made of it. The revocation is kept in the owner's
- * context, and counts at this machine from now on; the owner's other machines hear of it by broadcast.
+ * context, and counts at this machine from now on; it is broadcast to those that listen to this one.
  */
 export async function revokeInvitation(id: string, flags: Flags, io: Io): Promise<void> {
   const record = await invitationsOfContext(flags, io)
@@ -26,13 +27,16 @@ export async function revokeInvitation(id: string, flags: Flags, io: Io): Promis
   const anchors = [{ kind: 'revoke', token: revocation }] as const
   await addAnchors(file, anchors, io)
   const { config } = await loadSettings(flags, io)
-  const client = clientOf(config, io)
+  const machine = flags.text('machine') ?? ''
   try {
-    await client.handle()
-    await tellMachine(createSession({ client, context: file.context, clock: io.clock, random: io.random }), revocation, io)
+    await findMachine(machine, { flags, io, config })
+    await tellMachine(
+      createSession({ client: clientOf(config, io), context: file.context, clock: io.clock, random: io.random }),
+      revocation,
+      io
+    )
   } catch (error) {
-    if (!(error instanceof ClientUnavailableError)) throw error
-    const machine = flags.text('machine') ?? ''
+    if (!(error instanceof ClientUnavailableError || error instanceof OtherDmsError)) throw error
     await addAnchors(
       await openContextFile(contextsOf(config, io), machine, () => openSigner(machine, config, io), io),
       anchors,
@@ -64,6 +68,6 @@ async function tellMachine(session: Session, revocation: Token, io: Io): Promise
     const refused = failureIn(await session.invoke({ behavior: '/dms/cap/revoke/broadcast', payload: { Token } }))
     if (refused !== undefined) throw new RefusedReplyError(refused)
   } catch (error) {
-    await note(io, `Warning: your other machines were not told (${errorMessage(error)}); do it with: nunet cap broadcast`)
+    await note(io, `Warning: no other machine was told (${errorMessage(error)})`)
   }
 }

@@ -23,7 +23,8 @@ const invitation: Invitation = {
   grant: await grantTo(bearerKey(secret).did),
   machine: machine.did,
   addresses: [`/ip4/203.0.113.7/tcp/9000/p2p/${machine.peerId}`],
-  meetingPoints: [`/dns4/relay.example/tcp/443/p2p/${stranger.peerId}`]
+  meetingPoints: [`/dns4/relay.example/tcp/443/p2p/${stranger.peerId}`],
+  network: { network: 'acme-lab', topic_prefix: '/acme' }
 }
 
 /** A text with a good checksum around any members. */
@@ -63,6 +64,12 @@ describe('an invitation that', () => {
     ['names no machine', textOf({ ...members, machine: 7 }), 'does not name the machine'],
     ['names a machine without a key', textOf({ ...members, machine: 'did:key:zzz' }), 'names a machine whose key cannot be used'],
     ['has an address that is none', textOf({ ...members, addresses: ['http://203.0.113.7'] }), 'must have at most 16 addresses'],
+    [
+      'has a setting that names no network',
+      textOf({ ...members, net: { relay_use: 'never' } }),
+      'names of a network that cannot be read'
+    ],
+    ['has a name that is none', textOf({ ...members, net: { network: 'a b' } }), 'names of a network that cannot be read'],
     ['has too many addresses', textOf({ ...members, addresses: Array(17).fill(invitation.addresses[0]) }), 'at most 16'],
     [
       'has the address of another machine',
@@ -127,7 +134,8 @@ describe('an invitation', () => {
       ...invitation,
       invited: { type: 'named', did: stranger.did },
       grant: await grantTo(stranger.did),
-      meetingPoints: []
+      meetingPoints: [],
+      network: {}
     }
     expect(parseInvitation(encodeInvitation(named))).toEqual({ ok: true, value: named })
     expect(Buffer.from(encodeInvitation(named).slice(PREFIX.length), 'base64url').toString()).not.toContain('"key"')

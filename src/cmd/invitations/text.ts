@@ -17,7 +17,7 @@ import {
 } from '../../base/index.ts'
 import { actorIdOf, type Did, type KeyPair, keyPairFromSeed, parseDid, peerIdOf, publicKeyOf } from '../../identity/index.ts'
 import { decodeToken, encodeToken, type Token } from '../../ucan/index.ts'
-import { type Invitation, type Invited, MAX_ADDRESSES } from './invitation.ts'
+import { type Invitation, type Invited, MAX_ADDRESSES, NETWORK_KEYS, type NetworkNames } from './invitation.ts'
 
 /** How every invitation of this version begins. */
 export const PREFIX = 'nunet-invite-1-'
@@ -33,7 +33,10 @@ const SEED_LENGTH = 32
 /** Longest address, in characters. */
 const MAX_ADDRESS = 512
 
-const MEMBERS: readonly string[] = ['key', 'to', 'grant', 'machine', 'addresses', 'meet']
+/** Longest name of a network, in characters; the configuration says what they may be. */
+const MAX_NETWORK_NAME = 128
+
+const MEMBERS: readonly string[] = ['key', 'to', 'grant', 'machine', 'addresses', 'meet', 'net']
 
 /** The seed of a new bearer key, as {@link bearerKey} reads it. */
 export function newBearerSecret(random: Random): Secret {
@@ -46,14 +49,15 @@ export function bearerKey(secret: Secret): KeyPair {
 }
 
 /** The text of an invitation: one line without blanks. */
-export function encodeInvitation({ invited, grant, machine, addresses, meetingPoints }: Invitation): string {
+export function encodeInvitation({ invited, grant, machine, addresses, meetingPoints, network }: Invitation): string {
   const body = encodeGoJson({
     key: invited.type === 'bearer' ? invited.secret.reveal() : undefined,
     to: invited.type === 'named' ? invited.did : undefined,
     grant: tokenToJson(grant),
     machine,
     addresses,
-    meet: meetingPoints.length === 0 ? undefined : meetingPoints
+    meet: meetingPoints.length === 0 ? undefined : meetingPoints,
+    net: Object.keys(network).length === 0 ? undefined : network
   })
   const bytes = utf8(body)
   return PREFIX + encodeBase64Url(Buffer.concat([bytes, checksumOf(bytes)]))
@@ -104,7 +108,9 @@ function parseBody(body: Uint8Array): Result<Invitation, Issue> {
   }
   const stranger = addresses.find((address) => !address.endsWith(`/p2p/${peer}`))
   if (stranger !== undefined) return refuse(`has an address of another machine: ${stranger}`)
-  return checkParties({ invited: invited.value, grant: grant.value, machine, addresses, meetingPoints })
+  const network = readNetwork(members['net'] ?? {})
+  if (network === undefined) return refuse('has names of a network that cannot be read')
+  return checkParties({ invited: invited.value, grant: grant.value, machine, addresses, meetingPoints, network })
 }
 
 /** The grant must be a first-hand word for the invited one; who gave it is up to the person who joins. */
@@ -136,6 +142,14 @@ function readDid(value: unknown): Did | undefined {
 export function peerOf(machine: Did): string | undefined {
   const key = publicKeyOf(machine)
   return key.ok && actorIdOf(key.value).ok ? peerIdOf(key.value) : undefined
+}
+
+function readNetwork(value: JsonValue): NetworkNames | undefined {
+  if (!isJsonObject(value)) return undefined
+  const isKnown = (name: string): boolean => NETWORK_KEYS.some((key) => key === name)
+  const isGood = ([name, text]: readonly [string, JsonValue]): boolean =>
+    isKnown(name) && typeof text === 'string' && text.length <= MAX_NETWORK_NAME && /^[\w./-]*$/.test(text)
+  return Object.entries(value).every(isGood) ? value : undefined
 }
 
 function readAddresses(value: unknown): readonly string[] | undefined {

@@ -23,7 +23,7 @@ interface Setting {
  * All questions come before the first write, so that an interruption leaves no half of the answers.
  */
 export async function configure(flags: Flags, io: Io): Promise<Outcome> {
-  const given = flags.list('set').map(parseSetting)
+  const given = joinAddresses(flags.list('set')).map(parseSetting)
   const { path, exists } = await placeOfFile(flags, io)
   if (flags.isSet('config') && !exists) await createEmpty(path)
   const isUndecided = !exists && !(await wasSetUp(flags, io))
@@ -47,6 +47,16 @@ export async function configure(flags: Flags, io: Io): Promise<Outcome> {
 async function wasSetUp(flags: Flags, io: Io): Promise<boolean> {
   const { config } = await loadSettings(flags, io)
   return await keystoreOf(config, io).exists(flags.text('context') ?? '')
+}
+
+/** The values of the flag were cut at commas; what begins like an address belongs to the list before it. */
+function joinAddresses(pieces: readonly string[]): readonly string[] {
+  const joined: string[] = []
+  for (const piece of pieces) {
+    const last = piece.startsWith('/') ? joined.pop() : undefined
+    joined.push(last === undefined ? piece : `${last},${piece}`)
+  }
+  return joined
 }
 
 function parseSetting(pair: string): Setting {

@@ -65,7 +65,7 @@ async function ensureKey(run: SetupRun, name: string, who: string): Promise<void
   if (await contextsOf(config, io).exists(name)) {
     return await run.report({ step: `key ${name}`, state: 'already', text: 'not here, but its context is' })
   }
-  await note(io, `Making the key ${name}, which stands for ${who}. Its passphrase cannot be recovered.`)
+  if (!run.isBrief) await note(io, `Making the key ${name}, which stands for ${who}. Its passphrase cannot be recovered.`)
   const key = await createKey(keystore, name, io, { overwrite: false })
   run.remember(name, key)
   await run.report({ step: `key ${name}`, state: 'done', text: key.did, command: `nunet key new ${name}` })

@@ -32,6 +32,8 @@ export interface SetupRun {
   /** Name of the daemon's. */
   readonly dms: string
   readonly outcomes: readonly Outcome[]
+  /** Whether only changes are told, without the commands that do the same. */
+  readonly isBrief: boolean
   /** Tells and remembers how a step ended. */
   report(outcome: Outcome): Promise<void>
   /** Remembers a key that was made or opened, so that its passphrase is asked for once. */
@@ -46,10 +48,7 @@ export interface SetupRun {
 }
 
 /** What a run begins with. */
-export interface SetupRunOptions extends Pick<SetupRun, 'flags' | 'io' | 'config' | 'user'> {
-  /** Whether only changes are told, without the commands that do the same. */
-  readonly isBrief?: boolean
-}
+export type SetupRunOptions = Pick<SetupRun, 'flags' | 'io' | 'config' | 'user'> & Partial<Pick<SetupRun, 'isBrief'>>
 
 /** Begins a run. */
 export function createRun(options: SetupRunOptions): SetupRun {
@@ -80,6 +79,7 @@ export function createRun(options: SetupRunOptions): SetupRun {
     io,
     config,
     user: options.user,
+    isBrief,
     dms: flags.text('context') ?? 'dms',
     outcomes,
     async report(outcome) {

@@ -62,6 +62,7 @@ describe('nunet setup refuses', () => {
     [['--yes', '--expiry', '2020-01-01'], 'the expiry 2020-01-01 has passed'],
     [['--yes', '--token', '{'], 'invalid token'],
     [['--yes', '--set', 'rest.port'], 'must be key=value'],
+    [['--yes', '--set', '/ip4/0.0.0.0/tcp/1'], 'must be key=value'],
     [['--yes', '--set', 'rest.port=many'], 'rest.port'],
     [['--yes', '--cpu', '1'], 'must all be set; missing [ram disk]'],
     [['--yes', '--no-network', '--organization', 'x'], 'none of the others can be']
@@ -161,9 +162,9 @@ describe('nunet setup --yes', () => {
   })
 
   test('writes settings to the file that --config names, or to the one in the home directory', async () => {
-    await setup(['--yes', '--no-network', '--set', 'p2p.listen_address=/ip4/0.0.0.0/tcp/9100'])
+    await setup(['--yes', '--no-network', '--set', 'p2p.listen_address=/ip4/0.0.0.0/tcp/9100,/ip4/0.0.0.0/tcp/9101'])
     expect(JSON.parse(await readFile(join(home, '.nunet/dms_config.json'), 'utf8'))).toEqual({
-      p2p: { listen_address: ['/ip4/0.0.0.0/tcp/9100'] }
+      p2p: { listen_address: ['/ip4/0.0.0.0/tcp/9100', '/ip4/0.0.0.0/tcp/9101'] }
     })
     expect((await setup(['--yes', '--no-network', '--config', 'own.json'])).code).toBe(0)
     expect(await readFile(join(home, 'own.json'), 'utf8')).toBe('{}\n')

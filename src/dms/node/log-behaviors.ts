@@ -47,13 +47,13 @@ function applySettings(settings: LogSettings, logs: LogControl): void {
   if (given.length === 0) {
     throw new BadRequestError(`nothing to set: give a level, one of ${logs.levels.join(', ')}`)
   }
-  for (const { label, name, apply } of given) {
+  for (const { label, apply } of given) {
     const problem = apply(settings, logs)
     if (problem !== undefined) {
       const before = applied.length === 0 ? '' : `; applied before: ${applied.join(', ')}`
       throw new LogSettingError(`${label}: ${problem}${before}`)
     }
-    applied.push(`${label} ${String(settings[name])}`)
+    applied.push(label)
   }
 }
 

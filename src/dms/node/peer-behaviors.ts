@@ -8,7 +8,12 @@ const NANOS_PER_MILLI = 1_000_000
 
 /** Serves `/dms/node/peers/…`. */
 export function servePeerBehaviors(actor: Actor, peers: PeerDirectory): void {
-  actor.on(peersSelf, async () => ({ id: peers.peerId, listenAddress: peers.addresses().join(', '), did: actor.handle.did }))
+  actor.on(peersSelf, async () => ({
+    id: peers.peerId,
+    listenAddress: peers.addresses().join(', '),
+    did: actor.handle.did,
+    reachability: peers.reachability()
+  }))
   actor.on(peersList, async () => {
     const connected = [...peers.peers()].sort()
     return { upper: connected, lower: connected.map((id) => ({ id, did: didOfPeer(id), connection: peers.connectionTo(id) })) }

@@ -9,6 +9,8 @@ export interface PeerDirectory {
   knownPeers(): Promise<readonly string[]>
   /** Addresses under which this node can be dialled, each ending in `/p2p/<id>`. */
   addresses(): readonly string[]
+  /** Whether others can open connections to this node: `unknown` until somebody tried. */
+  reachability(): 'unknown' | 'public' | 'private'
   /** Dials a multiaddr and resolves with the peer id. */
   connect(address: string, options?: AbortOptions): Promise<string>
   /** The round trip. */

@@ -70,7 +70,7 @@ async function describeForOwner(options: StatusBehaviorsOptions): Promise<NodeSt
     version: host.version,
     network: {
       interfaces: host.interfaces().map(({ name, addresses, mac }) => ({ name, ip: addresses, mac })),
-      p2p: { id: peers.peerId, listenAddress: peers.addresses().join(', ') }
+      p2p: { id: peers.peerId, listenAddress: peers.addresses().join(', '), reachability: peers.reachability() }
     },
     onboarded: ledger.offer() !== undefined,
     resources: {

@@ -37,7 +37,7 @@ function allSchemas(): Readonly<Record<string, JsonValue>> {
     Address: addressSchema,
     ...ANSWERS,
     ...Object.fromEntries(shared),
-    ...Object.assign({}, ...BEHAVIORS.map(behaviorSchemas))
+    ...Object.fromEntries(BEHAVIORS.flatMap((behavior) => Object.entries(behaviorSchemas(behavior))))
   }
 }
 

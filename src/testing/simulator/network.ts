@@ -36,12 +36,13 @@ export interface SimulatedHost extends Service {
   connect(address: string, options?: AbortOptions): Promise<string>
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   isConnected(peer: string): boolean
-  connectionTo(peer: string): 'direct' | undefined
   onPeer(listener: (event: PeerEvent) => void): () => void
   knownPeers(): Promise<readonly string[]>
   scorePeersBy(scoreOf: (peer: string) => number): void
   scores(): ReadonlyMap<string, PeerScore>
   routingTable(): readonly { readonly peer: string }[]
+  reachability(): 'unknown'
+  connectionTo(peer: string): 'direct' | undefined
   stats(): object
 }
 
@@ -318,6 +319,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
       scorePeersBy: () => undefined, // whose broadcasts are carried is not simulated
       scores: () => new Map([...life.connected].sort().map((peer) => [peer, NO_SCORE])),
       routingTable: () => [...life.connected].sort().map((peer) => ({ peer })),
+      reachability: () => 'unknown',
       stats: () => ({})
     }
   }
