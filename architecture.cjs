@@ -42,7 +42,7 @@ const drivers = ['executor']
 
 /** Every npm package has one home; the keys and values are regular expressions. */
 const packages = {
-  'libp2p|@libp2p/.+|@multiformats/.+|multiformats|@chainsafe/libp2p-quic|ws': 'network',
+  'libp2p|@libp2p/.+|@multiformats/.+|multiformats|datastore-core|@chainsafe/libp2p-quic|ws': 'network',
   'fastify|@fastify/.+': 'api',
   '@photostructure/sqlite': 'db',
   koffi: '(network|heap)',

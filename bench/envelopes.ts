@@ -25,7 +25,7 @@ export const envelopes: Benchmark = {
     const makeFrames = await createFrameMaker(dms, link)
     const comparison = await compare(
       rawVerification(),
-      [knownCaller(dms, link, makeFrames), newCaller(dms, link, makeFrames)],
+      [knownCaller(dms, link, makeFrames), repeats(dms, link, makeFrames), newCaller(dms, link, makeFrames)],
       ROUNDS
     )
     return { ...comparison, notes: [await describeFrame(dms, makeFrames)] }
@@ -48,7 +48,7 @@ function rawVerification(): Subject {
   }
 }
 
-/** The ordinary case: nonce, leaf tokens and signature are new, the ancestors of the tokens are not. */
+/** The ordinary case: nonce and signature are new, the tokens are not. */
 function knownCaller(dms: Dms, link: Link, makeFrames: FrameMaker): Subject {
   const accepts = createReceiver(dms, link)
   return {
@@ -57,6 +57,21 @@ function knownCaller(dms: Dms, link: Link, makeFrames: FrameMaker): Subject {
       const frames = await makeFrames(BATCH)
       return computed(BATCH, () => {
         for (const frame of frames) insist(accepts(frame))
+      })
+    }
+  }
+}
+
+/** What is refused before any signature is looked at. */
+function repeats(dms: Dms, link: Link, makeFrames: FrameMaker): Subject {
+  const accepts = createReceiver(dms, link)
+  return {
+    name: 'the same envelope again, which is refused',
+    async measure() {
+      const frames = await makeFrames(BATCH)
+      for (const frame of frames) insist(accepts(frame))
+      return computed(BATCH, () => {
+        for (const frame of frames) insist(!accepts(frame))
       })
     }
   }
@@ -76,7 +91,7 @@ function newCaller(dms: Dms, link: Link, makeFrames: FrameMaker): Subject {
 }
 
 /** A receiver that has met nobody yet: says whether a frame is accepted. */
-function createReceiver({ actor, replay, identity }: Dms, { caller, receiver }: Link): (frame: Uint8Array) => boolean {
+function createReceiver({ actor, reader, replay, identity }: Dms, { caller, receiver }: Link): (frame: Uint8Array) => boolean {
   const { key } = receiver
   const environment = {
     own: actor.handleOf(key, key.did, key.peerId, actor.ROOT_INBOX),
@@ -84,12 +99,13 @@ function createReceiver({ actor, replay, identity }: Dms, { caller, receiver }: 
     context: receiver.context(),
     replays: replay.createReplayWindow(),
     verifier: identity.createVerifier(),
+    reader: reader.createEnvelopeReader(),
     capabilitiesOf: (behavior: string) => [behavior]
   }
   return (frame) => actor.verifyFrame(frame, caller.key.peerId, systemClock.now(), environment).ok
 }
 
-/** Makes frames as the caller sends them; no two share nonce, leaf tokens or signature. */
+/** Makes frames as the caller sends them; no two share nonce or signature. */
 type FrameMaker = (count: number) => Promise<readonly Uint8Array[]>
 
 async function createFrameMaker(dms: Dms, { caller, receiver }: Link): Promise<FrameMaker> {
@@ -106,7 +122,7 @@ async function createFrameMaker(dms: Dms, { caller, receiver }: Link): Promise<F
   return async (count) => {
     frames = []
     for (let index = 0; index < count; index += 1) {
-      await root.send(to, publicStatus, null, { replyTo: `/dms/actor/replyto/${index}` })
+      await root.send(to, publicStatus, null)
     }
     return frames
   }
@@ -116,7 +132,7 @@ async function describeFrame({ actor }: Dms, makeFrames: FrameMaker): Promise<st
   const [frame = new Uint8Array()] = await makeFrames(1)
   const envelope = actor.decodeEnvelope(frame)
   if (!envelope.ok) throw new Error(`the frame of a request cannot be read: ${envelope.error.message}`)
-  return `processor time; a frame has ${frame.length} bytes, its list of three tokens ${envelope.value.capabilities.length} before base64`
+  return `processor time; a frame has ${frame.length} bytes, its list of two tokens ${envelope.value.capabilities.length} before base64`
 }
 
 /** Refusals are cheap: one that went unnoticed would flatter. */

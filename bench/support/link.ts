@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { hours, millis, systemClock, toNanos } from '../../src/base/index.ts'
 import type { Did, KeyPair } from '../../src/identity/index.ts'
 import type { Anchor, CapabilityContext } from '../../src/ucan/index.ts'
@@ -19,14 +20,20 @@ export interface Link {
   readonly receiver: Party
 }
 
-/** Creates the keys, grants and anchors of a {@link Link}. */
-export async function createLink({ identity, ucan }: Dms): Promise<Link> {
+/**
+ * Creates the keys, grants and anchors of a {@link Link}.
+ *
+ * @param seed - 32 bytes from which all keys come, for links that two processes hold alike; default: fresh keys.
+ */
+export async function createLink({ identity, ucan }: Dms, seed: Uint8Array = randomBytes(32)): Promise<Link> {
+  const keyOf = (name: string): KeyPair =>
+    identity.keyPairFromSeed(Uint8Array.from(createHash('sha256').update(seed).update(name).digest()))
   const [organization, callerUser, receiverUser] = [
-    identity.generateKeyPair(),
-    identity.generateKeyPair(),
-    identity.generateKeyPair()
+    keyOf('organization'),
+    keyOf('user of the caller'),
+    keyOf('user of the receiver')
   ]
-  const [caller, receiver] = [identity.generateKeyPair(), identity.generateKeyPair()]
+  const [caller, receiver] = [keyOf('caller'), keyOf('receiver')]
   const expiresAt = toNanos(millis(systemClock.now() + hours(24)))
   const powers = (subject: Did) => ({ subject, capabilities: ['/public', '/broadcast'], topics: ['/nunet'], expiresAt })
   const contextOf = (signer: KeyPair, anchors: readonly Anchor[]): CapabilityContext => {

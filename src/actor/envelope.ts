@@ -50,7 +50,17 @@ export function isBroadcast(envelope: Envelope): boolean {
 
 /** The exact bytes under the signature: `dms:msg:` and the JSON without `sig` (B §2.2). */
 export function signedBytes(envelope: Envelope): Uint8Array {
-  return utf8(`dms:msg:${encodeGoJson(members({ ...envelope, signature: EMPTY }))}`)
+  return signedBytesOf(encodeEnvelope({ ...envelope, signature: EMPTY }))
+}
+
+/** The exact bytes under the signature of an envelope, from its text without one. */
+export function signedBytesOf(unsigned: string): Uint8Array {
+  return utf8(`dms:msg:${unsigned}`)
+}
+
+/** The text of an envelope with its signature, from its text without one. */
+export function withSignature(unsigned: string, signature: Uint8Array): string {
+  return `${unsigned.slice(0, -1)},"sig":"${encodeBase64(signature)}"}`
 }
 
 /** The JSON text of an envelope, in the key order of B §2.1. */

@@ -2,7 +2,7 @@ import { type AbortOptions, type Clock, type Millis, millis, seconds, toNanos, u
 import { type KeyPair, parseActorId, parseDid } from '../identity/index.ts'
 import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
 import type { Deliver } from './delivery.ts'
-import { type Envelope, encodeEnvelope, signedBytes } from './envelope.ts'
+import { type Envelope, encodeEnvelope, signedBytesOf, withSignature } from './envelope.ts'
 import { BadEnvelopeError } from './errors.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
 import type { MessageTransport } from './transport.ts'
@@ -12,6 +12,8 @@ export const DEFAULT_TIMEOUT = seconds(30)
 
 /** Under which an invocation takes its answer (B §7.4); a random number follows. */
 export const REPLY_PATH = '/dms/actor/replyto/'
+
+const NO_BYTES = new Uint8Array()
 
 /** A message before it is sealed. */
 export interface Draft {
@@ -48,6 +50,18 @@ export interface OutboxOptions {
 /** Creates the outbox of an actor. */
 export function createOutbox(options: OutboxOptions): Outbox {
   const { handle, key, transport, deliver, clock, nextNonce } = options
+  // Tokens are presented again for a while, as the very same list.
+  const lists = new WeakMap<readonly Token[], Uint8Array>()
+  const frames = new WeakMap<Envelope, Uint8Array>()
+
+  function encodeList(tokens: readonly Token[]): Uint8Array {
+    const known = lists.get(tokens)
+    if (known !== undefined || tokens.length === 0) return known ?? NO_BYTES
+    const encoded = utf8(encodeTokenList(tokens))
+    lists.set(tokens, encoded)
+    return encoded
+  }
+
   return {
     async seal(draft, abort) {
       const expiresAt = draft.expiresAt ?? toNanos(millis(clock.now() + (draft.timeout ?? DEFAULT_TIMEOUT)))
@@ -61,13 +75,17 @@ export function createOutbox(options: OutboxOptions): Outbox {
         replyTo: draft.replyTo ?? '',
         topic: draft.topic ?? '',
         payload: draft.payload,
-        capabilities: tokens.length === 0 ? new Uint8Array() : utf8(encodeTokenList(tokens)),
-        signature: new Uint8Array()
+        capabilities: encodeList(tokens),
+        signature: NO_BYTES
       }
-      return { ...unsigned, signature: await key.sign(signedBytes(unsigned), abort) }
+      const text = encodeEnvelope(unsigned)
+      const signature = await key.sign(signedBytesOf(text), abort)
+      const envelope = { ...unsigned, signature }
+      frames.set(envelope, utf8(withSignature(text, signature)))
+      return envelope
     },
     async post(envelope, abort) {
-      const frame = utf8(encodeEnvelope(envelope))
+      const frame = frames.get(envelope) ?? utf8(encodeEnvelope(envelope))
       if (envelope.topic !== '') await transport.publish(envelope.topic, frame)
       else await deliver(envelope, frame, abort)
     }

@@ -44,58 +44,15 @@ const STREAM_TYPE = 'text/event-stream; charset=utf-8'
 /** How long the node may take to allow a stream. */
 const TICKET_TIME = seconds(10)
 
-/** Adds the routes of B §8. */
-export function addRoutes(
-  app: FastifyInstance,
-  { relay, handle, requests, health, events, openApi, clock }: RoutesOptions
-): void {
-  const rootHandle = (): Handle => {
-    const root = handle()
-    if (root === undefined) throw new NotInitializedError("host node hasn't yet been initialized")
-    return root
-  }
+/** Adds the routes of B §8, and ours. */
+export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
+  addDescriptions(app, options)
+  addTransports(app, options)
+  if (options.events !== undefined) addStream(app, options, options.events)
+}
 
-  async function transport(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<string> {
-    rootHandle()
-    const envelope = readEnvelope(request.body)
-    const answer = await unlessStopped(() => serve(envelope, { signal: requests.open(reply.raw) }))
-    void reply.type(JSON_TYPE)
-    return answer
-  }
-
-  async function unlessStopped<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      if (error instanceof CancelledError && requests.isEnding) {
-        throw new StoppingError('the node stopped before the reply came', { cause: error })
-      }
-      throw error
-    }
-  }
-
-  async function stream(request: FastifyRequest, reply: FastifyReply, source: EventSource): Promise<FastifyReply> {
-    const { id } = rootHandle()
-    const envelope = readEnvelope(request.body)
-    if (envelope.to.id !== id || envelope.behavior !== source.behavior) {
-      throw new BadBodyError(`a stream is opened by a message to the root actor of this node for ${source.behavior}`)
-    }
-    const signal = requests.open(reply.raw)
-    // Strangers get no reply at all, and a message that opens a stream lives long.
-    const sealed = await unlessStopped(() =>
-      withTimeout(clock, TICKET_TIME, 'opening the stream', (inner) => relay.relayInvoke(envelope, { signal: inner }), { signal })
-    )
-    const payload = parsePayload(sealed.payload)
-    if (!payload.ok) throw new BadBodyError(`the reply is not JSON: ${payload.error.message}`)
-    const failure = errorOf(payload.value)
-    if (failure !== undefined) throw failure
-    const after = request.headers['last-event-id']
-    void reply.type(STREAM_TYPE)
-    return reply.send(
-      openEventStream({ source, reply: payload.value, after: typeof after === 'string' ? after : undefined, clock, signal })
-    )
-  }
-
+/** What anybody may know: how the node is, who it is and how it is spoken to. */
+function addDescriptions(app: FastifyInstance, { health, handle, openApi }: RoutesOptions): void {
   const tell = async (reply: FastifyReply, answer: (health: Health) => HealthAnswer): Promise<FastifyReply> => {
     const { status, body } = answer(await health())
     return sendJson(reply.code(status), body)
@@ -104,11 +61,20 @@ export function addRoutes(
   app.get('/health', (_request, reply) => tell(reply, healthAnswer))
   app.get('/health/live', (_request, reply) => sendJson(reply, liveAnswer().body))
   app.get('/health/ready', (_request, reply) => tell(reply, readyAnswer))
-  app.get(`${ACTOR}/handle`, (_request, reply) => sendJson(reply, encodeGoJson(handleToJson(rootHandle()))))
-  if (openApi !== undefined) {
-    for (const path of ['/api/v1/openapi.json', '/openapi.json']) app.get(path, (_request, reply) => sendJson(reply, openApi()))
+  app.get(`${ACTOR}/handle`, (_request, reply) => sendJson(reply, encodeGoJson(handleToJson(rootOf(handle)))))
+  if (openApi === undefined) return
+  for (const path of ['/api/v1/openapi.json', '/openapi.json']) app.get(path, (_request, reply) => sendJson(reply, openApi()))
+}
+
+function addTransports(app: FastifyInstance, { relay, handle, requests }: RoutesOptions): void {
+  async function transport(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<string> {
+    rootOf(handle)
+    const envelope = readEnvelope(request.body)
+    const answer = await unlessStopped(requests, () => serve(envelope, { signal: requests.open(reply.raw) }))
+    void reply.type(JSON_TYPE)
+    return answer
   }
-  if (events !== undefined) app.post(EVENTS, (request, reply) => stream(request, reply, events))
+
   app.post(`${ACTOR}/send`, (request, reply) =>
     transport(request, reply, async (envelope, options) => {
       await relay.relaySend(envelope, options)
@@ -125,6 +91,46 @@ export function addRoutes(
       return replies.length === 0 ? 'null' : `[${replies.map(encodeEnvelope).join(',')}]`
     })
   )
+}
+
+/** A stream is opened by the reply of the root actor, so it is for whoever may invoke the behaviour. */
+function addStream(app: FastifyInstance, { relay, handle, requests, clock }: RoutesOptions, source: EventSource): void {
+  app.post(EVENTS, async (request, reply) => {
+    const { id } = rootOf(handle)
+    const envelope = readEnvelope(request.body)
+    if (envelope.to.id !== id || envelope.behavior !== source.behavior) {
+      throw new BadBodyError(`a stream is opened by a message to the root actor of this node for ${source.behavior}`)
+    }
+    const signal = requests.open(reply.raw)
+    // Strangers get no reply at all, and a message that opens a stream lives long.
+    const sealed = await unlessStopped(requests, () =>
+      withTimeout(clock, TICKET_TIME, 'opening the stream', (inner) => relay.relayInvoke(envelope, { signal: inner }), { signal })
+    )
+    const payload = parsePayload(sealed.payload)
+    if (!payload.ok) throw new BadBodyError(`the reply is not JSON: ${payload.error.message}`)
+    const failure = errorOf(payload.value)
+    if (failure !== undefined) throw failure
+    const known = request.headers['last-event-id']
+    const after = typeof known === 'string' ? known : undefined
+    return reply.type(STREAM_TYPE).send(openEventStream({ source, reply: payload.value, after, clock, signal }))
+  })
+}
+
+function rootOf(handle: RoutesOptions['handle']): Handle {
+  const root = handle()
+  if (root === undefined) throw new NotInitializedError("host node hasn't yet been initialized")
+  return root
+}
+
+async function unlessStopped<T>(requests: OpenRequests, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof CancelledError && requests.isEnding) {
+      throw new StoppingError('the node stopped before the reply came', { cause: error })
+    }
+    throw error
+  }
 }
 
 /** Answers with JSON that is encoded already, so that 64-bit integers and signed values stay exact. */

@@ -126,14 +126,17 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0
 }
 
+const ENCODER = new TextEncoder()
+const DECODER = new TextDecoder() // making one costs more than decoding a short text
+
 /** UTF-8 bytes of a text. */
 export function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text)
+  return ENCODER.encode(text)
 }
 
 /** The text of UTF-8 bytes; invalid sequences become U+FFFD. */
 export function fromUtf8(data: Uint8Array): string {
-  return new TextDecoder().decode(data)
+  return DECODER.decode(data)
 }
 
 /** The candidate nearest to `wanted` by edit distance, if it is near enough to be a likely misspelling. */

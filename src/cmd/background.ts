@@ -4,14 +4,15 @@ import { hasErrno, type Millis, millis, type Secret, seconds, withTimeout } from
 import { ClientUnavailableError } from '../client/index.ts'
 import type { Config } from '../config/index.ts'
 import { FileForbiddenError, lockHolder } from '../db/index.ts'
-import { clientOf, placeOf } from './clients.ts'
+import { clientOf } from './clients.ts'
 import type { Flags } from './command.ts'
-import { NotRunningError, NotStartedError, NotStoppedError, OtherDmsError } from './errors.ts'
+import { NotRunningError, NotStartedError, NotStoppedError } from './errors.ts'
 import { KEYED_FLAGS } from './global-flags.ts'
 import type { Io } from './io.ts'
 import { givenPassphrase } from './passphrase.ts'
 import { withProgress } from './progress.ts'
 import { loadSettings } from './settings.ts'
+import { otherDms } from './setup/machine.ts'
 
 /** Longer than a start takes on a slow machine with many jobs to find again. */
 const START_TIME = seconds(90)
@@ -40,9 +41,7 @@ export async function isRunning({ flags, io, did }: BackgroundOptions): Promise<
   try {
     const handle = await withTimeout(io.clock, HANDLE_TIME, 'asking for the handle', (signal) => client.handle({ signal }))
     if (handle.did === did) return true
-    throw new OtherDmsError(
-      `another DMS (${handle.did}) answers at ${placeOf(config)}: give this one another port with --set rest.port=<port>`
-    )
+    throw otherDms(handle.did, config)
   } catch (error) {
     if (error instanceof ClientUnavailableError) return false
     throw error

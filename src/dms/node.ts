@@ -108,6 +108,7 @@ export function createNode(options: NodeOptions): Node {
   const deployments = createDeployments({
     ...shared,
     output: options.deploymentOutput,
+    peers: () => peers.peers(),
     onStatus: ({ id }, status) => publish({ type: 'deployment', deployment: id, status })
   })
   const greeter = createGreeter({ actor: actors.root, peers, clock, random, log: log.child({ logger: 'hello' }) })

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
@@ -23,7 +24,7 @@ describe('what is not there', () => {
     expect(await system.mayReadAndWrite(path)).toBe(false)
     expect(await system.run('no-such-program-here', [])).toBeUndefined()
     expect(await system.get({ host: '127.0.0.1', port: 1 }, '/')).toBeUndefined()
-    expect(await system.tryListen('192.0.2.1', 4000)).toBe('no such address')
+    expect(await system.tryListen({ protocol: 'tcp', host: '192.0.2.1', port: 4000 })).toBe('no such address')
   })
 })
 
@@ -60,9 +61,19 @@ describe('ports', () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
-    expect(await system.tryListen('127.0.0.1', port)).toBe('in use')
+    expect(await system.tryListen({ protocol: 'tcp', host: '127.0.0.1', port })).toBe('in use')
     await new Promise((resolve) => server.close(resolve))
-    expect(await system.tryListen('127.0.0.1', port)).toBe('free')
+    expect(await system.tryListen({ protocol: 'tcp', host: '127.0.0.1', port })).toBe('free')
+  })
+
+  test('of UDP are free or in use', async () => {
+    const socket = createSocket('udp4')
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+    const { port } = socket.address()
+    expect(await system.tryListen({ protocol: 'udp', host: '127.0.0.1', port })).toBe('in use')
+    expect(await system.tryListen({ protocol: 'tcp', host: '127.0.0.1', port })).toBe('free')
+    await new Promise<void>((resolve) => socket.close(() => resolve()))
+    expect(await system.tryListen({ protocol: 'udp', host: '127.0.0.1', port })).toBe('free')
   })
 
   test('are asked by HTTP, and an endless answer is none', async () => {

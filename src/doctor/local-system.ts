@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { constants } from 'node:fs'
 import { access, open, readdir, stat, statfs } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { release } from 'node:os'
 import { hasErrno, isJsonObject, millis } from '../base/index.ts'
-import type { FileStatus, HttpPlace, ProcessFacts, System } from './types.ts'
+import type { FileStatus, HttpPlace, ListenPlace, ProcessFacts, System } from './types.ts'
 
 const MAX_TEXT = 2 ** 20
 /** How long a program or an answer may take, in milliseconds. */
@@ -103,16 +104,21 @@ function runProgram(program: string, args: readonly string[]): ReturnType<System
   })
 }
 
-function tryListen(host: string, port: number): ReturnType<System['tryListen']> {
+function tryListen({ protocol, host, port }: ListenPlace): ReturnType<System['tryListen']> {
   return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', (error) => {
+    const refused = (error: Error): void => {
       if (hasErrno(error, 'EADDRINUSE')) resolve('in use')
       else if (hasErrno(error, 'EACCES') || hasErrno(error, 'EPERM')) resolve('forbidden')
       else if (hasErrno(error, 'EADDRNOTAVAIL') || hasErrno(error, 'ENOTFOUND')) resolve('no such address')
       else reject(error)
-    })
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve('free')))
+    }
+    if (protocol === 'tcp') {
+      const server = createServer().once('error', refused)
+      server.listen({ host, port, exclusive: true }, () => server.close(() => resolve('free')))
+    } else {
+      const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4' }).once('error', refused)
+      socket.bind({ address: host, port, exclusive: true }, () => socket.close(() => resolve('free')))
+    }
   })
 }
 

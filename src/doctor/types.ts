@@ -124,6 +124,13 @@ export interface ProgramResult {
   readonly stdout: string
 }
 
+/** Where a server listens. */
+export interface ListenPlace {
+  readonly protocol: 'tcp' | 'udp'
+  readonly host: string
+  readonly port: number
+}
+
 /** Where HTTP is spoken: a port, or the path of a Unix socket. */
 export type HttpPlace = { readonly host: string; readonly port: number } | { readonly socketPath: string }
 
@@ -142,7 +149,7 @@ export interface System {
   /** Runs a program of the system without a shell, for a second at most; nothing when there is none. */
   run(program: string, args: readonly string[]): Promise<ProgramResult | undefined>
   /** Whether a server could listen there now. */
-  tryListen(host: string, port: number): Promise<'free' | 'in use' | 'forbidden' | 'no such address'>
+  tryListen(place: ListenPlace): Promise<'free' | 'in use' | 'forbidden' | 'no such address'>
   /** One HTTP request of a second at most; nothing when nobody answers. */
   get(place: HttpPlace, path: string): Promise<{ readonly status: number; readonly text: string } | undefined>
   isAlive(pid: number): boolean

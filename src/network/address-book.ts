@@ -33,6 +33,8 @@ export interface AddressBook {
   worked(address: Multiaddr): void
   /** Somebody could not reach this node there; the third time in a row the address is no longer announced. */
   failed(address: Multiaddr): void
+  /** This machine has other addresses now: what others said before is about the old ones. */
+  forget(): void
 }
 
 /** Reports that confirm a public IP address (B §5.5), and failures that rule an address out. */
@@ -90,7 +92,12 @@ export function createAddressBook({ self, known, changed }: AddressBookOptions):
     },
     publicIp: () => [...reporters].findLast(([, by]) => by.size >= REPORTS)?.[0],
     worked: verdicts.worked,
-    failed: verdicts.failed
+    failed: verdicts.failed,
+    forget() {
+      reporters.clear()
+      verdicts.forget()
+      changed()
+    }
   }
 }
 
@@ -100,6 +107,7 @@ interface Verdicts {
   isRuledOut(address: Multiaddr): boolean
   worked(address: Multiaddr): void
   failed(address: Multiaddr): void
+  forget(): void
 }
 
 /** What others said of the addresses that they tried. */
@@ -123,6 +131,10 @@ function createVerdicts(changed: () => void): Verdicts {
       if (count !== FAILURES) return
       working.delete(key(address))
       changed()
+    },
+    forget() {
+      working.clear()
+      failures.clear()
     }
   }
 }

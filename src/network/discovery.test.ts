@@ -1,15 +1,10 @@
-import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import type { PeerInfo } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Clock, type Millis, millis, minutes, silentLogger, systemClock, systemRandom } from '../base/index.ts'
 import { generateKeyPair } from '../identity/index.ts'
 import { parsePeerId } from './addresses.ts'
 import { createDiscovery, type DiscoveryOptions, type HashTables } from './discovery.ts'
-import { createInternals } from './internals.ts'
-import { createNode, type Node } from './libp2p-node.ts'
-import { DEFAULT_LIMITS } from './limits.ts'
-import { createReach } from './reach.ts'
 
 const self = parsePeerId(generateKeyPair().peerId)
 const ADDRESS = multiaddr('/ip4/127.0.0.1/tcp/9000')
@@ -116,76 +111,5 @@ describe('the walk through the hash tables', () => {
     const { stopping, slept, options } = createScene([], 20)
     await createDiscovery(options).walk(stopping.signal)
     expect([slept[1], slept[2], slept.at(-1)]).toEqual([10_000, 12_500, 300_000])
-  })
-})
-
-describe('in a network of three', () => {
-  const nodes: Node[] = []
-
-  async function started(): Promise<Node> {
-    const node = await createNode({
-      privateKey: privateKeyFromProtobuf(generateKeyPair().exportPrivate()),
-      listen: ['/ip4/127.0.0.1/tcp/0'],
-      limits: DEFAULT_LIMITS,
-      peerScore: () => 0
-    })
-    nodes.push(node)
-    await node.start()
-    return node
-  }
-
-  /** A peer is asked only after it proved to answer, some time after it connected. */
-  async function hasNeighbour(node: Node): Promise<void> {
-    for (;;) {
-      for await (const _peer of node.peerRouting.getClosestPeers(node.peerId.toMultihash().bytes)) return
-      await systemClock.sleep(millis(5))
-    }
-  }
-
-  afterEach(async () => {
-    for (const node of nodes.splice(0)) await node.stop()
-  })
-
-  test('two nodes that know only a third one find each other', async () => {
-    const [middle, first, second] = [await started(), await started(), await started()]
-    for (const node of [first, second]) {
-      await node.dial(middle.getMultiaddrs())
-      await hasNeighbour(node)
-    }
-    const discovery = (node: Node, clock: Clock) =>
-      createDiscovery({
-        self: node.peerId,
-        rendezvous: 'nunet-test',
-        tables: {
-          provide: (cid, options) => node.contentRouting.provide(cid, options),
-          findProviders: (cid, options) => node.contentRouting.findProviders(cid, options),
-          getClosestPeers: (key, options) => node.peerRouting.getClosestPeers(key, options)
-        },
-        reach: createReach({
-          node,
-          internals: createInternals(node.services.parts),
-          clock: systemClock,
-          limits: DEFAULT_LIMITS,
-          stopping: new AbortController().signal
-        }),
-        isConnected: (peer) => node.getConnections(peer).length > 0,
-        connected: () => node.getPeers().length,
-        random: systemRandom,
-        log: silentLogger,
-        clock
-      })
-    const stopping = new AbortController()
-    await discovery(first, systemClock).advertise(stopping.signal)
-    let sleeps = 0
-    const clock: Clock = {
-      now: systemClock.now,
-      async sleep(duration, options) {
-        if (duration === minutes(15)) stopping.abort()
-        else if (sleeps > 0) return systemClock.sleep(duration, options)
-        sleeps += 1
-      }
-    }
-    await discovery(second, clock).run(stopping.signal)
-    expect(second.getConnections(first.peerId)).toHaveLength(1)
   })
 })

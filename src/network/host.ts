@@ -86,7 +86,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     await closing?.close()
   }
 
-  const send = createSender({ self, inboxes, counters, limits, clock, running })
+  const send = createSender({ self, inboxes, counters, limits, running })
 
   return {
     name: 'network',
@@ -111,6 +111,7 @@ export function createNetworkHost(options: NetworkHostOptions): NetworkHost {
     },
     peers: () => session?.peers() ?? [],
     knownPeers: async () => (await session?.knownPeers()) ?? [],
+    connectionTo: (peer) => session?.connectionTo(peer),
     isConnected: (peer) => session?.peers().includes(peer) ?? false,
     addresses: () => session?.addresses() ?? [],
     reachability: () => session?.reachability.current() ?? 'unknown',

@@ -1,5 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { CancelledError, type Clock, errorMessage, withTimeout } from '../base/index.ts'
+import { CancelledError, type Clock, errorMessage, millis, TimeoutError, withTimeout } from '../base/index.ts'
+import { createDeadlines } from './deadlines.ts'
 import { UnreachableError } from './errors.ts'
 import { createKeptLink, type KeptLink, type LinkEnd } from './kept-link.ts'
 import { type KeptQueue, type Outgoing, PART_BYTES } from './kept-outbox.ts'
@@ -33,10 +34,10 @@ export interface KeptChannel {
    * Resolves when the message was written and its inbox is known to exist. A stream that breaks before the receipt came gives
    * it to one more stream.
    *
-   * @throws NotSpokenError when the peer does not speak the protocol after all. UnreachableError, NoSuchInboxError, BusyError.
+   * @throws TimeoutError after `sendTimeout`. NotSpokenError when the peer does not speak the protocol after all. UnreachableError, NoSuchInboxError, BusyError.
    * What opening the stream throws.
    */
-  send(inbox: string, payload: Uint8Array, signal: AbortSignal): Promise<void>
+  send(inbox: string, payload: Uint8Array, signal: AbortSignal | undefined): Promise<void>
   /** Fails what waits and resets the stream. */
   close(): void
 }
@@ -142,31 +143,42 @@ export function createKeptChannel(options: ChannelOptions): KeptChannel {
     else link.pump()
   }
 
+  const waiting = createDeadlines(clock, closed.signal)
+
   return {
     send(inbox, payload, signal) {
       return new Promise((resolve, reject) => {
-        if (signal.aborted || closed.signal.aborted) {
-          reject(new CancelledError(`sending to inbox ${inbox} of ${peer} was cancelled`))
+        const what = `sending to inbox ${inbox} of ${peer}`
+        if (signal?.aborted === true || closed.signal.aborted) {
+          reject(new CancelledError(`${what} was cancelled`))
           return
+        }
+        const settle = (): void => {
+          signal?.removeEventListener('abort', cancel)
+          endDeadline()
         }
         const message: Outgoing = {
           inbox,
           payload: new Uint8Array(payload),
           attempts: 0,
           done() {
-            signal.removeEventListener('abort', giveUp)
+            settle()
             resolve()
           },
           fail(error) {
-            signal.removeEventListener('abort', giveUp)
+            settle()
             reject(error)
           }
         }
-        const giveUp = (): void => {
+        const giveUp = (error: Error): void => {
           queueOf(message).delete(message)
-          message.fail(new CancelledError(`sending to inbox ${inbox} of ${peer} was cancelled`))
+          message.fail(error)
         }
-        signal.addEventListener('abort', giveUp, { once: true })
+        const cancel = (): void => giveUp(new CancelledError(`${what} was cancelled`))
+        const endDeadline = waiting.add(millis(clock.now() + limits.sendTimeout), () =>
+          giveUp(new TimeoutError(`${what} did not finish within ${limits.sendTimeout} ms`))
+        )
+        signal?.addEventListener('abort', cancel, { once: true })
         queueOf(message).add(message)
         schedule()
       })

@@ -1,5 +1,5 @@
 import { type Connection, type IdentifyResult, type PeerId, UnsupportedProtocolError } from '@libp2p/interface'
-import { CancelledError, type Clock, DmsError, errorMessage, minutes } from '../base/index.ts'
+import { CancelledError, type Clock, DmsError, errorMessage, minutes, withTimeout } from '../base/index.ts'
 import type { Counters } from './counters.ts'
 import { UnreachableError } from './errors.ts'
 import { createKeptChannel, type KeptChannel, NotSpokenError, type OpenedStream } from './kept-channel.ts'
@@ -20,8 +20,14 @@ export interface KeptTransmitterOptions {
   readonly clock: Clock
 }
 
-/** The {@link Transmitter} of a node that keeps streams. */
-export interface KeptTransmitter extends Transmitter {
+/** The outgoing half of both message protocols. */
+export interface KeptTransmitter {
+  /**
+   * Delivers one frame over a kept stream, or over one of its own where the peer does not keep streams.
+   *
+   * Throws what {@link Transmitter.transmit} throws, and `BASE_TIMEOUT` after `sendTimeout`.
+   */
+  transmit(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal | undefined): Promise<void>
   /** Whether a peer is known to speak the protocol of kept streams. */
   speaksKept(peer: string): boolean
   /** Ends everything; to be called before the node stops. */
@@ -104,20 +110,36 @@ export function createKeptTransmitter(options: KeptTransmitterOptions): KeptTran
     return created
   }
 
+  /** What is too long for a relayed connection breaks it, and should break nothing else. */
+  function fitsWay(peer: PeerId, frame: Uint8Array): boolean {
+    return frame.length <= LARGEST_ON_RELAY || hasDirect(node, peer)
+  }
+
+  /** The way of the first message to a peer, and of all messages to those that do not keep streams. */
+  async function transmitSlowly(peer: PeerId, inbox: string, frame: Uint8Array, signal: AbortSignal): Promise<void> {
+    try {
+      await reach.connection(peer, signal)
+      if (!fitsWay(peer, frame) || !(await speaks(peer))) return await plain.transmit(peer, inbox, frame, signal)
+      return await channelTo(peer).send(inbox, frame, signal)
+    } catch (error) {
+      if (!(error instanceof NotSpokenError)) throw translate(error, peer, inbox, signal)
+      doubts.set(peer.toString(), clock.now() + DOUBT)
+      return plain.transmit(peer, inbox, frame, signal)
+    }
+  }
+
   return {
     async transmit(peer, inbox, frame, signal) {
+      const channel = channels.get(peer.toString())
       try {
-        if (!channels.has(peer.toString())) {
-          await reach.connection(peer, signal)
-          if (!(await speaks(peer))) return await plain.transmit(peer, inbox, frame, signal)
-        }
-        if (frame.length > LARGEST_ON_RELAY && !hasDirect(node, peer)) return await plain.transmit(peer, inbox, frame, signal)
-        return await channelTo(peer).send(inbox, frame, signal)
+        if (channel !== undefined && fitsWay(peer, frame)) return await channel.send(inbox, frame, signal)
       } catch (error) {
         if (!(error instanceof NotSpokenError)) throw translate(error, peer, inbox, signal)
         doubts.set(peer.toString(), clock.now() + DOUBT)
-        return plain.transmit(peer, inbox, frame, signal)
       }
+      const what = `sending to inbox ${inbox} of ${peer}`
+      const work = (inner: AbortSignal): Promise<void> => transmitSlowly(peer, inbox, frame, inner)
+      return withTimeout(clock, limits.sendTimeout, what, work, signal === undefined ? {} : { signal })
     },
     speaksKept: (peer) => speakers.get(peer) === true && (doubts.get(peer) ?? 0) <= clock.now(),
     close() {
@@ -132,8 +154,8 @@ function hasDirect(node: Node, peer: PeerId): boolean {
   return node.getConnections(peer).some(({ status, limits }) => status === 'open' && limits === undefined)
 }
 
-function translate(error: unknown, peer: PeerId, inbox: string, signal: AbortSignal): unknown {
+function translate(error: unknown, peer: PeerId, inbox: string, signal: AbortSignal | undefined): unknown {
   if (error instanceof DmsError) return error
-  if (signal.aborted) return new CancelledError(`sending to inbox ${inbox} of ${peer} was cancelled`)
+  if (signal?.aborted === true) return new CancelledError(`sending to inbox ${inbox} of ${peer} was cancelled`)
   return new UnreachableError(`the stream to inbox ${inbox} of ${peer} broke: ${errorMessage(error)}`, { cause: error })
 }

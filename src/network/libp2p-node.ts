@@ -2,14 +2,17 @@ import '../polyfills.ts'
 import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
-import { seconds } from '../base/index.ts'
-import { type AddressBook, createAddressBook } from './address-book.ts'
+import { type Clock, programBuild, seconds, systemClock } from '../base/index.ts'
+import { type AddressBook, createAddressBook, type KnownAddress } from './address-book.ts'
 import { withoutPeer } from './address-kinds.ts'
+import { advertisementRules } from './advertisements/rules.ts'
 import { createEncrypters } from './encryption.ts'
 import { type NetworkFeatures, NO_FEATURES } from './features.ts'
+import { createForeignRecords, foreignQuotas } from './foreign-records.ts'
 import { createGate } from './gate.ts'
 import { MUXED_STREAMS, type NetworkLimits } from './limits.ts'
 import { type NetworkNames, networkNames } from './names.ts'
+import { atCurrentInterfaces } from './own-addresses.ts'
 import { createServices, type NodeServices, type ServiceOptions } from './services.ts'
 import { limitStreams } from './stream-limit.ts'
 import { createTransports, type TransportFactory } from './transports.ts'
@@ -31,6 +34,7 @@ export interface NodeOptions {
   readonly acceptsRelay?: (relay: PeerId) => boolean
   readonly features?: NetworkFeatures
   readonly names?: NetworkNames
+  readonly clock?: Clock
   readonly limits: NetworkLimits
   readonly peerScore: (peer: string) => number
 }
@@ -47,21 +51,30 @@ const muxer = yamux({ maxInboundStreams: MUXED_STREAMS, maxOutboundStreams: 4096
 /** Builds a node that is not started (B §5.1). Every address may be dialled, loopback too. */
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { privateKey, listen, announce = [], quic, sharingTcp, acceptsRelay = () => false } = options
-  const { features = NO_FEATURES, names = networkNames(), limits, peerScore } = options
+  const { features = NO_FEATURES, names = networkNames(), clock = systemClock, limits, peerScore } = options
+  const isEverywhere = listen.some((address) => /^\/ip[46]\/(0\.0\.0\.0|::)\//.test(address))
+  const present = (known: readonly KnownAddress[]): readonly KnownAddress[] => (isEverywhere ? atCurrentInterfaces(known) : known)
   let book: AddressBook | undefined
   const addressBook: ServiceOptions['addressBook'] = ({ peerId, addressManager, peerStore }) => {
     const changed = (): void => {
       const multiaddrs = created.announced().map(withoutPeer)
       peerStore.patch(peerId, { multiaddrs }).catch(() => undefined) // the store is closed: nobody is told any more
     }
-    const created = createAddressBook({ self: peerId, known: () => addressManager.getAddressesWithMetadata(), changed })
+    const created = createAddressBook({
+      self: peerId,
+      known: () => present(addressManager.getAddressesWithMetadata()),
+      changed
+    })
     book = created
     return created
   }
+  const version = programBuild()?.version ?? 'development'
   let node: Node | undefined
   node = await createLibp2p<NodeServices>({
     start: false,
     privateKey,
+    nodeInfo: { name: 'nunet-dms', version, userAgent: `nunet-dms/${version}` },
+    datastore: createForeignRecords(foreignQuotas(() => (node === undefined ? [] : [node.peerId, ...node.getPeers()]))),
     addresses: {
       listen: [...listen],
       appendAnnounce: [...announce],
@@ -87,7 +100,13 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     connectionMonitor: { pingInterval: PING_EVERY },
     peerDiscovery: await createDiscovery(features),
-    services: await createServices({ addressBook, features, names, peerScore })
+    services: await createServices({
+      addressBook,
+      features,
+      names,
+      rules: advertisementRules(names.advertisements, clock),
+      peerScore
+    })
   })
   return node
 }

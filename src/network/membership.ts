@@ -1,19 +1,28 @@
-import type { PeerId } from '@libp2p/interface'
+import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { CancelledError, type Clock, type Logger, type Random, seconds } from '../base/index.ts'
 import { withoutPeer } from './address-kinds.ts'
+import { createBoard } from './advertisements/board.ts'
 import { type BootstrapOptions, dialBootstrap, stayConnected } from './bootstrap.ts'
 import { createDiscovery, type Discovery } from './discovery.ts'
+import type { NetworkFeatures } from './features.ts'
+import { hashTablesOf } from './hash-tables.ts'
 import { createKnownPeers, type DialTarget, type PeerStorage } from './known-peers.ts'
 import type { Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
 import type { NetworkNames } from './names.ts'
 import type { Reach } from './reach.ts'
+import type { ReachabilityWatch } from './reachability/watch.ts'
+import { HOP_PROTOCOL } from './relay/reserve.ts'
+import { followRelays, type RelayNoticeOptions } from './relay-notices.ts'
 
 /** What being a member of a network needs. */
 export interface MembershipOptions {
   readonly self: PeerId
   readonly bootstrap: readonly DialTarget[]
+  readonly privateKey: PrivateKey
   readonly names: NetworkNames
+  readonly features: NetworkFeatures
+  readonly reachability: ReachabilityWatch
   readonly storage: PeerStorage
   readonly limits: NetworkLimits
   readonly clock: Clock
@@ -37,11 +46,7 @@ export async function stayMember(node: Node, reach: Reach, options: MembershipOp
     ...options,
     ...{ reach, isConnected, connected },
     rendezvous: options.names.rendezvous,
-    tables: {
-      provide: (cid, inner) => node.contentRouting.provide(cid, inner),
-      findProviders: (cid, inner) => node.contentRouting.findProviders(cid, inner),
-      getClosestPeers: (key, inner) => node.peerRouting.getClosestPeers(key, inner)
-    }
+    tables: hashTablesOf(node)
   })
   const joining: BootstrapOptions = {
     bootstrap: options.bootstrap.filter(({ peer }) => !peer.equals(self)),
@@ -53,18 +58,32 @@ export async function stayMember(node: Node, reach: Reach, options: MembershipOp
   node.addEventListener('peer:identify', ({ detail }) => known.identified(detail), { signal })
   node.addEventListener('peer:disconnect', ({ detail }) => known.disconnected(detail), { signal })
   await known.load()
+  const board = createBoard({ ...options, namespace: options.names.advertisements, tables: hashTablesOf(node) })
+  const relays: RelayNoticeOptions = {
+    ...{ board, reach, clock, log, random: options.random, reachability: options.reachability },
+    serves: options.features.relayService,
+    announced: () => node.services.addressBook.announced(),
+    connectedRelays: () => countRelays(node)
+  }
   await Promise.all([
     stayConnected(joining, signal),
     known.run(signal),
     discovery.run(signal),
     discovery.walk(signal),
+    board.run(signal),
+    followRelays(relays, signal),
     followAddresses(node, clock, (inner) => comeBack(joining, discovery, inner), signal)
   ])
 }
 
+async function countRelays(node: Node): Promise<number> {
+  const connected = await Promise.all(node.getPeers().map((peer) => node.peerStore.get(peer).catch(() => undefined)))
+  return connected.filter((peer) => peer?.protocols.includes(HOP_PROTOCOL)).length
+}
+
 /** Others learn the new addresses from the peers that are still connected, from bootstrap peers and from the hash tables. */
 async function comeBack(joining: BootstrapOptions, discovery: Discovery, signal: AbortSignal): Promise<void> {
-  joining.log.info('the addresses of this machine changed, so other nodes are told')
+  joining.log.info('what others know of the addresses of this node changed, so they are told')
   await dialBootstrap(joining, signal)
   await discovery.advertise(signal)
 }

@@ -10,11 +10,12 @@ import {
   TimeoutError,
   withTimeout
 } from '../base/index.ts'
-import { isRelayed } from './address-kinds.ts'
+import { isPublic, isRelayed } from './address-kinds.ts'
 import { UnreachableError } from './errors.ts'
 import type { NodeInternals } from './internals.ts'
 import type { Node } from './libp2p-node.ts'
 import type { NetworkLimits } from './limits.ts'
+import { isNearby } from './nearby.ts'
 import { HOP_PROTOCOL } from './relay/reserve.ts'
 
 /** Finds the way to a peer. */
@@ -149,7 +150,7 @@ export function createReach({ node, internals, clock, limits, stopping }: ReachO
       const told = await attempt('asked the DHT', async () => dialKnown(peer, await lookUp(peer, signal), signal))
       if (told !== undefined) return told
     }
-    throw new UnreachableError(`cannot reach ${peer}: ${tried.join('; ')}`, { details: { peer: peer.toString() } })
+    throw new UnreachableError(`cannot reach ${peer}: ${tried.join('; ')}${hint(known)}`, { details: { peer: peer.toString() } })
   }
 
   /** Closes a used up connection once what is under way on it has had its time: relays bound how many one peer may have. */
@@ -198,10 +199,17 @@ export function createReach({ node, internals, clock, limits, stopping }: ReachO
         })
       } catch (cause) {
         if (signal.aborted) throw new CancelledError(`connecting to ${peer} was cancelled`)
-        throw new UnreachableError(`cannot reach ${addresses.join(', ')}: ${describe(cause)}`, { cause })
+        throw new UnreachableError(`cannot reach ${addresses.join(', ')}: ${describe(cause)}${hint(addresses)}`, { cause })
       }
     }
   }
+}
+
+/** Why dialling was in vain, as far as the addresses tell. */
+function hint(addresses: readonly Multiaddr[]): string {
+  const isHopeless =
+    addresses.length > 0 && !addresses.some((address) => isRelayed(address) || isPublic(address) || isNearby(address))
+  return isHopeless ? ' (only addresses of its own local network are known, and no relay that leads to it)' : ''
 }
 
 function openConnection(node: Node, peer: PeerId, room: number): Connection | undefined {
@@ -230,6 +238,11 @@ function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {
 
 /** All messages of an error that bundles several. */
 function describe(error: unknown): string {
-  if (!(error instanceof AggregateError) || error.errors.length === 0) return errorMessage(error)
+  if (!(error instanceof AggregateError) || error.errors.length === 0) return reason(error)
   return error.errors.map(describe).join(', ')
+}
+
+/** A failed WebSocket tells its reason in an event. */
+function reason(error: unknown): string {
+  return error instanceof Object && 'message' in error ? String(error.message) : errorMessage(error)
 }

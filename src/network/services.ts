@@ -7,6 +7,7 @@ import type { uPnPNAT } from '@libp2p/upnp-nat'
 import type { Libp2pOptions } from 'libp2p'
 import { hours } from '../base/index.ts'
 import type { AddressBook } from './address-book.ts'
+import type { RecordRules } from './advertisements/rules.ts'
 import type { NetworkFeatures } from './features.ts'
 import { createGossip } from './gossip.ts'
 import { RELAY_LIMITS } from './limits.ts'
@@ -40,6 +41,7 @@ export interface ServiceOptions {
   readonly addressBook: (components: Components) => AddressBook
   readonly features: NetworkFeatures
   readonly names: NetworkNames
+  readonly rules: RecordRules
   readonly peerScore: (peer: string) => number
 }
 
@@ -48,6 +50,7 @@ export async function createServices({
   addressBook,
   features,
   names,
+  rules,
   peerScore
 }: ServiceOptions): Promise<NonNullable<Libp2pOptions<NodeServices>['services']>> {
   const { relayService, portMapping } = features
@@ -56,8 +59,8 @@ export async function createServices({
     identify: identify({ runOnLimitedConnection: true }),
     identifyPush: identifyPush({ runOnLimitedConnection: true }),
     ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 64 }),
-    dht: createDht('own', hashTable),
-    ...(oldHashTable === undefined ? {} : { oldDht: createDht('old', oldHashTable) }),
+    dht: createDht('own', hashTable, rules),
+    ...(oldHashTable === undefined ? {} : { oldDht: createDht('old', oldHashTable, rules) }),
     pubsub: createGossip(peerScore),
     addressBook,
     parts: ({ addressManager, connectionManager, transportManager, registrar, upgrader, events }) => ({
@@ -72,7 +75,7 @@ export async function createServices({
  * A distributed hash table that serves from the start, as a Go node in auto-server mode does, and keeps private addresses: nodes of
  * one site must find each other.
  */
-function createDht(name: string, protocol: string): ReturnType<typeof kadDHT> {
+function createDht(name: string, protocol: string, { validators, selectors }: RecordRules): ReturnType<typeof kadDHT> {
   return kadDHT({
     protocol,
     logPrefix: `libp2p:kad-dht:${name}`,
@@ -80,7 +83,9 @@ function createDht(name: string, protocol: string): ReturnType<typeof kadDHT> {
     metricsPrefix: `libp2p_kad_dht_${name}`,
     clientMode: false,
     peerInfoMapper: passthroughMapper,
-    allowQueryWithZeroPeers: true
+    allowQueryWithZeroPeers: true,
+    validators,
+    selectors
   })
 }
 

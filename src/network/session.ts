@@ -12,6 +12,7 @@ import {
   type Random,
   withTimeout
 } from '../base/index.ts'
+import { isRelayed } from './address-kinds.ts'
 import type { ListenAddresses, PeerAddress } from './addresses.ts'
 import type { Counters } from './counters.ts'
 import { ListenFailedError, StartFailedError, UnreachableError } from './errors.ts'
@@ -36,7 +37,7 @@ import type { Subscribers } from './subscribers.ts'
 import { createTopics, type Topics } from './topics.ts'
 import { createTransmitter } from './transmit.ts'
 import { loadQuic, TCP_OPTIONS, type TransportFactory } from './transports.ts'
-import type { PeerEvent, RoutingEntry } from './types.ts'
+import type { PeerConnection, PeerEvent, RoutingEntry } from './types.ts'
 import { createRelayPeers, type RelayPeers, stayReachable } from './way-in.ts'
 
 /** What one life of a libp2p node needs. */
@@ -66,6 +67,7 @@ export interface Session extends Receiver, Omit<KeptTransmitter, 'close'> {
   readonly reach: Reach
   readonly reachability: ReachabilityWatch
   peers(): readonly string[]
+  connectionTo(peer: string): PeerConnection | undefined
   knownPeers(): Promise<readonly string[]>
   addresses(): readonly string[]
   ping(peer: PeerId, signal: AbortSignal | undefined): Promise<Millis>
@@ -114,7 +116,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     { node, internals, reach, reachability, transport: sharing, relays, relayUse, clock, log },
     stopping.signal
   )
-  const joining = stayMember(node, reach, { ...options, bootstrap: byPeer(options.bootstrap) }, stopping.signal)
+  const bootstrap = byPeer(options.bootstrap)
+  const joining = stayMember(node, reach, { ...options, reachability, bootstrap }, stopping.signal)
 
   return {
     ...receiver,
@@ -123,6 +126,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     topics,
     reach,
     peers: () => node.getPeers().map(String),
+    connectionTo: (peer) => connectionKind(node, peer),
     async knownPeers() {
       const peers = await node.peerStore.all()
       return peers.filter(({ id }) => !id.equals(options.self)).map(({ id }) => id.toString())
@@ -139,6 +143,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       await Promise.all([joining, watching, wayIn])
     }
   }
+}
+
+function connectionKind(node: Node, peer: string): PeerConnection | undefined {
+  const open = node.getConnections().filter(({ status, remotePeer }) => status === 'open' && remotePeer.toString() === peer)
+  if (open.length === 0) return undefined
+  return open.every(({ remoteAddr }) => isRelayed(remoteAddr)) ? 'relayed' : 'direct'
 }
 
 /** The QUIC transport when there is an address for it; a machine for which it is not made goes without. */

@@ -6,6 +6,9 @@ import type { NetworkLimits } from './limits.ts'
 import type { NetworkNaming } from './names.ts'
 import type { Reachability } from './reachability/watch.ts'
 
+/** Whether a connection goes to the peer itself, or through another that bounds its time and bytes. */
+export type PeerConnection = 'direct' | 'relayed'
+
 /** What a topic validator says of a message: `reject` costs the sender reputation, `ignore` does not (B §3.4). */
 export type Verdict = 'accept' | 'reject' | 'ignore'
 
@@ -118,6 +121,8 @@ export interface NetworkHost extends Service {
   /** All peers heard of, connected or not, without this node. */
   knownPeers(): Promise<readonly string[]>
   isConnected(peer: string): boolean
+  /** How a peer is connected: through a relay only while there is no direct connection to it. */
+  connectionTo(peer: string): PeerConnection | undefined
   /**
    * Own addresses that others can dial, best first, each once and with `/p2p/<id>` at the end: configured and public ones, then those
    * through relays, those of the local network and of this machine. Empty before the start.

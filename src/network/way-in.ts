@@ -6,9 +6,11 @@ import { createObservedAddresses } from './holepunch/observed.ts'
 import { punchHoles } from './holepunch/punch.ts'
 import type { NodeInternals } from './internals.ts'
 import type { Node } from './libp2p-node.ts'
+import { inboxProtocol } from './limits.ts'
 import { refreshOwnAddresses, watchOwnAddresses } from './own-addresses.ts'
 import type { Reach } from './reach.ts'
 import type { ReachabilityWatch } from './reachability/watch.ts'
+import { createReconnector } from './reconnect.ts'
 import { createRelayClient, type RelayUse } from './relay/client.ts'
 import type { SharingTransport } from './reuseport/transport.ts'
 
@@ -57,6 +59,12 @@ export async function stayReachable(options: WayInOptions, signal: AbortSignal):
   }
   const client = createRelayClient({ ...options, use: options.relayUse, isReachable })
 
+  const reconnector = createReconnector({
+    ...options,
+    isConnected: (peer) => node.getConnections(peer).length > 0,
+    isWanted: async (peer) => (await node.peerStore.get(peer)).protocols.includes(inboxProtocol('root'))
+  })
+
   function identified({ detail }: CustomEvent<IdentifyResult>): void {
     client.identified(detail)
     const { connection, observedAddr, peerId } = detail
@@ -66,9 +74,15 @@ export async function stayReachable(options: WayInOptions, signal: AbortSignal):
     internals.addressManager.addObservedAddr(multiaddr(observedAddr.toString()))
   }
 
+  function closed({ detail: connection }: CustomEvent<Connection>): void {
+    client.closed(connection)
+    reconnector.closed(connection, signal)
+  }
+
   function addressesChanged(): void {
     log.info('the addresses of this machine changed', { addresses: internals.transportManager.getAddrs().map(String) })
     observed.clear()
+    node.services.addressBook.forget()
     refreshOwnAddresses(internals)
     client.reconsider()
     for (const connection of node.getConnections()) void dropIfDead(connection, clock, signal)
@@ -76,7 +90,7 @@ export async function stayReachable(options: WayInOptions, signal: AbortSignal):
 
   trustOnlyHeldRelays(internals)
   node.addEventListener('peer:identify', identified, { signal })
-  node.addEventListener('connection:close', ({ detail }) => client.closed(detail), { signal })
+  node.addEventListener('connection:close', closed, { signal })
   node.addEventListener('self:peer:update', () => client.reconsider(), { signal })
   const unfollow = reachability.onChange(() => client.reconsider())
   signal.addEventListener('abort', unfollow, { once: true })

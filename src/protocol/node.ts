@@ -55,6 +55,12 @@ export const peersSelf = define({
   })
 })
 
+const CONNECTED_PEER = object({
+  id: member('peer_id', text()),
+  did: maybe('did', text(512)),
+  connection: maybe('connection', text(16))
+})
+
 /** Connected peers, under both names that clients look for (E §3.2). */
 export const peersList = define({
   name: '/dms/node/peers/list',
@@ -64,7 +70,7 @@ export const peersList = define({
   request: nothing,
   reply: object({
     upper: member('Peers', list(text(), MAX_PEERS)),
-    lower: member('peers', list(object({ id: member('peer_id', text()), did: maybe('did', text(512)) }), MAX_PEERS))
+    lower: member('peers', list(CONNECTED_PEER, MAX_PEERS))
   })
 })
 

@@ -290,6 +290,7 @@ function createMember(peerId: string, fabric: Fabric): Member {
     peers: () => neighbours(fabric, self).map((neighbour) => neighbour.host.peerId),
     knownPeers: async () => [...links],
     isConnected: (peer) => neighbours(fabric, self).some((neighbour) => neighbour.host.peerId === peer),
+    connectionTo: (peer) => (neighbours(fabric, self).some(({ host }) => host.peerId === peer) ? 'direct' : undefined),
     addresses: () => (isRunning ? [`/memory/${peerId}/p2p/${peerId}`] : []),
     reachability: () => 'unknown',
     async connect(address, { signal } = {}) {

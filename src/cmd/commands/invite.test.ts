@@ -2,9 +2,9 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { systemClock, toNanos } from '../../base/index.ts'
+import { createSecret, systemClock, toNanos } from '../../base/index.ts'
 import { summarizeContext } from '../../doctor/index.ts'
-import { createVerifier, generateKeyPair } from '../../identity/index.ts'
+import { createKeystore, createVerifier, generateKeyPair } from '../../identity/index.ts'
 import { verifyToken } from '../../ucan/index.ts'
 import { type CallOptions, call, type FakeNode, type Outcome, startFakeNode } from '../fixtures.ts'
 import type { Invitation } from '../invitations/invitation.ts'
@@ -27,7 +27,9 @@ beforeEach(async () => {
     ({ envelope }) => (envelope.behavior.endsWith('/self') ? { id: '', listen_addr: next() } : {}),
     machine
   )
-  await nunet(['cap', 'new', 'user'])
+  const keystore = createKeystore({ directory: join(home, '.nunet/key'), kdf: { n: 2, r: 1, p: 1 } })
+  await keystore.save('dms', machine, createSecret('secret'))
+  for (const name of ['user', 'dms']) await nunet(['cap', 'new', name])
 })
 afterEach(async () => {
   await node.close()
@@ -60,7 +62,15 @@ describe('nunet invite refuses', () => {
     const outcome = await nunet(['invite', ...argv])
     expect(outcome).toMatchObject({ code, stdout: '' })
     expect(outcome.stderr).toContain(complaint)
-    expect(await readdir(join(home, '.nunet/cap'))).toEqual(['user.cap'])
+    expect(await readdir(join(home, '.nunet/cap'))).toEqual(['dms.cap', 'user.cap'])
+  })
+
+  test('a DMS that is not of this user, unless it is told that it is a service', async () => {
+    await rm(join(home, '.nunet/cap/dms.cap'))
+    const { code, stdout, stderr } = await nunet(['invite'])
+    expect({ code, stdout }).toEqual({ code: 65, stdout: '' })
+    expect(stderr).toContain(`another DMS (${machine.did}) answers`)
+    expect((await invited('--service')).machine).toBe(machine.did)
   })
 
   test('when no DMS runs: nobody knows where it could be reached', async () => {
@@ -125,7 +135,6 @@ describe('nunet invite', () => {
 
   test('that is revoked while no DMS runs is revoked in its context', async () => {
     await invited()
-    await nunet(['cap', 'new', 'dms'])
     const [open] = await listed()
     const { code, stderr } = await call(home, ['--rest-port', '1', 'invite', '--revoke', open?.id ?? ''])
     expect(code).toBe(0)

@@ -18,6 +18,7 @@ import { bearerKey, encodeInvitation, isPeerAddress, newBearerSecret } from '../
 import type { Io } from '../io.ts'
 import { note, printJson, printLine } from '../output.ts'
 import { loadSettings } from '../settings.ts'
+import { findMachine } from '../setup/machine.ts'
 
 /** `nunet invite`: prints an invitation to run jobs on this machine; `--list` shows the open ones, `--revoke` takes one back. */
 export const invite: Action = async ({ flags }, io) => {
@@ -33,10 +34,9 @@ async function giveInvitation(flags: Flags, io: Io): Promise<void> {
   const remark = flags.text('note') ?? ''
   if (remark.length > MAX_NOTE) throw new UsageError(`--note has ${remark.length} characters, at most ${MAX_NOTE} are kept`)
   const invited = invitedBy(flags, io)
-  const client = clientOf(config, io)
-  const machine = readDid((await client.handle()).did, 'the DID of the DMS')
+  const machine = await findMachine(flags.text('machine') ?? '', { flags, io, config })
   const { context } = await openContext(flags, io)
-  const session = createSession({ client, context, clock: io.clock, random: io.random })
+  const session = createSession({ client: clientOf(config, io), context, clock: io.clock, random: io.random })
   const patience = flags.duration('wait')
   const whereabouts = await findWhereabouts(session, { config, io, ...(patience === undefined ? {} : { patience }) })
   const grant = await grantTo(invited, expiresAt, context)

@@ -62,7 +62,8 @@ const textOf = async (terms?: Terms): Promise<string> => encodeInvitation(await 
 
 const nunet = (argv: readonly string[], options?: CallOptions): Promise<Outcome> =>
   call(home, ['--rest-port', String(node.port), ...argv], options)
-const take = (text: string, options?: CallOptions): Promise<Outcome> => nunet(['join', '--yes', text], options)
+const take = (text: string, options?: CallOptions, ...flags: readonly string[]): Promise<Outcome> =>
+  nunet(['join', '--yes', ...flags, text], options)
 
 async function contextOf(name: string) {
   const summary = summarizeContext(await readFile(join(home, '.nunet/cap', `${name}.cap`), 'utf8'))
@@ -113,10 +114,17 @@ describe('nunet join refuses, and makes nothing of,', () => {
     expect(await contextOf('user')).toMatchObject({ require: [], provide: [] })
   })
 
-  test('any, where a DMS answers that does not obey the user', async () => {
+  test('any, where another DMS answers than that of this user', async () => {
+    const { code, stderr } = await take(await textOf())
+    expect(code).toBe(65)
+    expect(stderr).toContain(`another DMS (${own.did}) answers`)
+    expect(await contextOf('dms')).toMatchObject({ require: [], provide: [] })
+  })
+
+  test('any, with a service that does not obey the user', async () => {
     await node.close()
     node = await startFakeNode(() => undefined, generateKeyPair())
-    const { code, stderr } = await take(await textOf())
+    const { code, stderr } = await take(await textOf(), {}, '--service')
     expect(code).toBe(65)
     expect(stderr).toContain('does not obey did:key:')
     expect(await readdir(join(home, '.nunet/cap'))).toEqual(['user.cap'])
@@ -205,9 +213,9 @@ describe('nunet join', () => {
   })
 })
 
-test('nunet join has a service of this computer that obeys the user take the anchors itself', async () => {
+test('nunet join --service has a service of this computer that obeys the user take the anchors itself', async () => {
   answer = (behavior) => (behavior === '/dms/cap/list' ? { OK: true, Provide: {} } : {})
-  const { code, stderr } = await take(await textOf())
+  const { code, stderr } = await take(await textOf(), {}, '--service')
   expect({ code, stderr }).toMatchObject({ code: 0 })
   expect(stderr).toContain('add to p2p.bootstrap_peers of its configuration')
   expect(await readdir(join(home, '.nunet/cap'))).toEqual(['user.cap'])

@@ -29,12 +29,18 @@ describe('nunet get peers', () => {
     expect(outcome.stderr).toContain('the list of the node cannot be read')
   })
 
-  test('prints who is connected with score and DID, also of nodes that tell no DID', async () => {
+  test('prints who is connected and how, with score and DID, also of nodes that tell no DID', async () => {
     const score = { Score: 5.00027, Topics: null, AppSpecificScore: 5, IPColocationFactor: 0, BehaviourPenalty: 0 }
-    reply = { Peers: ['12D3one', '12D3two'], peers: [{ peer_id: '12D3one', did: 'did:key:z6Mk' }], Score: { '12D3one': score } }
+    reply = {
+      Peers: ['12D3one', '12D3two'],
+      peers: [{ peer_id: '12D3one', did: 'did:key:z6Mk', connection: 'relayed' }],
+      Score: { '12D3one': score }
+    }
     const { code, stdout } = await nunet('get', 'peers')
     expect(code).toBe(0)
-    expect(stdout).toBe('PEER     SCORE  DID\n12D3one    5.0  did:key:z6Mk\n12D3two      -  -\n')
+    expect(stdout).toBe(
+      'PEER     CONNECTION  SCORE  DID\n12D3one  relayed       5.0  did:key:z6Mk\n12D3two  -               -  -\n'
+    )
   })
 
   test('says so when there is none, and prints the reply as it is with --json', async () => {

@@ -13,13 +13,21 @@ export const getPeers: Action = async ({ flags }, io) => {
   if (flags.isOn('json')) return await printJson(io, reply)
   const { lower, upper } = understood(peersList.reply.decode(reply))
   const { score } = understood(peersScore.reply.decode(await askNode(peersScore.name, flags, io)))
-  const dids = new Map(lower.map(({ id, did = '-' }) => [id, did]))
-  const rows = upper.map((peer) => [peer, scoreText(score[peer]?.score), dids.get(peer) ?? '-'])
+  const known = new Map(lower.map((peer) => [peer.id, peer]))
+  const rows = upper.map((peer) => {
+    const { did = '-', connection = '-' } = known.get(peer) ?? {}
+    return [peer, connection, scoreText(score[peer]?.score), did]
+  })
   if (rows.length > 0) await io.stdout.write(renderColumns(PEER_COLUMNS, rows, io.stdout.screen))
   else await note(io, 'No peers')
 }
 
-const PEER_COLUMNS: readonly Column[] = [{ title: 'PEER', isWhole: true }, { title: 'SCORE', align: 'right' }, { title: 'DID' }]
+const PEER_COLUMNS: readonly Column[] = [
+  { title: 'PEER', isWhole: true },
+  { title: 'CONNECTION' },
+  { title: 'SCORE', align: 'right' },
+  { title: 'DID' }
+]
 
 function scoreText(score: number | undefined): string {
   return score === undefined ? '-' : score.toFixed(1)

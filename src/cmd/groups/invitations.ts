@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command.ts'
 import { userContext } from './flags.ts'
-import { lendingFlags, lendingRules, nodeFlags } from './setup.ts'
+import { lendingFlags, lendingRules, nodeFlags, serviceFlag } from './setup.ts'
 
 const json = { name: 'json', type: 'switch', doc: 'Prints the steps as JSON.' } as const
 
@@ -11,8 +11,8 @@ export const invitationCommands: readonly CommandSpec[] = [
     summary: 'Sets up what is missing and starts the service in the background.',
     description:
       'Makes keys and capability contexts that are not there yet, starts the DMS unless it runs, and lends a part of the machine when a flag says so. Asks nothing but a passphrase. After a restart of the machine run it again, or install a service (docs/guides/first-node.md).',
-    flags: [...nodeFlags, ...lendingFlags, json],
-    rules: lendingRules,
+    flags: [...nodeFlags, serviceFlag, ...lendingFlags, json],
+    rules: { ...lendingRules, exclusive: [...lendingRules.exclusive, ['service', 'set']] },
     examples: ['nunet up', 'nunet up --lend', 'nunet up --cpu 2 --ram 4 --disk 20'],
     load: async () => (await import('../commands/up.ts')).up
   },
@@ -43,13 +43,14 @@ export const invitationCommands: readonly CommandSpec[] = [
         type: 'duration',
         doc: 'How long to wait until this machine knows how others reach it; 20s when left out.'
       },
+      serviceFlag,
       { name: 'list', type: 'switch', doc: 'Lists the invitations that can be used still.' },
       { name: 'revoke', type: 'text', value: 'id', doc: 'Takes an invitation back, and everything that was made of it.' },
       {
         name: 'machine',
         type: 'text',
         value: 'name',
-        doc: 'With --revoke: the context of the DMS, when it does not run.',
+        doc: 'The context of the DMS.',
         default: 'dms',
         values: 'context'
       },
@@ -79,7 +80,8 @@ export const invitationCommands: readonly CommandSpec[] = [
     args: ['invitation'],
     optionalArgs: 1,
     argValues: ['file'],
-    flags: [{ name: 'yes', short: 'y', type: 'switch', doc: 'Does it without asking.' }, ...nodeFlags, json],
+    flags: [{ name: 'yes', short: 'y', type: 'switch', doc: 'Does it without asking.' }, ...nodeFlags, serviceFlag, json],
+    rules: { exclusive: [['service', 'set']] },
     examples: ['nunet join <invitation>', 'nunet join --yes - < invitation.txt'],
     load: async () => (await import('../commands/join.ts')).join
   }

@@ -14,6 +14,13 @@ export const nodeFlags: readonly FlagSpec[] = [
   { name: 'set', type: 'list', value: 'key=value', doc: 'A value for the configuration file.' }
 ]
 
+/** That the DMS which answers is trusted, though its key is not here. */
+export const serviceFlag: FlagSpec = {
+  name: 'service',
+  type: 'switch',
+  doc: 'Uses the DMS that runs on this computer as a service of another user, such as that of the Debian package.'
+}
+
 /** What of the machine is lent. */
 export const lendingFlags: readonly FlagSpec[] = [
   { name: 'lend', type: 'switch', doc: 'Lends half of the cores and of the memory, and a quarter of the disk.' },

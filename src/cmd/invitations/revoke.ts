@@ -6,10 +6,11 @@ import { clientOf } from '../clients.ts'
 import type { Flags } from '../command.ts'
 import { failureIn } from '../commands/actor-cmd.ts'
 import { contextsOf, openContext, openContextFile } from '../contexts.ts'
-import { NoInvitationError, RefusedReplyError, UsageError } from '../errors.ts'
+import { NoInvitationError, OtherDmsError, RefusedReplyError, UsageError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { note } from '../output.ts'
 import { loadSettings } from '../settings.ts'
+import { findMachine } from '../setup/machine.ts'
 import { openSigner } from '../signers.ts'
 import { tokenListToJson } from '../tokens.ts'
 import { type GivenInvitation, invitationsOfContext } from './record.ts'
@@ -26,13 +27,16 @@ export async function revokeInvitation(id: string, flags: Flags, io: Io): Promis
   const anchors = [{ kind: 'revoke', token: revocation }] as const
   await addAnchors(file, anchors, io)
   const { config } = await loadSettings(flags, io)
-  const client = clientOf(config, io)
+  const machine = flags.text('machine') ?? ''
   try {
-    await client.handle()
-    await tellMachine(createSession({ client, context: file.context, clock: io.clock, random: io.random }), revocation, io)
+    await findMachine(machine, { flags, io, config })
+    await tellMachine(
+      createSession({ client: clientOf(config, io), context: file.context, clock: io.clock, random: io.random }),
+      revocation,
+      io
+    )
   } catch (error) {
-    if (!(error instanceof ClientUnavailableError)) throw error
-    const machine = flags.text('machine') ?? ''
+    if (!(error instanceof ClientUnavailableError || error instanceof OtherDmsError)) throw error
     await addAnchors(
       await openContextFile(contextsOf(config, io), machine, () => openSigner(machine, config, io), io),
       anchors,

@@ -1,5 +1,6 @@
 import { isJsonObject, seconds, withTimeout } from '../../base/index.ts'
-import { ClientUnavailableError, createSession, type Session } from '../../client/index.ts'
+import { createSession, type Session } from '../../client/index.ts'
+import type { Config } from '../../config/index.ts'
 import type { Did } from '../../identity/index.ts'
 import { type Anchor, decodeTokenList, type Token } from '../../ucan/index.ts'
 import { addAnchors } from '../anchors.ts'
@@ -8,7 +9,6 @@ import { failureIn } from '../commands/actor-cmd.ts'
 import { contextsOf, tellDms } from '../contexts.ts'
 import { readDid } from '../dids.ts'
 import { OtherDmsError, RefusedReplyError } from '../errors.ts'
-import { keystoreOf } from '../keys.ts'
 import { tokenListToJson } from '../tokens.ts'
 import type { SetupRun } from './run.ts'
 
@@ -41,17 +41,32 @@ export async function ownMachine(run: SetupRun): Promise<Machine> {
   }
 }
 
-/** The DID of a DMS that answers where the configuration says, when this user directory has no machine of its own, nor the beginning of one. */
-export async function findService({ io, config, dms }: Pick<SetupRun, 'io' | 'config' | 'dms'>): Promise<Did | undefined> {
-  if ((await contextsOf(config, io).exists(dms)) || (await keystoreOf(config, io).exists(dms))) return undefined
+/** The DID of the DMS that answers where the configuration says. */
+export async function findService({ io, config }: Pick<SetupRun, 'io' | 'config'>): Promise<Did> {
   const client = clientOf(config, io)
-  try {
-    const handle = await withTimeout(io.clock, PATIENCE, 'asking for the handle', (signal) => client.handle({ signal }))
-    return readDid(handle.did, 'the DID of the DMS')
-  } catch (error) {
-    if (error instanceof ClientUnavailableError) return undefined
-    throw error
-  }
+  const handle = await withTimeout(io.clock, PATIENCE, 'asking for the handle', (signal) => client.handle({ signal }))
+  return readDid(handle.did, 'the DID of the DMS')
+}
+
+/**
+ * The same, which must have the context of that name in this user directory; or `--service` says that another one is meant.
+ *
+ * @throws OtherDmsError
+ */
+export async function findMachine(name: string, { flags, io, config }: Pick<SetupRun, 'flags' | 'io' | 'config'>): Promise<Did> {
+  const did = await findService({ io, config })
+  if (flags.isOn('service')) return did
+  const contexts = contextsOf(config, io)
+  const own = (await contexts.exists(name)) ? (await contexts.read(name)).did : undefined
+  if (did !== own) throw otherDms(did, config)
+  return did
+}
+
+/** Whoever answers there could be any user of this computer. */
+export function otherDms(did: string, config: Config): OtherDmsError {
+  return new OtherDmsError(
+    `another DMS (${did}) answers at ${placeOf(config)}: give this one another port with --set rest.port=<port>, or say --service if that one is yours`
+  )
 }
 
 /**

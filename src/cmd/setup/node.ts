@@ -30,15 +30,13 @@ export interface RunningNode extends NodeSetup {
 }
 
 /**
- * Sets up what is missing and starts the daemon, or uses the service of this computer when there is one and the user has no machine
- * of his own. Asks nothing but passphrases.
+ * Sets up what is missing and starts the daemon, or with `--service` uses that of this computer. Asks nothing but passphrases.
  *
  * @param beforeStart - What else a machine of the user's own needs before it starts, such as settings.
  */
 export async function bringUp(flags: Flags, io: Io, beforeStart?: (run: SetupRun) => Promise<void>): Promise<RunningNode> {
   const quiet = withoutQuestions(io)
-  const service = await serviceOf(flags, quiet)
-  if (service !== undefined) return service
+  if (flags.isOn('service')) return await useService(flags, quiet)
   const { run, configuration } = await setUpNode(flags, quiet, { isBrief: true })
   await beforeStart?.(run)
   const state = await ensureRunning(run)
@@ -52,13 +50,10 @@ export async function bringUp(flags: Flags, io: Io, beforeStart?: (run: SetupRun
   return { run, configuration, machine: await ownMachine(run) }
 }
 
-/** Whoever changes the settings wants a machine of his own. */
-async function serviceOf(flags: Flags, io: Io): Promise<RunningNode | undefined> {
-  if (flags.isSet('set')) return undefined
+/** Only when told to: whoever answers at the place of a DMS could be any user of this computer. */
+async function useService(flags: Flags, io: Io): Promise<RunningNode> {
   const { config, path } = await loadSettings(flags, io)
-  const dms = flags.text('context') ?? 'dms'
-  const did = await findService({ io, config, dms })
-  if (did === undefined) return undefined
+  const did = await findService({ io, config })
   const user = await chooseUser({ flags, io, config })
   const isNew = !isWalletName(user) && !(await keystoreOf(config, io).exists(user))
   const run = createRun({ flags, io: await withOnePassphrase(io, { name: user, isNew }), config, user, isBrief: true })

@@ -83,6 +83,8 @@ export interface DeploymentsOptions {
   readonly context: CapabilityContext
   readonly nodeKey: KeyPair
   readonly output: JobOutput
+  /** Peers that are connected now. */
+  readonly peers: () => readonly string[]
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -128,6 +130,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       clock,
       log,
       lifetime: lifetime.signal,
+      isAlone: () => options.peers().length === 0,
       save: (changed) => save(changed, runner.record),
       admit: (plan) => admit(record.id, plan),
       finish: () => finish(record.id)

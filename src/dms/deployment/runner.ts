@@ -57,6 +57,8 @@ export interface DeploymentRunnerOptions {
   readonly log: Logger
   /** Ends all effects of this process; the deployment goes on at the next start. */
   readonly lifetime: AbortSignal
+  /** Whether no other node is connected. */
+  isAlone(): boolean
   save(record: DeploymentRecord): Promise<void>
   /** Lets the providers of a plan report to the orchestrator. */
   admit(plan: Plan): Promise<void>
@@ -144,7 +146,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
       log.warn('bids cannot be asked for', { error: errorMessage(error) })
       return clock.sleep(ROUND_PAUSE, { signal }).then(() => [])
     })
-    await handle({ type: 'bids', bids })
+    await handle({ type: 'bids', bids, isAlone: options.isAlone() })
   }
 
   function currentPlan(): Plan | undefined {

@@ -83,6 +83,8 @@ describe('the life of a deployment', () => {
   test('without a bid it asks again until the deadline, then fails with the reason', () => {
     const again = advance(INITIAL, { type: 'bids', bids: [] }, facts)
     expect(again.next).toMatchObject({ phase: 'bidding', round: 2 })
+    const alone = advance(again.next, { type: 'bids', bids: [], isAlone: true }, { ...facts, now: millis(1000) })
+    expect(alone.next).toMatchObject({ reason: expect.stringContaining('no connection to any other node') as unknown })
     const late = advance(again.next, { type: 'bids', bids: [] }, { ...facts, now: millis(1000) })
     expect(late.next).toEqual({ phase: 'ended', outcome: 'failed', reason: 'no bid for node n' })
   })

@@ -25,7 +25,8 @@ export type DeploymentState =
 /** What happens to a deployment. Allocations are named by manifest key. */
 export type DeploymentEvent =
   | { readonly type: 'created' | 'restarted' | 'committed' | 'shutdown' | 'stopped' }
-  | { readonly type: 'bids'; readonly bids: readonly Bid[] }
+  /** `isAlone`: no other node is connected that could have heard of it. */
+  | { readonly type: 'bids'; readonly bids: readonly Bid[]; readonly isAlone?: boolean }
   | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
   | { readonly type: 'allocated'; readonly handles: Readonly<Record<string, Handle>> }
   | { readonly type: 'started'; readonly key: string }
@@ -164,6 +165,10 @@ function shutdown(state: DeploymentState): DeploymentStep {
   }
 }
 
+/** What the operator can do something about, when nobody could bid. */
+const ALONE =
+  'this machine has no connection to any other node: neither directly nor through a relay (docs/guides/reachability.md)'
+
 function fromBidding(
   state: Of<'bidding'>,
   event: DeploymentEvent,
@@ -173,6 +178,7 @@ function fromBidding(
   if (event.type !== 'bids') return stay(state)
   const usable = event.bids.filter(({ peer }) => !state.avoid.includes(peer))
   const plan = place(id, blueprint, usable)
+  const alone = event.isAlone === true ? [ALONE] : []
   const heard =
     event.bids.length === 0 ? 'nobody bid' : `bids: ${event.bids.map(({ node, peer }) => `${node} ← ${peer}`).join(', ')}`
   if (plan.ok) {
@@ -180,9 +186,10 @@ function fromBidding(
     const next = { phase: 'committing', plan: plan.value, round: state.round, avoid: state.avoid } as const
     return { next, effects: [{ type: 'commit' }], note: `round ${state.round}: ${heard}; placed ${chosen.join(', ')}` }
   }
-  const why = `round ${state.round}: ${heard}; ${plan.error.reasons.join(', ')}`
+  const reasons = [...plan.error.reasons, ...alone].join(', ')
+  const why = `round ${state.round}: ${heard}; ${reasons}`
   if (now >= deadline) {
-    const next = { phase: 'ended', outcome: 'failed', reason: plan.error.reasons.join(', ') } as const
+    const next = { phase: 'ended', outcome: 'failed', reason: reasons } as const
     return { next, effects: [{ type: 'finish' }], note: `${why}; no time is left` }
   }
   // Peers that failed once are left out for one round only: they may be the only ones, and back again.

@@ -16,7 +16,7 @@ export function servePeerBehaviors(actor: Actor, peers: PeerDirectory): void {
   }))
   actor.on(peersList, async () => {
     const connected = [...peers.peers()].sort()
-    return { upper: connected, lower: connected.map((id) => ({ id, did: didOfPeer(id) })) }
+    return { upper: connected, lower: connected.map((id) => ({ id, did: didOfPeer(id), connection: peers.connectionTo(id) })) }
   })
   actor.on(peersPing, async ({ host }, _envelope, options) => {
     try {

@@ -16,6 +16,8 @@ export interface PeerDirectory {
   /** The round trip. */
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   isConnected(peer: string): boolean
+  /** Whether a connected peer is reached itself or through a relay. */
+  connectionTo(peer: string): 'direct' | 'relayed' | undefined
   /** Sets what counts for a peer among those that carry broadcasts. */
   scorePeersBy(scoreOf: (peer: string) => number): void
   /** How connected peers are scored, in the order of their ids. */

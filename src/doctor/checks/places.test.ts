@@ -78,12 +78,16 @@ describe('a directory', () => {
 })
 
 describe('a port', () => {
-  const place = { purpose: 'REST', key: 'rest.port', host: '127.0.0.1', port: 9999, daemon: 'none' } as const
+  const place = { purpose: 'REST', key: 'rest.port', protocol: 'tcp', host: '127.0.0.1', port: 9999, daemon: 'none' } as const
 
   test.each([
     [{ ...place, state: 'free' }, 'ok port for REST: 127.0.0.1:9999 is free'],
     [{ ...place, state: 'in use' }, 'problem port for REST: 127.0.0.1:9999 is used by another program'],
     [{ ...place, state: 'in use', daemon: 'ours' }, 'ok port for REST: 127.0.0.1:9999 is used by the running daemon'],
+    [
+      { ...place, purpose: 'peers', protocol: 'udp', state: 'in use', port: 9000 },
+      'problem port for peers: UDP 127.0.0.1:9000 is used by another program'
+    ],
     [{ ...place, state: 'forbidden', port: 80 }, 'problem port for REST: 127.0.0.1:80 may not be used by this user'],
     [{ ...place, state: 'no such address', host: '::5' }, 'problem port for REST: [::5]:9999 is no address of this machine']
   ] as const)('is judged: %#', (facts, expected) => {
@@ -93,11 +97,13 @@ describe('a port', () => {
   test.each([
     ['/ip4/0.0.0.0/tcp/9000', 'tcp'],
     ['/ip6/::/tcp/9000', 'tcp'],
-    ['/ip4/0.0.0.0/udp/9000/quic-v1', 'quic'],
+    ['/ip4/0.0.0.0/tcp/9000/ws', 'tcp'],
+    ['/ip4/0.0.0.0/udp/9000/quic-v1', 'udp'],
+    ['/ip4/0.0.0.0/udp/9000', 'unknown'],
     ['/ip4/0.0.0.0/tcp/70000', 'unknown'],
     ['0.0.0.0:9000', 'unknown']
   ])('is read from %s as %s', (text, type) => {
-    expect(parseListenAddress(text).type).toBe(type)
+    expect(parseListenAddress(text).protocol).toBe(type)
   })
 
   test.each([
@@ -132,7 +138,7 @@ describe('a port', () => {
       'problem port for REST: 127.0.0.1:9999 is used by another program or DMS'
     )
     const web = { system: { get: async () => ({ status: 200, text: '<html>' }), tryListen: async () => 'in use' as const } }
-    expect(bad(await ports.run(await subjectOf(web)))).toHaveLength(2)
+    expect(bad(await ports.run(await subjectOf(web)))).toHaveLength(3)
   })
 })
 

@@ -1,6 +1,6 @@
 import { restPlaces } from '../../config/index.ts'
-import { ok, problem, skipped, valuesOf, warning, withoutConfig } from '../findings.ts'
-import type { Check, Finding, Subject, System } from '../types.ts'
+import { ok, problem, valuesOf, warning, withoutConfig } from '../findings.ts'
+import type { Check, Finding, ListenPlace, Subject, System } from '../types.ts'
 import { type DaemonOwner, ownerOfDaemon } from './ask-daemon.ts'
 
 /** Whether something can listen at one place. */
@@ -9,6 +9,7 @@ export interface PortFacts {
   readonly purpose: string
   /** The key of the configuration that names it. */
   readonly key: string
+  readonly protocol: ListenPlace['protocol']
   readonly host: string
   readonly port: number
   readonly state: 'free' | 'in use' | 'forbidden' | 'no such address'
@@ -38,12 +39,12 @@ export const ports: Check = {
     const { p2p, general } = config
     const { tcp: rest } = restPlaces(config)
     const listen = p2p.listen_address.map(parseListenAddress)
-    const tcp = listen.flatMap((address) => (address.type === 'tcp' ? [address] : []))
+    const peers = listen.flatMap((place) => (place.protocol === 'unknown' ? [] : [place]))
     const places = [
-      ...(rest === undefined ? [] : [{ purpose: 'REST', key: 'rest.port', ...rest }]),
-      ...tcp.map(({ host, port }) => ({ purpose: 'peers', key: 'p2p.listen_address', host, port }))
+      ...(rest === undefined ? [] : [{ purpose: 'REST', key: 'rest.port', protocol: 'tcp' as const, ...rest }]),
+      ...peers.map((place) => ({ purpose: 'peers', key: 'p2p.listen_address', ...place }))
     ]
-    const own = places.map(({ port }) => port)
+    const own = [...new Set(places.map(({ port }) => port))]
     return [
       ...(await Promise.all(places.map((place) => checkPlace(subject.system, place, daemon)))),
       ...listen.flatMap(judgeAddress),
@@ -57,25 +58,24 @@ export const ports: Check = {
   }
 }
 
-type ListenAddress =
-  | { readonly type: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly type: 'quic'; readonly text: string }
-  | { readonly type: 'unknown'; readonly text: string }
+type ListenAddress = ListenPlace | { readonly protocol: 'unknown'; readonly text: string }
 
-/** Reads the multiaddresses that this version listens on, and those that it passes over. */
+/** Reads the multiaddresses that a node listens on: TCP, WebSocket and QUIC ones. */
 export function parseListenAddress(text: string): ListenAddress {
-  const [, host = '', port = ''] = /^\/ip[46]\/([0-9a-fA-F.:]+)\/tcp\/(\d{1,5})$/.exec(text) ?? []
-  if (host !== '' && Number(port) <= 65_535) return { type: 'tcp', host, port: Number(port) }
-  return /^\/ip[46]\/[0-9a-fA-F.:]+\/udp\/\d{1,5}\/quic(-v1)?$/.test(text) ? { type: 'quic', text } : { type: 'unknown', text }
+  const form = /^\/ip[46]\/([0-9a-fA-F.:]+)\/(?:(tcp)\/(\d{1,5})(?:\/ws)?|(udp)\/(\d{1,5})\/quic-v1)$/
+  const [, host, tcp, tcpPort, , udpPort] = form.exec(text) ?? []
+  const port = Number(tcpPort ?? udpPort)
+  if (host === undefined || port > 65_535) return { protocol: 'unknown', text }
+  return { protocol: tcp === undefined ? 'udp' : 'tcp', host, port }
 }
 
 async function checkPlace(
   system: System,
-  place: Pick<PortFacts, 'purpose' | 'key' | 'host' | 'port'>,
+  place: Pick<PortFacts, 'purpose' | 'key' | keyof ListenPlace>,
   daemon: DaemonOwner
 ): Promise<Finding> {
   // port 0 is any free one
-  const state = place.port === 0 ? 'free' : await system.tryListen(place.host, place.port)
+  const state = place.port === 0 ? 'free' : await system.tryListen(place)
   return judgePort({ ...place, state, daemon })
 }
 
@@ -86,9 +86,10 @@ async function readLocal({ system }: Subject): Promise<Pick<RangeFacts, 'local'>
 }
 
 /** Pure. */
-export function judgePort({ purpose, key, host, port, state, daemon }: PortFacts): Finding {
+export function judgePort({ purpose, key, protocol, host, port, state, daemon }: PortFacts): Finding {
   const subject = `port for ${purpose}`
-  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const udp = protocol === 'udp' ? 'UDP ' : ''
+  const place = `${udp}${host.includes(':') ? `[${host}]` : host}:${port}`
   switch (state) {
     case 'free':
       return ok(subject, port === 0 ? 'any free one' : `${place} is free`)
@@ -96,7 +97,7 @@ export function judgePort({ purpose, key, host, port, state, daemon }: PortFacts
       if (daemon === 'ours') return ok(subject, `${place} is used by the running daemon`)
       return problem(subject, `${place} is used by another ${daemon === 'none' ? 'program' : 'program or DMS'}`, {
         advice: `Find it, or set ${key} to another port:`,
-        command: `ss -ltnp 'sport = :${port}'`,
+        command: `ss -l${protocol === 'udp' ? 'u' : 't'}np 'sport = :${port}'`,
         kind: 'conflict'
       })
     case 'forbidden':
@@ -114,11 +115,10 @@ function addressKey(key: string): string {
 }
 
 function judgeAddress(address: ListenAddress): readonly Finding[] {
-  if (address.type === 'tcp') return []
-  if (address.type === 'quic') return [skipped('port for peers', `${address.text}: QUIC is not used by this version`)]
+  if (address.protocol !== 'unknown') return []
   return [
     problem('port for peers', `${JSON.stringify(address.text.slice(0, 100))} is no address to listen on`, {
-      advice: 'Write p2p.listen_address as /ip4/0.0.0.0/tcp/9000.',
+      advice: 'Write p2p.listen_address as /ip4/0.0.0.0/tcp/9000 or /ip4/0.0.0.0/udp/9000/quic-v1.',
       kind: 'invalid'
     })
   ]

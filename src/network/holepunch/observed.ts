@@ -44,8 +44,9 @@ export function createObservedAddresses(clock: Clock): ObservedAddresses {
   function dropOld(): void {
     const oldest = millis(clock.now() - BELIEVED_FOR)
     for (const [key, { seen }] of reports) if (seen < oldest) reports.delete(key)
-    const [first] = reports.keys()
-    if (reports.size >= MAX_REPORTED && first !== undefined) reports.delete(first)
+    if (reports.size < MAX_REPORTED) return
+    const [worst] = [...reports].sort(([, one], [, other]) => Number(isBelieved(one)) - Number(isBelieved(other)))
+    if (worst !== undefined) reports.delete(worst[0])
   }
 
   return {
@@ -64,7 +65,7 @@ export function createObservedAddresses(clock: Clock): ObservedAddresses {
     },
     believed() {
       dropOld()
-      const found = [...reports.values()].filter(({ isTrusted, networks }) => isTrusted || networks.size > 1)
+      const found = [...reports.values()].filter(isBelieved)
       return found
         .reverse()
         .slice(0, MAX_BELIEVED)
@@ -72,6 +73,10 @@ export function createObservedAddresses(clock: Clock): ObservedAddresses {
     },
     clear: () => reports.clear()
   }
+}
+
+function isBelieved({ isTrusted, networks }: Report): boolean {
+  return isTrusted || networks.size > 1
 }
 
 /** Peers of one network count as one. */

@@ -27,6 +27,9 @@ const ATTEMPTS = 3
 /** How long one try may take. */
 const ATTEMPT_TIME = seconds(8)
 
+/** Pause between tries: the other side may find out later that one was in vain. */
+const PAUSE = seconds(2)
+
 /** How long the addresses are dialled that need no agreement. */
 const UNILATERAL_TIME = seconds(2)
 
@@ -163,6 +166,7 @@ function createPuncher(options: HolePunchOptions, stopping: AbortSignal): Punche
       } catch (error) {
         log.debug('a hole punch failed', { peer: `${peer}`, attempt: tried, error: reason(error) })
         if (tried === ATTEMPTS || stopping.aborted) throw error
+        await clock.sleep(PAUSE, { signal: stopping })
       }
     }
     await retire(peer, 'hole punch')

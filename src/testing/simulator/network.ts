@@ -42,6 +42,7 @@ export interface SimulatedHost extends Service {
   scores(): ReadonlyMap<string, PeerScore>
   routingTable(): readonly { readonly peer: string }[]
   reachability(): 'unknown'
+  connectionTo(peer: string): 'direct' | undefined
   stats(): object
 }
 
@@ -318,6 +319,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
       scores: () => new Map([...life.connected].sort().map((peer) => [peer, NO_SCORE])),
       routingTable: () => [...life.connected].sort().map((peer) => ({ peer })),
       reachability: () => 'unknown',
+      connectionTo: (peer) => (life.connected.has(peer) ? 'direct' : undefined),
       stats: () => ({})
     }
   }
