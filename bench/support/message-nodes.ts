@@ -12,7 +12,7 @@ export type Way = 'kept' | 'plain'
 export const WAYS: readonly Way[] = ['kept', 'plain']
 
 /** What a machine can carry, not what a node takes of one caller. */
-const UNTHROTTLED = { callerMessages: { capacity: 1_000_000, perSecond: 1_000_000 }, remembered: 10_000_000 }
+const UNTHROTTLED = { callerMessages: { capacity: 1_000_000, perSecond: 1_000_000 } }
 
 /** A node of the DMS that does nothing but carry messages. */
 export interface MessageNode {

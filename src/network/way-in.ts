@@ -59,6 +59,12 @@ export async function stayReachable(options: WayInOptions, signal: AbortSignal):
   }
   const client = createRelayClient({ ...options, use: options.relayUse, isReachable })
 
+  function disconnected({ detail: peer }: CustomEvent<PeerId>): void {
+    const reservation = node.services.relay?.reservations.get(peer)
+    reservation?.signal.clear()
+    node.services.relay?.reservations.delete(peer)
+  }
+
   const reconnector = createReconnector({
     ...options,
     isConnected: (peer) => node.getConnections(peer).length > 0,
@@ -91,6 +97,7 @@ export async function stayReachable(options: WayInOptions, signal: AbortSignal):
   trustOnlyHeldRelays(internals)
   node.addEventListener('peer:identify', identified, { signal })
   node.addEventListener('connection:close', closed, { signal })
+  node.addEventListener('peer:disconnect', disconnected, { signal })
   node.addEventListener('self:peer:update', () => client.reconsider(), { signal })
   const unfollow = reachability.onChange(() => client.reconsider())
   signal.addEventListener('abort', unfollow, { once: true })

@@ -164,7 +164,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
       const isBootstrap = bootstrap.has(peer)
       const isRelay = protocols.includes(HOP_PROTOCOL)
       const isDialable = listenAddrs.some(isPublic) || (isBootstrap && isAtHome(connection, listenAddrs))
-      candidates.identified({ peer, isRelay, isDialable, isBootstrap })
+      candidates.identified({ peer, isRelay, isDialable, isBootstrap, connection: connection.id })
       if (!isRelay || !isDialable) return
       if (relays.known.size < MAX_CANDIDATES + bootstrap.size) relays.known.add(peer)
       wake()
