@@ -128,7 +128,7 @@ async function startNodes(dms: Dms): Promise<Crowd> {
   const link = await createLink(dms)
   const count = createCount()
   const first = await startMessageNode(dms, link.caller)
-  first.root.on(broadcastHello, async () => ({}) as never)
+  first.root.on(broadcastHello, async () => dms.actor.SILENCE)
   const others: MessageNode[] = []
   for (let index = 1; index < NODES; index += 1) {
     // Each has its own key, and the trust of the receiver of the link.
@@ -136,7 +136,7 @@ async function startNodes(dms: Dms): Promise<Crowd> {
     const node = await startMessageNode(dms, { key, context: link.receiver.context })
     node.root.on(broadcastHello, async () => {
       count.heard()
-      return {} as never
+      return dms.actor.SILENCE
     })
     await node.connect(first.host.addresses()[0] ?? '')
     others.push(node)
