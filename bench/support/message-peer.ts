@@ -1,4 +1,4 @@
-import { hello, publicStatus, type ValueOf } from '../../src/protocol/index.ts'
+import { hello, publicStatus } from '../../src/protocol/index.ts'
 import { loadDms } from './dms.ts'
 import { createLink } from './link.ts'
 import { startMessageNode, WAYS, type Way } from './message-nodes.ts'
@@ -10,16 +10,6 @@ export type PeerSays =
   | { readonly type: 'seen'; readonly count: number }
   /** When it is asked. */
   | { readonly type: 'cpu'; readonly usage: NodeJS.CpuUsage }
-
-const EMPTY_STATUS: ValueOf<typeof publicStatus.reply> = {
-  status: 'OK',
-  resources: {
-    cpu: { clockHz: 0, cores: 0, model: '', vendor: '', threads: 0, architecture: '', cacheBytes: 0 },
-    gpus: [],
-    ram: { size: 0, clockSpeed: 0, type: '' },
-    disk: { size: 0, type: '' }
-  }
-}
 
 /** How many messages are reported together. */
 export const REPORTED_TOGETHER = 16
@@ -39,7 +29,7 @@ async function main(seed: Uint8Array): Promise<void> {
           say({ type: 'seen', count: unreported })
           unreported = 0
         }
-        return EMPTY_STATUS
+        return dms.actor.SILENCE
       })
       node.root.on(hello, async () => ({ did: { uri: receiver.key.did } }))
       return [way, node.host.addresses()[0] ?? ''] as const
