@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createActorSystem } from './actor/index.ts'
 import { type ApiPlaces, createApiServer } from './api/index.ts'
 import {
+  bytes,
   type Clock,
   createServiceGroup,
   createSystemTurns,
@@ -14,6 +15,7 @@ import {
   type Random,
   type Secret,
   type Service,
+  seconds,
   systemClock,
   systemRandom
 } from './base/index.ts'
@@ -169,6 +171,11 @@ function composeDaemon(
     knownPeers: storePeers(store),
     features: {
       relayService: p2p.relay_service,
+      relayLimits: {
+        reservations: p2p.relay_reservations,
+        duration: seconds(p2p.relay_duration),
+        data: bytes(1024 * p2p.relay_data)
+      },
       relayUse: p2p.relay_use,
       portMapping: p2p.port_mapping,
       localDiscovery: p2p.local_discovery

@@ -170,10 +170,16 @@ export const CONFIG_SCHEMA = {
     rendezvous: key(wireName, '', 'Name under which nodes of the network look for each other; `nunet-test` for `nunet`.'),
     advertisement_namespace: key(wireName, '', 'Namespace of advertisements in the hash table; `nunet-dht-1` for `nunet`.'),
     topic_prefix: key(wirePrefix, '', 'Stands before every topic on the wire; nothing for `nunet`.'),
-    relay_service: key(
-      toggle,
-      true,
-      'Whether this node relays connections between nodes that cannot reach each other directly, at most 5 min and 2 MiB each.'
+    relay_service: key(toggle, true, 'Whether this node relays connections between nodes that cannot reach each other directly.'),
+    relay_reservations: key(wholeNumber(1, 10_000), 128, 'Nodes that this relay leads others to at the same time.'),
+    relay_duration: key(wholeNumber(10, 86_400), 300, 'How long a connection through this relay may last.', { unit: 'seconds' }),
+    relay_data: key(
+      wholeNumber(64, 1_048_576),
+      2048,
+      'How much may go over one connection through this relay, both ways together.',
+      {
+        unit: 'KiB'
+      }
     ),
     relay_use: key(
       choice(['auto', 'always', 'never']),

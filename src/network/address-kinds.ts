@@ -1,9 +1,15 @@
 import { isPrivateIp } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-/** The IP address that begins a multiaddress; undefined for names and other kinds. */
+/**
+ * The IP address that begins a multiaddress; undefined for names and other kinds.
+ *
+ * One that names a server for TLS counts as a name: WebSockets are dialled at that name, wherever the IP address leads.
+ */
 export function ipOf(address: Multiaddr): string | undefined {
-  const [first] = address.getComponents()
+  const components = address.getComponents()
+  if (components.some(({ name }) => name === 'sni')) return undefined
+  const [first] = components
   return first?.name === 'ip4' || first?.name === 'ip6' ? first.value : undefined
 }
 
@@ -15,6 +21,22 @@ export function isRelayed(address: Multiaddr): boolean {
 /** Whether an IP address can be reached from the internet, as far as can be seen from it. */
 export function isPublicIp(ip: string): boolean {
   return isPrivateIp(ip) === false
+}
+
+/** The address of IPv4, or the first half of one of IPv6: what one site, and so one attacker, has at least. */
+export function siteOf(ip: string): string {
+  if (!ip.includes(':')) return ip
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1]
+  if (mapped !== undefined) return mapped
+  const [head = '', tail] = ip.split('::')
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length)
+  const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after]
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
 }
 
 /** Whether the address begins with a public IP address and needs no relay. */

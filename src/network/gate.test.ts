@@ -63,6 +63,13 @@ test('an IP address with its share of connections gets no more', () => {
   expect(scene.enter(incoming('/ip4/8.8.8.8/tcp/1'))).toBe(true)
 })
 
+test('all addresses of one IPv6 site count together', () => {
+  const scene = createScene(2)
+  scene.open.push(connected('/ip6/2a01:4f8::1/tcp/1'), connected('/ip6/2a01:4f8:0:0:ffff::2/tcp/2'))
+  expect(scene.enter(incoming('/ip6/2a01:4f8::abcd:3/tcp/3'))).toBe(false)
+  expect(scene.enter(incoming('/ip6/2a01:4f8:0:1::1/tcp/1'))).toBe(true)
+})
+
 test('loopback and relayed connections are not counted', () => {
   const scene = createScene(0)
   expect(scene.enter(incoming('/ip4/127.0.0.1/tcp/1'))).toBe(true)

@@ -1,6 +1,6 @@
 import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { ipOf, isRelayed } from './address-kinds.ts'
+import { ipOf, isRelayed, siteOf } from './address-kinds.ts'
 import type { NetworkLimits } from './limits.ts'
 
 /** What deciding about connections needs. */
@@ -20,7 +20,8 @@ const RESERVATIONS_PER_IP = 16
 
 /**
  * Decides which connections are let in. Every address may be dialled, loopback too. One IP address gets only a part of the places:
- * enough for a site behind NAT, not enough to shut out everybody else. Loopback is not counted: proxies of this machine come from it.
+ * enough for a site behind NAT, not enough to shut out everybody else. Of IPv6 a whole /64 counts as one: it is what one site is given.
+ * Loopback is not counted: proxies of this machine come from it.
  */
 export function createGate({ limits, connections, reserved }: GateOptions): ConnectionGater {
   const pending = new Map<string, number>()
@@ -50,7 +51,7 @@ export function createGate({ limits, connections, reserved }: GateOptions): Conn
       const ip = countedIp(connection.remoteAddr)
       if (ip === undefined) return false
       if ((pending.get(ip) ?? 0) >= PENDING_PER_IP) return true
-      if (connections().filter(({ remoteAddr }) => ipOf(remoteAddr) === ip).length >= limits.connectionsPerIp) return true
+      if (connections().filter(({ remoteAddr }) => countedIp(remoteAddr) === ip).length >= limits.connectionsPerIp) return true
       begin(connection, ip)
       return false
     },
@@ -60,14 +61,14 @@ export function createGate({ limits, connections, reserved }: GateOptions): Conn
     },
     denyInboundRelayReservation(peer) {
       const ips = new Set(connections(peer).flatMap(({ remoteAddr }) => countedIp(remoteAddr) ?? []))
-      return [...ips].some((ip) => reserved().filter((address) => ipOf(address) === ip).length >= RESERVATIONS_PER_IP)
+      return [...ips].some((ip) => reserved().filter((address) => countedIp(address) === ip).length >= RESERVATIONS_PER_IP)
     }
   }
 }
 
-/** The IP address to count for; none for relayed connections, which the relay counts, and for loopback. */
+/** What to count for: the IP address, or the site that it belongs to; none for relayed connections, which the relay counts, and for loopback. */
 function countedIp(address: Multiaddr): string | undefined {
   const ip = ipOf(address)
   if (ip === undefined || isRelayed(address) || ip === '::1' || ip.startsWith('127.')) return undefined
-  return ip
+  return siteOf(ip)
 }

@@ -36,14 +36,17 @@ export const MAX_IN_PARTS = 8
 /** How long receipts may wait for more of them; shorter than anybody waits for one. */
 const RECEIPT_DELAY = millis(20)
 
+const NOTHING = new Uint8Array(0)
+
 interface Unfinished {
   readonly inbox: string
   readonly total: number
   readonly since: number
   /** `undefined` when there was no room for it: what follows is skipped. */
   readonly lease: ReadLease | undefined
-  parts: Uint8Array[]
-  received: number
+  /** What arrived, in one piece: however small the parts are, they cost no more memory than their bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly received: number
 }
 
 /**
@@ -174,7 +177,7 @@ function createServing(
     const { id, inbox, total, payload } = frame
     if (total > MAX_SENT_FRAME) throw new FrameRefusedError(`message ${id} announces ${total} bytes, at most ${MAX_SENT_FRAME}`)
     if (unfinished.size >= MAX_IN_PARTS) throw new FrameRefusedError(`${unfinished.size} messages are unfinished already`)
-    unfinished.set(id, { inbox, total, since: clock.now(), lease: enter(), parts: [], received: 0 })
+    unfinished.set(id, { inbox, total, since: clock.now(), lease: enter(), bytes: NOTHING, received: 0 })
     addPart({ type: 'part', id, payload })
   }
 
@@ -191,29 +194,38 @@ function createServing(
     if (message === undefined) throw new FrameRefusedError(`more came of message ${id}, which has not begun or has ended`)
     const received = message.received + payload.length
     if (received > message.total) throw new FrameRefusedError(`message ${id} is longer than the ${message.total} bytes announced`)
-    const isKept = keep(message, payload)
-    const next = { ...message, received, ...(isKept ? {} : { lease: undefined, parts: [] }) }
+    const bytes = keep(message, payload)
     if (received < message.total) {
-      unfinished.set(id, next)
+      const next = bytes === undefined ? { ...message, lease: undefined, bytes: NOTHING } : { ...message, bytes }
+      unfinished.set(id, { ...next, received })
       return
     }
     unfinished.delete(id)
-    if (isKept) settleMessage(id, message.inbox, message.total, () => Uint8Array.from(Buffer.concat(message.parts)))
-    else note(id, 'busy', message.total, true)
-    next.lease?.release()
+    if (bytes === undefined) note(id, 'busy', message.total, true)
+    else {
+      settleMessage(id, message.inbox, message.total, () => bytes)
+      message.lease?.release()
+    }
   }
 
-  /** Whether there is room for one more part; what the message holds is given back when there is not. */
-  function keep({ lease, parts }: Unfinished, payload: Uint8Array): boolean {
-    if (lease === undefined) return false
-    try {
-      lease.reserve(payload.length)
-    } catch {
-      lease.release() // no room: the receipt will say so
-      return false
+  /** What the message holds with one more part; nothing when there is no room, and then what it held is given back. */
+  function keep({ lease, bytes, received, total }: Unfinished, payload: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+    if (lease === undefined) return undefined
+    const needed = received + payload.length
+    let room = bytes
+    if (needed > bytes.length) {
+      const capacity = Math.min(total, Math.max(2 * bytes.length, needed))
+      try {
+        lease.reserve(capacity - bytes.length)
+      } catch {
+        lease.release() // no room: the receipt will say so
+        return undefined
+      }
+      room = new Uint8Array(capacity)
+      room.set(bytes.subarray(0, received))
     }
-    parts.push(new Uint8Array(payload))
-    return true
+    room.set(payload, received)
+    return room
   }
 
   function settleMessage(id: number, inbox: string, size: number, payload: () => Uint8Array): void {

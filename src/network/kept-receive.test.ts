@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -196,4 +198,26 @@ test('a message for which there is no room is skipped, and others are not', asyn
   stream.send(encodeFrames([part(1, 'y')]))
   await stream.close().catch(() => undefined) // it ends inside message 1
   await eventually(() => host.stats().reading === 0)
+})
+
+/** Bytes that are in use once everything that nobody holds is gone. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+test('parts of one byte each take no more memory than their bytes', async () => {
+  await startHost()
+  const stream = await openStream()
+  const before = heldBytes()
+  stream.send(encodeFrames([HELLO, start(1, 400_000)]))
+  const parts = encodeFrames(Array.from({ length: 10_000 }, () => part(1, 'x')))
+  for (let sent = 0; sent < 300_000; sent += 10_000) if (!stream.send(parts)) await stream.onDrain()
+  stream.send(encodeFrames([message(2, 'all of it was read')]))
+  await eventually(() => received.length === 1)
+  expect(heldBytes() - before).toBeLessThan(10_000_000)
+  stream.abort(new Error('the test is over'))
 })

@@ -23,16 +23,21 @@ export const MAX_TOPIC = bytes(256)
 export const MUXED_STREAMS = 512
 
 /** What a node gives away as a relay (B §5.1: five minutes and 2 MiB for each connection). */
-export const RELAY_LIMITS = {
+export const RELAY_LIMITS: RelayLimits = { reservations: 128, duration: minutes(5), data: mebibytes(2) }
+
+/** Connections that one node may have opened through this one at the same time, and connections to one node. */
+export const CIRCUITS_FROM_PEER = 16
+export const CIRCUITS_TO_PEER = 64
+
+/** How much a node gives away as a relay. */
+export interface RelayLimits {
   /** Nodes that may be reached through it at the same time. */
-  reservations: 128,
-  /** Connections that one node may have opened through it at the same time. */
-  circuitsPerPeer: 16,
-  /** Connections through it to one node at the same time. */
-  circuits: 64,
-  duration: minutes(5),
-  data: mebibytes(2)
-} as const
+  readonly reservations: number
+  /** How long one connection may last. */
+  readonly duration: Millis
+  /** How much may go over one connection, both ways together. */
+  readonly data: Bytes
+}
 
 /** How much of everything a host allows its peers and itself. */
 export interface NetworkLimits {

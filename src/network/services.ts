@@ -12,7 +12,7 @@ import type { AddressBook } from './address-book.ts'
 import type { RecordRules } from './advertisements/rules.ts'
 import type { NetworkFeatures } from './features.ts'
 import { createGossip } from './gossip.ts'
-import { RELAY_LIMITS } from './limits.ts'
+import { CIRCUITS_FROM_PEER, CIRCUITS_TO_PEER, type RelayLimits } from './limits.ts'
 import type { NetworkNames } from './names.ts'
 
 /** The services of our libp2p node, by the names under which it holds them. */
@@ -56,7 +56,7 @@ export async function createServices({
   rules,
   peerScore
 }: ServiceOptions): Promise<NonNullable<Libp2pOptions<NodeServices>['services']>> {
-  const { relayService, portMapping, localDiscovery } = features
+  const { relayService, relayLimits, portMapping, localDiscovery } = features
   const [hashTable, oldHashTable] = names.hashTables
   return {
     identify: identify({ runOnLimitedConnection: true }),
@@ -69,7 +69,7 @@ export async function createServices({
     parts: ({ addressManager, connectionManager, transportManager, registrar, upgrader, events }) => ({
       ...{ addressManager, connectionManager, transportManager, registrar, upgrader, events }
     }),
-    ...(relayService ? { relay: createRelayService() } : {}),
+    ...(relayService ? { relay: createRelayService(relayLimits) } : {}),
     ...(portMapping ? { portMapping: await loadPortMapping() } : {}),
     ...(localDiscovery ? { localDiscovery: await loadLocalDiscovery() } : {})
   }
@@ -93,11 +93,10 @@ function createDht(name: string, protocol: string, { validators, selectors }: Re
   })
 }
 
-function createRelayService(): ReturnType<typeof circuitRelayServer> {
-  const { reservations, circuitsPerPeer, circuits, duration, data } = RELAY_LIMITS
+function createRelayService({ reservations, duration, data }: RelayLimits): ReturnType<typeof circuitRelayServer> {
   return circuitRelayServer({
-    maxInboundHopStreams: circuitsPerPeer,
-    maxOutboundStopStreams: circuits,
+    maxInboundHopStreams: CIRCUITS_FROM_PEER,
+    maxOutboundStopStreams: CIRCUITS_TO_PEER,
     reservations: {
       maxReservations: reservations,
       reservationTtl: hours(1),

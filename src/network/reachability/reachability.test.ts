@@ -58,6 +58,7 @@ describe('answering whether a peer can be reached', () => {
     ['another peer', { peer: self.toMultihash().bytes, addresses: [OWN.bytes] }, '/ip4/9.9.9.9/tcp/1', 'bad-request'],
     ['another IP address', asking('/ip4/9.9.9.10/tcp/9000'), '/ip4/9.9.9.9/tcp/1', 'refused'],
     ['a name', asking('/dns4/victim.example.org/tcp/80'), '/ip4/9.9.9.9/tcp/1', 'refused'],
+    ['a name behind its own IP address', asking('/ip4/9.9.9.9/tcp/443/tls/sni/10.0.0.7/ws'), '/ip4/9.9.9.9/tcp/1', 'refused'],
     ['a relay', asking(`/ip4/9.9.9.9/tcp/9000/p2p/${other}/p2p-circuit`), '/ip4/9.9.9.9/tcp/1', 'refused'],
     ['an address of a local network', asking('/ip4/10.0.0.7/tcp/9000'), '/ip4/10.0.0.7/tcp/1', 'refused'],
     ['no address', asking(), '/ip4/9.9.9.9/tcp/1', 'refused']

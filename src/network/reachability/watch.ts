@@ -14,7 +14,7 @@ import {
   withTimeout
 } from '../../base/index.ts'
 import type { AddressBook } from '../address-book.ts'
-import { ipOf, isPublicIp, isRelayed, withoutPeer } from '../address-kinds.ts'
+import { ipOf, isPublicIp, isRelayed, siteOf, withoutPeer } from '../address-kinds.ts'
 import { AUTONAT_PROTOCOL, type DialResponse, decodeDialResponse, encodeDialRequest, MAX_AUTONAT_MESSAGE } from './wire.ts'
 
 /** Whether others can open connections to this node: `unknown` until somebody tried. */
@@ -113,7 +113,7 @@ export function createReachabilityWatch(options: ReachabilityOptions): Reachabil
     identified({ peerId, protocols, connection, observedAddr }) {
       if (!isWitness(connection)) return
       const [reporter, seen] = [ipOf(connection.remoteAddr), observedAddr === undefined ? undefined : ipOf(observedAddr)]
-      if (reporter !== undefined && seen !== undefined && isPublicIp(seen)) book.observed(seen, reporter)
+      if (reporter !== undefined && seen !== undefined && isPublicIp(seen)) book.observed(seen, siteOf(reporter))
       if (!protocols.includes(AUTONAT_PROTOCOL) || helpers.size >= MAX_HELPERS) return
       helpers.add(peerId.toString())
       if (verdict.current() === 'unknown' || clock.now() >= due) void ask(connection)

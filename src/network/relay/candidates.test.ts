@@ -7,6 +7,7 @@ const relay = (peer: string, over: Partial<IdentifiedPeer> = {}): IdentifiedPeer
   isBootstrap: false,
   isRelay: true,
   isDialable: true,
+  connection: 'first',
   ...over
 })
 
@@ -33,7 +34,7 @@ test('one that does not relay any more is forgotten', () => {
   expect(candidates.ready(millis(0))).toEqual([])
 })
 
-test('who refused is left alone for a while, unless it comes anew', () => {
+test('who refused is left alone for a while, unless it comes anew on another connection', () => {
   const candidates = createRelayCandidates(8)
   for (const peer of ['a', 'b']) candidates.identified(relay(peer))
   candidates.postpone('a', millis(30))
@@ -43,6 +44,8 @@ test('who refused is left alone for a while, unless it comes anew', () => {
   expect(candidates.nextReady(millis(29))).toBe(30)
   expect(names(candidates.ready(millis(30)))).toBe('a')
   candidates.identified(relay('b'))
+  expect(names(candidates.ready(millis(30)))).toBe('a')
+  candidates.identified(relay('b', { connection: 'second' }))
   expect(names(candidates.ready(millis(30)))).toBe('a b')
   expect(candidates.nextReady(millis(30))).toBeUndefined()
 })

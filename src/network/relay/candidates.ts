@@ -13,12 +13,14 @@ export interface IdentifiedPeer extends RelayCandidate {
   readonly isRelay: boolean
   /** Whether others can dial it, as far as is known. */
   readonly isDialable: boolean
+  /** Which connection it said so on. */
+  readonly connection: string
 }
 
 /** Peers that could relay, in the order in which they shall be asked. */
 export interface RelayCandidates {
   /**
-   * Takes in what a peer said on a new connection: it may be asked at once. One that does not relay any more, or that nobody could
+   * Takes in what a peer said; on a new connection it may be asked at once. One that does not relay any more, or that nobody could
    * dial, is forgotten.
    */
   identified(peer: IdentifiedPeer): void
@@ -34,15 +36,18 @@ export interface RelayCandidates {
 export function createRelayCandidates(limit: number): RelayCandidates {
   const candidates = new Map<string, RelayCandidate>()
   const postponed = new Map<string, Millis>()
+  const connections = new Map<string, string>()
 
   return {
-    identified({ peer, isBootstrap, isRelay, isDialable }) {
+    identified({ peer, isBootstrap, isRelay, isDialable, connection }) {
       if (!isRelay || !isDialable) {
         candidates.delete(peer)
+        connections.delete(peer)
         postponed.delete(peer)
       } else if (candidates.has(peer) || isBootstrap || candidates.size < limit) {
+        if (connections.get(peer) !== connection) postponed.delete(peer)
         candidates.set(peer, { peer, isBootstrap })
-        postponed.delete(peer)
+        connections.set(peer, connection)
       }
     },
     postpone(peer, until) {

@@ -13,14 +13,12 @@ import {
 } from '../../base/index.ts'
 import { ipOf, isPublic, isRelayed } from '../address-kinds.ts'
 import { parsePeerId } from '../addresses.ts'
+import type { RelayUse } from '../features.ts'
 import type { NodeInternals } from '../internals.ts'
 import type { Reach } from '../reach.ts'
-import type { RelayPeers } from '../way-in.ts'
 import { createRelayCandidates, type RelayCandidate } from './candidates.ts'
+import type { RelayPeers } from './peers.ts'
 import { HOP_PROTOCOL, type Reservation, reserve } from './reserve.ts'
-
-/** When this node has others lead to it through relays. */
-export type RelayUse = 'auto' | 'always' | 'never'
 
 /** What keeping reservations needs. */
 export interface RelayClientOptions {
@@ -164,7 +162,7 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
       const isBootstrap = bootstrap.has(peer)
       const isRelay = protocols.includes(HOP_PROTOCOL)
       const isDialable = listenAddrs.some(isPublic) || (isBootstrap && isAtHome(connection, listenAddrs))
-      candidates.identified({ peer, isRelay, isDialable, isBootstrap })
+      candidates.identified({ peer, isRelay, isDialable, isBootstrap, connection: connection.id })
       if (!isRelay || !isDialable) return
       if (relays.known.size < MAX_CANDIDATES + bootstrap.size) relays.known.add(peer)
       wake()

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { addressOf, createLoopbackHost, eventually } from '../../../test/support/network-hosts.ts'
-import { fromUtf8, millis, utf8 } from '../../base/index.ts'
+import { bytes, fromUtf8, millis, minutes, utf8 } from '../../base/index.ts'
 import { generateKeyPair } from '../../identity/index.ts'
 import type { NetworkHost, NetworkHostOptions } from '../index.ts'
 
@@ -75,6 +75,34 @@ describe('a node that nobody can dial', () => {
     await eventually(() => relays(near) > 0)
     expect(relays(far)).toBe(0)
   })
+})
+
+test('a connection through a relay is left for a new one before the bytes that the relay allows are used up', async () => {
+  const relayLimits = { reservations: 2, duration: minutes(1), data: bytes(262_144) }
+  const relay = await started({ features: { relayService: true, relayLimits } })
+  const [one, other] = [await hidden(relay), await hidden(relay)]
+  let received = 0
+  other.listen('root', (frame) => {
+    received += frame.length
+  })
+  await eventually(() => relays(other) > 0 && relays(one) > 0)
+  for (let sent = 0; sent < 10; sent += 1) await one.send(other.peerId, 'root', new Uint8Array(100_000))
+  await eventually(() => received === 1_000_000)
+})
+
+test('a relay has no more places than it is given, and takes back those of who has gone', async () => {
+  const relayLimits = { reservations: 1, duration: minutes(1), data: bytes(262_144) }
+  const relay = await started({ features: { relayService: true, relayLimits } })
+  const first = await hidden(relay)
+  await eventually(() => relays(first) > 0)
+  const refused = await hidden(relay)
+  await eventually(() => relay.peers().length === 2)
+  expect(relays(refused)).toBe(0)
+  await first.stop()
+  await eventually(() => !relay.isConnected(first.peerId))
+  const second = await hidden(relay)
+  await eventually(() => relays(second) + relays(refused) > 0)
+  expect([relays(second), relays(refused)]).toContain(0)
 })
 
 test('messages larger than what a relayed connection may still carry go over a new one', async () => {
