@@ -9,7 +9,7 @@ SOURCES   := $(shell find src -type d -o -name '*.mjs' -o -name '*.ts' ! -name '
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: all build executables deb demo test check format bench docs docs-check clean
+.PHONY: all build executables deb demo test sim check format bench docs docs-check clean
 
 # What is needed to work here, and the executables for machines without Node.
 all: build executables
@@ -29,6 +29,12 @@ demo: $(BUILT)
 
 test: $(BUILT)
 	@vitest run
+
+# Small worlds with all faults, and the same ten again: whoever changes the domain sees what it does in 200 days.
+SIM_SEEDS ?= 1..200
+sim: $(INSTALLED)
+	@tsx scripts/sim.ts --seeds $(SIM_SEEDS) --nodes 5..20 --hours 24 --faults all --workers 2
+	@tsx scripts/sim.ts --seeds 1..10 --nodes 5..20 --hours 24 --faults all --workers 2 --repeat
 
 check: $(INSTALLED) docs-check
 	biome check .

@@ -5,12 +5,23 @@ import { executable } from './executable.ts'
 import { memory } from './memory.ts'
 import { messages } from './messages.ts'
 import { roundTrips } from './round-trips.ts'
+import { simulator } from './simulator.ts'
 import { startUp } from './start-up.ts'
 import type { Benchmark } from './support/benchmark.ts'
 import { describeMachine, describeOutcome } from './support/report.ts'
 import { createScratch } from './support/scratch.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [envelopes, messages, roundTrips, commandLine, executable, startUp, deployment, memory]
+const BENCHMARKS: readonly Benchmark[] = [
+  envelopes,
+  messages,
+  roundTrips,
+  commandLine,
+  executable,
+  startUp,
+  deployment,
+  memory,
+  simulator
+]
 
 /** Runs the benchmarks that the command line names, or all: `npm run bench -- envelopes memory`. */
 async function main(wanted: readonly string[]): Promise<void> {

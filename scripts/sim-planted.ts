@@ -39,11 +39,12 @@ async function tryFault(scratch: string, fault: PlantedFault, seeds: number): Pr
   await writeFile(path, planted)
   try {
     for (let seed = 1; seed <= seeds; seed += 1) {
-      const options = ['--seed', String(seed), '--nodes', '5..12', '--hours', '24', '--faults', 'all']
+      const options = ['--seed', String(seed), '--nodes', '5..10', '--hours', '24', '--faults', 'all']
       const { code, output } = await runProgram(['node_modules/.bin/tsx', 'scripts/sim.ts', ...options], scratch)
       if (code === 0) continue
       const found = output.split('\n').find((line) => line.includes('VIOLATED')) ?? output.slice(0, 500)
-      if (code !== 1) throw new Error(`the simulator did not run: ${output}`)
+      if (code !== 1 || !found.includes(`VIOLATED ${fault.invariant}`))
+        throw new Error(`seed ${seed} ended with something else:\n${output}`)
       console.log(`${fault.name}: found with seed ${seed}, the ${seed === 1 ? 'first' : `${seed}th`}\n${found.slice(0, 300)}`)
       return true
     }

@@ -4,12 +4,14 @@
  */
 import { errorMessage } from '../src/base/index.ts'
 import { parseOrder, USAGE } from './sim/order.ts'
-import { runOrder } from './sim/run.ts'
+import { runForParent, runOrder } from './sim/run.ts'
 
 try {
-  const order = parseOrder(process.argv.slice(2))
+  const argv = process.argv.slice(2)
+  const order = parseOrder(argv)
   if (order === 'help') console.log(USAGE)
-  else process.exitCode = (await runOrder(order)) ? 0 : 1
+  else if (order.isWorker) runForParent(order)
+  else process.exitCode = (await runOrder(order, argv)) ? 0 : 1
 } catch (error) {
   console.error(`Error: ${errorMessage(error)}`)
   process.exitCode = 2

@@ -13,6 +13,8 @@ export interface Order {
   readonly isTraced: boolean
   readonly isRepeated: boolean
   readonly workers: number
+  /** Whether it works for another process. */
+  readonly isWorker: boolean
 }
 
 const list = (entries: Readonly<Record<string, string>>): string =>
@@ -55,6 +57,7 @@ export function parseOrder(argv: readonly string[]): Order | 'help' {
     workers: text,
     trace: flag,
     repeat: flag,
+    worker: flag,
     help: { ...flag, short: 'h' }
   }
   const { values } = parseArgs({ args: [...argv], options })
@@ -72,7 +75,8 @@ export function parseOrder(argv: readonly string[]): Order | 'help' {
     workload,
     isTraced: values.trace,
     isRepeated: values.repeat,
-    workers: Math.floor(positive('workers', values.workers ?? '1', 64))
+    workers: Math.floor(positive('workers', values.workers ?? '1', 64)),
+    isWorker: values.worker
   }
 }
 

@@ -1,6 +1,8 @@
 /** One fault in the program, as a replacement of one piece of one file. */
 export interface PlantedFault {
   readonly name: string
+  /** The invariant that it breaks. */
+  readonly invariant: string
   readonly file: string
   readonly from: string
   readonly to: string
@@ -10,18 +12,22 @@ export interface PlantedFault {
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     name: 'a missing capability check',
+    invariant: 'capability',
     file: 'src/ucan/authorize.ts',
     from: '  const ground = groundOf(token, trust)\n',
     to: "  const ground = groundOf(token, trust) === 'none' ? 'none' : 'full'\n"
   },
   {
     name: 'a lost release of resources',
-    file: 'src/dms/allocation/runner.ts',
-    from: '      await options.free(record.id)\n',
-    to: "      if (record.state.phase === 'ended' && record.state.status !== 'failed') await options.free(record.id)\n"
+    invariant: 'resources',
+    file: 'src/dms/allocation/manager.ts',
+    from: `    await ledger.release(record.id)
+    await output.remove(output.directory(record.id))`,
+    to: '    await output.remove(output.directory(record.id))'
   },
   {
     name: 'a state write after its effect',
+    invariant: 'durability',
     file: 'src/dms/allocation/runner.ts',
     from: `        const changed = { ...record, state: next }
         await options.save(changed)

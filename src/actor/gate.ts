@@ -27,7 +27,7 @@ export interface Gate {
   refused(peer: string): void
   /** Whether a key may be told that too much was asked. */
   mayReportOverload(senderId: string): boolean
-  /** Whether a key may be told that it may not do something. */
+  /** Whether a key may be told that it may not do something, or not now. */
   mayReportDenial(senderId: string): boolean
 }
 

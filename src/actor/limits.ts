@@ -14,7 +14,7 @@ export interface ActorLimits {
   readonly forwarderBroadcasts: BudgetSize
   /** Errors that say that too much was asked, to one key: one in a second, however many messages were too many. */
   readonly overloadErrors: BudgetSize
-  /** Errors that say what a caller may not do, to one key. */
+  /** Errors that say what a caller may not do, or not so soon after a crash, to one key. */
   readonly denialErrors: BudgetSize
   /** Frames of one peer that wait to be verified. */
   readonly waitingPerPeer: number
@@ -30,6 +30,11 @@ export interface ActorLimits {
   readonly broadcasts: LaneLimits
   /** The same for the owner of the node, in places of its own. */
   readonly owner: LaneLimits
+  /**
+   * Accepted messages that are remembered until they expire, so that none is accepted twice: some 25 MB of memory when there are that
+   * many. An eighth is the most of one caller, and an eighth is kept for the owner.
+   */
+  readonly remembered: number
   /** How long a handler may go on after its message has expired and its signal is aborted, before its place is given away. */
   readonly overtime: Millis
 }
@@ -71,5 +76,6 @@ export const DEFAULT_ACTOR_LIMITS: ActorLimits = {
   guests: { concurrency: 64, waiting: 256, runningPerCaller: 32, perCaller: 80, answers: 512, answersPerHost: 128 },
   broadcasts: { concurrency: 128, waiting: 256, runningPerCaller: 16, perCaller: 32, answers: 256, answersPerHost: 64 },
   owner: { concurrency: 32, waiting: 128, runningPerCaller: 32, perCaller: 160, answers: 128, answersPerHost: 64 },
+  remembered: 262_144,
   overtime: seconds(1)
 }

@@ -10,6 +10,7 @@ import {
   toNanos
 } from '../base/index.ts'
 import { createJournalWriter, type JournalWriter, type KeptMessage, type ReplayJournal } from './journal.ts'
+import { DEFAULT_ACTOR_LIMITS } from './limits.ts'
 
 /** Remembers authorised messages until they expire, so that none is accepted twice (A, W3; B §11.1, 1). */
 export interface ReplayWindow {
@@ -64,11 +65,8 @@ export interface ReplayMemoryOptions {
   /** Default none: a restart forgets. */
   readonly journal?: ReplayJournal
   /** Unexpired messages remembered at most. */
-  readonly capacity?: number
+  readonly capacity: number
 }
-
-/** Unexpired messages remembered at most: some 25 MB of memory when there are that many. */
-const CAPACITY = 262_144
 
 /** Share of the window that one caller may hold, and that is kept for the owner. */
 const SHARE = 8
@@ -100,7 +98,7 @@ interface Entry {
 type Entries = Map<string, Map<bigint, Entry>>
 
 /** Creates the memory of a node. */
-export function createReplayMemory({ clock, log, journal, capacity = CAPACITY }: ReplayMemoryOptions): ReplayMemory {
+export function createReplayMemory({ clock, log, journal, capacity }: ReplayMemoryOptions): ReplayMemory {
   const inboxes = new Map<string, Entries>()
   const callers = new Map<string, number>()
   let size = 0
@@ -110,7 +108,7 @@ export function createReplayMemory({ clock, log, journal, capacity = CAPACITY }:
   let crashedBefore: bigint | undefined
 
   function entriesOf(inbox: string): Entries {
-    const entries = inboxes.get(inbox) ?? new Map()
+    const entries: Entries = inboxes.get(inbox) ?? new Map<string, Map<bigint, Entry>>()
     inboxes.set(inbox, entries)
     return entries
   }
@@ -218,6 +216,6 @@ function isShort({ expiresAt, nonce, source }: AcceptedMessage, instant: bigint)
 }
 
 /** Creates a window of its own for at most `capacity` unexpired messages, which a restart forgets. */
-export function createReplayWindow(capacity?: number): ReplayWindow {
-  return createReplayMemory({ clock: systemClock, log: silentLogger, ...(capacity === undefined ? {} : { capacity }) }).window('')
+export function createReplayWindow(capacity = DEFAULT_ACTOR_LIMITS.remembered): ReplayWindow {
+  return createReplayMemory({ clock: systemClock, log: silentLogger, capacity }).window('')
 }

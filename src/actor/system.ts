@@ -1,5 +1,5 @@
 import { type Clock, createCountedTurns, type Logger, type Random, type Turns } from '../base/index.ts'
-import { createVerifier, generateKeyPair, type KeyPair } from '../identity/index.ts'
+import { createVerifier, generateKeyPair, type KeyPair, type Verifier } from '../identity/index.ts'
 import type { CapabilityContext } from '../ucan/index.ts'
 import { type ActorCell, createActorCell } from './actor.ts'
 import { createDelivery } from './delivery.ts'
@@ -32,6 +32,8 @@ export interface ActorSystemOptions {
   readonly limits?: Partial<ActorLimits>
   /** Where accepted messages outlive a restart; without one, a restart forgets them. Must be open before the start. */
   readonly journal?: ReplayJournal
+  /** Default a new one; share one to remember keys together. */
+  readonly verifier?: Verifier
 }
 
 /** Frames verified in one turn where turns are counted, not measured. */
@@ -43,13 +45,13 @@ const PIECES_PER_TURN = 64
  * Sealed envelopes in, checked behaviours run, sealed replies out: a handler sees only envelopes that passed `verifyFrame`.
  */
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
-  const { key, context, transport, clock, random, log, counters } = options
-  const verifier = createVerifier()
+  const { key, context, transport, clock, random, log, counters, verifier = createVerifier() } = options
   const reader = createEnvelopeReader()
   const limits = { ...DEFAULT_ACTOR_LIMITS, ...options.limits }
   const gate = createGate(clock, limits)
   const intake = createIntake(options.turns ?? createCountedTurns(PIECES_PER_TURN, clock), limits)
-  const replays = createReplayMemory({ clock, log, ...(options.journal === undefined ? {} : { journal: options.journal }) })
+  const journal = options.journal === undefined ? {} : { journal: options.journal }
+  const replays = createReplayMemory({ clock, log, capacity: limits.remembered, ...journal })
   const deliver = createDelivery({ transport, clock, random })
   const cells = new Map<string, ActorCell>()
   const nextNonce = createNonces(clock)

@@ -20,18 +20,20 @@ function texts(addresses: readonly Multiaddr[]): string[] {
 }
 
 describe('what is announced', () => {
-  test('comes best first, each once: public, through relays, of the local network, of this machine', () => {
+  test('comes best first, each once: configured, public, through relays, of the local network, of this machine', () => {
     const book = createBook([
       known('/ip4/127.0.0.1/tcp/9000'),
       known('/ip4/10.0.0.7/tcp/9000'),
       known('/ip4/10.0.0.7/tcp/9000'),
       known(RELAY),
       known(`/ip4/9.9.9.9/tcp/9000/p2p/${peerId}`, 'announce'),
-      known('/dns4/node.example.org/tcp/443/wss', 'announce')
+      known('/ip4/8.8.4.4/tcp/9000'),
+      known('/ip4/10.99.0.1/tcp/9000', 'announce')
     ])
     expect(texts(book.announced())).toEqual([
       '/ip4/9.9.9.9/tcp/9000',
-      '/dns4/node.example.org/tcp/443/wss',
+      '/ip4/10.99.0.1/tcp/9000',
+      '/ip4/8.8.4.4/tcp/9000',
       RELAY,
       '/ip4/10.0.0.7/tcp/9000',
       '/ip4/127.0.0.1/tcp/9000'

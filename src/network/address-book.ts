@@ -71,11 +71,12 @@ export function createAddressBook({ self, known, changed }: AddressBookOptions):
 
   return {
     announced() {
-      const told = known()
-        .filter(isAnnounced)
-        .map(({ multiaddr: address }) => address)
-      const best = unique([...told, ...verdicts.working()].map(withoutPeer)).sort((a, b) => addressRank(a) - addressRank(b))
-      return best.slice(0, MAX_ANNOUNCED).map((address) => address.encapsulate(`/p2p/${self}`))
+      const told = known().filter(isAnnounced)
+      const configured = told.filter(({ type }) => type === 'announce').map(toAddress)
+      const found = told.filter(({ type }) => type !== 'announce').map(toAddress)
+      const best = [...found, ...verdicts.working()].sort((a, b) => addressRank(a) - addressRank(b))
+      const all = unique([...configured, ...best].map(withoutPeer))
+      return all.slice(0, MAX_ANNOUNCED).map((address) => address.encapsulate(`/p2p/${self}`))
     },
     candidates() {
       const told = known().map(({ multiaddr: address }) => withoutPeer(address))
@@ -137,6 +138,10 @@ function createVerdicts(changed: () => void): Verdicts {
       failures.clear()
     }
   }
+}
+
+function toAddress({ multiaddr: address }: KnownAddress): Multiaddr {
+  return address
 }
 
 function atIp(address: Multiaddr, ip: string): Multiaddr | undefined {

@@ -12,7 +12,7 @@ export function renderBehaviorReference(): string {
   const forms = SHARED.map(({ title, shape }) =>
     [`### ${title}`, renderMembers(shape), renderExample(exampleOf(shape, title))].join('\n\n')
   )
-  return `${[INTRODUCTION, renderCallers(), ...groups, '## Shared forms', ...forms].join('\n\n')}\n`
+  return `${[INTRODUCTION, renderCallers(), FAILURES, ...groups, '## Shared forms', ...forms].join('\n\n')}\n`
 }
 
 const INTRODUCTION = `# Behaviours
@@ -21,6 +21,32 @@ A node is asked to do something by a signed message that names a *behaviour* and
 from the command line; \`nunet actor msg\` makes the message only. This page shows what is written. What is read is wider: members match
 without regard to case and underscores, older spellings are understood, unknown members are ignored, and a missing member counts as
 empty. Times are UTC. A member with a question mark may be missing.`
+
+const FAILURES = `## Errors and large replies
+
+A caller that is known at the node gets an error as its reply; \`code\` and \`kind\` are those of [the errors](errors.md), \`error\` is for
+programs that know neither. Strangers get nothing. Who asks too much is told so once in a second (\`ACTOR_OVERLOADED\`); a node that was
+killed and came back says so (\`ACTOR_RESTARTED\`), and did nothing with the message, which may be sent anew after a second.
+
+\`\`\`json
+{"OK": false, "error": "…", "code": "ACTOR_OVERLOADED", "kind": "exhausted", "message": "…", "details": {}}
+\`\`\`
+
+A reply whose JSON has more than 720,000 bytes does not fit into one message. Its caller gets the error \`ACTOR_REPLY_TOO_LARGE\` with one
+member more, and reads the reply in pieces with the behaviour \`<path>/reply/chunk\`, which whoever may call \`<path>\` may call: it must
+be the same sender, and begin within a minute. The pieces, in order, are the JSON. \`nunet\` does this by itself.
+
+\`\`\`json
+{"OK": false, "error": "…", "code": "ACTOR_REPLY_TOO_LARGE", "kind": "exhausted", "message": "…", "details": {},
+  "chunks": {"id": "5f0c…", "size": 3145728}}
+\`\`\`
+
+Request and reply of \`<path>/reply/chunk\`, here one after the other; \`data\` is base64 of at most 512 KiB, and \`eof\` is true for the last piece:
+
+\`\`\`json
+[{"id": "5f0c…", "offset": 0},
+{"offset": 0, "next_offset": 524288, "total_size": 3145728, "eof": false, "data": "…"}]
+\`\`\``
 
 /** Who holds what each class asks for (B §7). */
 export const CALLER_CLASSES: Readonly<Record<Callers, string>> = {

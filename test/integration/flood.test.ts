@@ -158,6 +158,19 @@ describe('a node that is flooded', () => {
     await clock.run(stuck.stop())
   })
 
+  test('runs no handler of a message that expired while it waited', async () => {
+    let begun = 0
+    node.actors.root.on(held, async () => {
+      begun += 1
+      await clock.sleep(seconds(10))
+      return null
+    })
+    const send = { timeout: seconds(5) }
+    for (let call = 0; call < 40; call += 1) await node.actors.root.send(node.actors.root.handle, held, 1, send)
+    await clock.run(clock.sleep(seconds(20)))
+    expect([begun, count('expired')]).toEqual([32, 8])
+  })
+
   test('by a key without rights, looks at the tokens of its first messages only', async () => {
     const key = generateKeyPair()
     const host = network.host(key.peerId)

@@ -14,7 +14,7 @@ import {
   toNanos
 } from '../../base/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
-import { createVerifier } from '../../identity/index.ts'
+import { createVerifier, type Verifier } from '../../identity/index.ts'
 import {
   type CapabilityContext,
   encodeToken,
@@ -58,6 +58,8 @@ export interface KnownRevocationsOptions {
   readonly context: CapabilityContext
   readonly clock: Clock
   readonly log: Logger
+  /** Default a new one; share one to remember keys together. */
+  readonly verifier?: Verifier
 }
 
 /** Revocations by issuers that occur in our own anchors; they are never dropped for others. */
@@ -89,13 +91,13 @@ interface Entry {
  * They are not anchors: the owner's file stays the owner's. A revocation can only take away, never give back: one that ends earlier
  * does not replace one that ends later, and none is forgotten before the revoked token has expired, except for want of room.
  */
-export function createKnownRevocations({ store, context, clock, log }: KnownRevocationsOptions): KnownRevocations {
+export function createKnownRevocations(options: KnownRevocationsOptions): KnownRevocations {
+  const { store, context, clock, log, verifier = createVerifier() } = options
   const records = store.collection('revocations', entryCodec)
   const entries = new Map<string, Entry>()
   /** Stored ones that do not count now: expired, unless the clock is wrong. */
   const waiting = new Set<string>()
   const writes = createSerialQueue()
-  const verifier = createVerifier()
 
   function isKnown(token: Token): boolean {
     const stored = entries.get(idOf(token))

@@ -1,5 +1,5 @@
-import type { SimulatedNode } from './node.ts'
 import type { Observer } from './observer.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 
 /** Whose every actor is, as the wire shows it: an honest node sends nothing in the name of actors of others. */
 export interface ActorOwners extends Observer {

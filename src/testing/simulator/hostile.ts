@@ -14,8 +14,8 @@ import { type Did, generateKeyPair, type KeyPair } from '../../identity/index.ts
 import { createContext, encodeTokenList, type Token, signedBytes as tokenBytes } from '../../ucan/index.ts'
 import type { Chance } from './chance.ts'
 import type { SimulatedNetwork } from './network.ts'
-import type { SimulatedNode } from './node.ts'
 import type { Frame } from './observer.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import { GUEST_CAPABILITIES } from './trust.ts'
 import type { World } from './world.ts'
 
@@ -36,15 +36,15 @@ export interface HostilePeerOptions {
 }
 
 /** Share of all frames that are overheard, and how many of them are kept. */
-const OVERHEARD = 0.05
+const OVERHEARD = 0.03
 const KEPT_FRAMES = 64
 
 /** Share of overheard frames that are followed by an attack while they have not expired yet. */
-const AT_ONCE = 0.3
+const AT_ONCE = 0.2
 
 /** Mean pause between two attacks, and frames of one attack. */
-const PAUSE_MS = minutes(12)
-const BURST = 4
+const PAUSE_MS = minutes(20)
+const BURST = 3
 
 /** What every attacker would like to do. */
 const WISHES: readonly string[] = [

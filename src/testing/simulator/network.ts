@@ -36,7 +36,6 @@ export interface SimulatedHost extends Service {
   connect(address: string, options?: AbortOptions): Promise<string>
   ping(peer: string, options?: AbortOptions): Promise<Millis>
   isConnected(peer: string): boolean
-  connectionTo(peer: string): 'direct' | undefined
   onPeer(listener: (event: PeerEvent) => void): () => void
   knownPeers(): Promise<readonly string[]>
   scorePeersBy(scoreOf: (peer: string) => number): void
@@ -48,13 +47,22 @@ export interface SimulatedHost extends Service {
 }
 
 const NO_SCORE: PeerScore = { score: 0, application: 0, colocation: 0, penalty: 0, topics: {} }
+/** A frame that has reached a host. */
+export interface Arrival {
+  /** Peer id of the sender; of the publisher for broadcasts. */
+  readonly from: string
+  readonly to: string
+  /** `''` for broadcasts. */
+  readonly inbox: string
+  readonly frame: Uint8Array
+}
 
 /** Sees the frames of a {@link SimulatedNetwork}. */
 export interface NetworkObserver {
   /** A host hands a frame over; `to` is a peer id, or `#` and a topic. */
   sent(from: string, to: string, frame: Uint8Array): void
   /** A frame is about to be given to a host; runs `deliver`, in which the host looks at it. */
-  delivering(from: string, to: string, frame: Uint8Array, deliver: () => void): void
+  delivering(arrival: Arrival, deliver: () => void): void
 }
 
 /** Hosts in a world, connected as neighbours and reachable for everybody. */
@@ -174,7 +182,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
   function arrive(from: string, to: string, inbox: string, frame: Uint8Array): void {
     const life = members.get(to)?.life
     if (life?.isRunning !== true || !life.inboxes.has(inbox) || areApart(from, to)) return
-    observer.delivering(from, to, frame, () => void life.inboxes.deliver(inbox, frame, from))
+    observer.delivering({ from, to, inbox, frame }, () => void life.inboxes.deliver(inbox, frame, from))
   }
 
   function sendToPeer(process: SimulatedProcess, from: string, to: string, inbox: string, frame: Uint8Array): Promise<void> {
@@ -228,7 +236,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
     const subscribers = [...(life.topics.get(broadcast.topic) ?? [])]
     if (self?.life !== life || !life.process.isAlive || subscribers.length === 0) return
     const { frame, origin } = broadcast
-    observer.delivering(origin, peerId, frame, () => {
+    observer.delivering({ from: origin, to: peerId, inbox: '', frame }, () => {
       const verdicts = subscribers.map(({ validate }) => validate(frame))
       // Verdicts of nodes are there at once; one that is not counts as none.
       if (verdicts.some((verdict) => verdict !== 'accept')) return
@@ -321,7 +329,6 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
       scores: () => new Map([...life.connected].sort().map((peer) => [peer, NO_SCORE])),
       routingTable: () => [...life.connected].sort().map((peer) => ({ peer })),
       reachability: () => 'unknown',
-      connectionTo: (peer) => (life.connected.has(peer) ? 'direct' : undefined),
       stats: () => ({})
     }
   }

@@ -1,51 +1,18 @@
 import { type Actor, type ActorSystem, createActorSystem, SILENCE } from '../../actor/index.ts'
 import { createServiceGroup, errorMessage, type LogFields, type Logger, millis, type Service } from '../../base/index.ts'
-import { createKnownRevocations, createNode, createReplayJournal, type Node } from '../../dms/index.ts'
+import { createKnownRevocations, createNode, createReplayJournal } from '../../dms/index.ts'
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import { createCounters } from '../../telemetry/index.ts'
 import { type ContextFile, createContextStore } from '../../ucan/index.ts'
 import { CLUSTER_HOST, createMemoryLogs } from '../host.ts'
-import type { Chance } from './chance.ts'
-import { type CrashPoint, createDisk, type Disk, mountDisk } from './disk.ts'
-import { createWorkloadHost, mountExecutor, simulatedHardware, type WorkloadHost } from './machine.ts'
+import { createDisk, mountDisk } from './disk.ts'
+import { createWorkloadHost, mountExecutor, simulatedHardware } from './machine.ts'
 import type { SimulatedNetwork } from './network.ts'
 import type { Observer } from './observer.ts'
-import { createProcess, createProcessClock, type MachineTime, machineNow, type SimulatedProcess } from './process.ts'
+import { createProcess, createProcessClock, machineNow, type SimulatedProcess } from './process.ts'
+import type { Running, SimulatedNode } from './simulated-node.ts'
 import type { World } from './world.ts'
-
-/** One life of a node's program. */
-export interface Running {
-  readonly process: SimulatedProcess
-  readonly actors: ActorSystem
-  readonly node: Node
-  readonly contextFile: ContextFile
-  /** False until everything is restored and served. */
-  isReady: boolean
-}
-
-/** A node of a simulated world: its machine, which lasts, and its program, which comes and goes. */
-export interface SimulatedNode {
-  /** `n07`. */
-  readonly name: string
-  readonly key: KeyPair
-  /** The owner of the node. */
-  readonly user: KeyPair
-  readonly disk: Disk
-  readonly workloads: WorkloadHost
-  readonly time: MachineTime
-  readonly chance: Chance
-  /** Its program, while it runs. */
-  running: Running | undefined
-  /** Whether it has left for good. */
-  isGone: boolean
-  /** Set by faults: whether the program dies at the write that is next. */
-  crashPoint: CrashPoint
-  now(): number
-  /** Starts the program; resolves when it serves, or has given up, and never when it dies meanwhile. */
-  start(): Promise<void>
-  /** Ends the program as `kill -9` does. */
-  kill(reason: string): void
-}
+import type { WorldVerifier } from './world-verifier.ts'
 
 /** What a {@link SimulatedNode} is made of. */
 export interface SimulatedNodeOptions {
@@ -54,6 +21,7 @@ export interface SimulatedNodeOptions {
   readonly network: SimulatedNetwork
   readonly observer: Required<Observer>
   readonly neighbours: readonly string[]
+  readonly verifier: WorldVerifier
   /** Called with the result of each message that a program refused or took. */
   readonly onCount: (name: string) => void
 }
@@ -64,15 +32,15 @@ const CONTEXT_DIRECTORY = '/cap'
 
 /** Creates a node whose machine is switched on and whose program does not run. */
 export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNode {
-  const { name, world, network, observer } = options
+  const { name, world, network, observer, verifier } = options
   const chance = world.chance.fork(name)
-  const key = withPlainSeal(generateKeyPair(chance))
+  const key = withPlainSeal(verifier.witness(generateKeyPair(chance)))
   network.add(key.peerId, options.neighbours)
 
   const self: SimulatedNode = {
     name,
     key,
-    user: generateKeyPair(chance),
+    user: verifier.witness(generateKeyPair(chance)),
     disk: createDisk(),
     workloads: createWorkloadHost(),
     time: { offset: 0, drift: 0, setAt: world.now() },
@@ -109,19 +77,20 @@ async function startProgram(self: SimulatedNode, options: SimulatedNodeOptions):
     })
   } catch (error) {
     world.note(self.name, `cannot start: ${errorMessage(error)}`)
-    if (self.running !== undefined) {
-      self.kill('the start failed')
-      return
-    }
     process.kill()
-    observer.stopped(self)
+    if (isRunning(self)) self.kill('the start failed')
+    else observer.stopped(self)
   }
+}
+
+function isRunning({ running }: SimulatedNode): boolean {
+  return running !== undefined
 }
 
 async function compose(
   self: SimulatedNode,
   process: SimulatedProcess,
-  { name, world, network, observer, onCount }: SimulatedNodeOptions
+  { name, world, network, observer, verifier, onCount }: SimulatedNodeOptions
 ): Promise<{ readonly running: Running; readonly service: Service }> {
   const { key } = self
   const random = self.chance
@@ -136,7 +105,7 @@ async function compose(
     committed: (changes) => observer.committed(self, changes),
     fileWritten: (_path, text) => observer.contextSaved(self, text)
   })
-  const contexts = createContextStore({ directory: CONTEXT_DIRECTORY, clock, random, files: disk.contextFiles })
+  const contexts = createContextStore({ directory: CONTEXT_DIRECTORY, clock, random, verifier, files: disk.contextFiles })
   const contextFile = await contexts.open(CONTEXT, key)
   const { context } = contextFile
   const log = createObservedLog((level, message, fields) => observer.logged(self, level, message, fields))
@@ -154,7 +123,7 @@ async function compose(
     stopping: (handle) => observer.runStopping(self, handle),
     removing: (handle) => observer.runRemoving(self, handle)
   })
-  const shared = { context, clock, random, log, counters }
+  const shared = { context, clock, random, log, counters, verifier }
   const revocations = createKnownRevocations({ store: disk.store, ...shared })
   const actors = createActorSystem({ key, transport: host, journal: createReplayJournal(disk.store), ...shared })
   const node = createNode({
@@ -182,7 +151,7 @@ async function compose(
 }
 
 /** Makes the capability context of a node before its first start, as `nunet setup` does. */
-export async function createNodeContext(world: World, node: SimulatedNode): Promise<ContextFile> {
+export async function createNodeContext(world: World, node: SimulatedNode, verifier: WorldVerifier): Promise<ContextFile> {
   const files = mountDisk(world, node.disk, createProcess(world), {
     crashPoint: () => undefined,
     crash: () => undefined,
@@ -190,7 +159,13 @@ export async function createNodeContext(world: World, node: SimulatedNode): Prom
     fileWritten: () => undefined
   }).contextFiles
   const clock = { now: () => millis(node.now()), sleep: (duration: number) => world.sleep(duration) }
-  const contexts = createContextStore({ directory: CONTEXT_DIRECTORY, clock, random: node.chance.fork('context'), files })
+  const contexts = createContextStore({
+    directory: CONTEXT_DIRECTORY,
+    clock,
+    random: node.chance.fork('context'),
+    verifier,
+    files
+  })
   return contexts.create(CONTEXT, node.key)
 }
 

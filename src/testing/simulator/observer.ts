@@ -3,7 +3,7 @@ import type { LogFields } from '../../base/index.ts'
 import type { RecordChange } from '../../db/index.ts'
 import type { RunHandle } from '../../executor/index.ts'
 import type { FrameHead } from './frame-head.ts'
-import type { SimulatedNode } from './node.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 
 /** One run of a handler. */
 export interface HandlerRun {
@@ -23,6 +23,8 @@ export interface Frame {
   /** Peer ids; `to` is `#` and a topic for broadcasts. */
   readonly from: string
   readonly to: string
+  /** Where it arrives; `''` for broadcasts, and when it is sent. */
+  readonly inbox: string
   readonly bytes: Uint8Array
   /** Undefined for what no honest node would send. */
   readonly head: FrameHead | undefined
@@ -63,9 +65,9 @@ export function combineObservers(observers: readonly Observer[]): Required<Obser
       const method = observer[name]
       return method === undefined ? [] : [method.bind(observer) as (...args: readonly unknown[]) => void]
     })
-    return ((...args: readonly unknown[]) => {
+    return (...args: readonly unknown[]) => {
       for (const call of called) call(...args)
-    }) as NonNullable<Observer[Name]>
+    }
   }
   return {
     started: each('started'),

@@ -2,7 +2,7 @@ import { describeIssues, type JsonValue, type Millis, seconds } from '../../base
 import { type Client, createSession } from '../../client/index.ts'
 import type { PublicBehavior } from '../../protocol/index.ts'
 import { type CapabilityContext, createContext } from '../../ucan/index.ts'
-import type { SimulatedNode } from './node.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './world.ts'
 
 /** What an owner heard of a command. */
@@ -50,7 +50,7 @@ export function createOwner(world: World, node: SimulatedNode): Owner {
   function patiently<T>(timeout: Millis, work: Promise<Answer<T>>): Promise<Answer<T>> {
     return new Promise((resolve) => {
       const timer = world.after(timeout + GRACE_MS, () => resolve({ type: 'nothing' }))
-      work
+      void work
         .catch((error: unknown): Answer<T> => ({ type: 'error', error }))
         .then((answer) => {
           world.cancel(timer)

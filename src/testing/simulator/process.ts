@@ -36,7 +36,7 @@ export function createProcess(world: World): SimulatedProcess {
             if (isAlive) resolve(value)
           },
           (error: unknown) => {
-            if (isAlive) reject(error)
+            if (isAlive) reject(error instanceof Error ? error : new Error(String(error)))
           }
         )
       }),

@@ -1,6 +1,6 @@
 import type { RecordChange } from '../../db/index.ts'
-import type { SimulatedNode } from './node.ts'
 import type { Observer } from './observer.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 
 /** A record as an observer reads it: plain JSON, checked where it is used. */
 export type PlainRecord = Readonly<Record<string, unknown>>

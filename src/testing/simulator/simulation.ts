@@ -12,14 +12,16 @@ import { messagesInvariant } from './invariants/messages.ts'
 import { resourcesInvariant } from './invariants/resources.ts'
 import { workloadsInvariant } from './invariants/workloads.ts'
 import { createSimulatedNetwork, type NetworkObserver, type SimulatedNetwork } from './network.ts'
-import { createSimulatedNode, type SimulatedNode } from './node.ts'
+import { createSimulatedNode } from './node.ts'
 import { combineObservers, type Frame, type Observer } from './observer.ts'
 import { createOwner, type Owner } from './owner.ts'
 import { createCommittedRecords } from './records.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import { establishTrust, type Trust } from './trust.ts'
 import { createWire, type Wire } from './wire.ts'
 import { closeShop, startOwners, WORKLOADS, type Workload } from './workload.ts'
 import { createWorld, type Violation, WORLD_START, type World } from './world.ts'
+import { createWorldVerifier } from './world-verifier.ts'
 
 /** What is simulated. */
 export interface SimulationOptions {
@@ -31,6 +33,8 @@ export interface SimulationOptions {
   readonly faults: Faults
   /** A name in {@link WORKLOADS}, or one of the caller's. */
   readonly workload: string | Workload
+  /** Whether everything has to come to rest afterwards, which takes a few more virtual hours; default true. */
+  readonly comesToRest?: boolean
   /** Sees every line of the trace. */
   readonly print?: (line: string) => void
   /** More invariants: called with the world before its nodes start. */
@@ -66,13 +70,17 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const rejected = (error: unknown): void =>
     world.violate('failure', `a promise was rejected: ${error instanceof Error ? error.stack : String(error)}`)
   process.on('unhandledRejection', rejected)
+  const stacks = Error.stackTraceLimit
+  // Nodes give up thousands of waits a day, each with an error whose stack costs more than the rest of it.
+  if (options.print === undefined) Error.stackTraceLimit = 0
   try {
     for (const node of scene.nodes) world.after(world.chance.between(0, 5000), () => void node.start())
     startOwners({ world, ...scene }, workloadOf(options.workload), end)
     startFaults({ world, ...scene }, options.faults, end)
     await world.run(end)
-    await comeToRest(world, scene)
+    if (options.comesToRest !== false) await comeToRest(world, scene)
   } finally {
+    Error.stackTraceLimit = stacks
     process.off('unhandledRejection', rejected)
   }
   return {
@@ -101,6 +109,7 @@ async function setScene(world: World, options: SimulationOptions): Promise<Scene
   const observers: Observer[] = []
   const observer = lateObserver(() => observers)
   const verdict = { text: '' }
+  const verifier = createWorldVerifier(() => world.violate('failure', 'a signature that was good is not any more'))
   const wire = createWire(world, options.faults)
   const network = createSimulatedNetwork(world, wire, observeFrames(world, nodeOf, observer, verdict))
   for (let index = 0; index < options.nodes; index += 1) {
@@ -109,6 +118,7 @@ async function setScene(world: World, options: SimulationOptions): Promise<Scene
       world,
       network,
       observer,
+      verifier,
       neighbours: neighboursOf(world, nodes, options.nodes),
       onCount: (name) => {
         if (name.startsWith('messages.refused.')) verdict.text = name.slice('messages.'.length)
@@ -117,7 +127,7 @@ async function setScene(world: World, options: SimulationOptions): Promise<Scene
     nodes.push(node)
     byPeer.set(node.key.peerId, node)
   }
-  const trust = await establishTrust(world, nodes)
+  const trust = await establishTrust(world, nodes, verifier)
   const records = createCommittedRecords()
   const owners: ActorOwners = createActorOwners(nodeOf)
   observers.push(
@@ -191,18 +201,19 @@ function observeFrames(
   observer: Required<Observer>,
   verdict: { text: string }
 ): NetworkObserver {
-  const frameOf = (from: string, to: string, bytes: Uint8Array): Frame => ({
+  const frameOf = (from: string, to: string, inbox: string, bytes: Uint8Array): Frame => ({
     from,
     to,
+    inbox,
     bytes,
     head: readFrameHead(bytes),
     isHostile: nodeOf(from) === undefined
   })
   const nameOf = (peer: string): string => nodeOf(peer)?.name ?? peer.slice(-6)
   return {
-    sent: (from, to, bytes) => observer.frameSent(frameOf(from, to, bytes)),
-    delivering(from, to, bytes, deliver) {
-      const frame = frameOf(from, to, bytes)
+    sent: (from, to, bytes) => observer.frameSent(frameOf(from, to, '', bytes)),
+    delivering({ from, to, inbox, frame: bytes }, deliver) {
+      const frame = frameOf(from, to, inbox, bytes)
       verdict.text = ''
       observer.frameArrives(frame)
       deliver()
@@ -248,7 +259,7 @@ async function comeToRest(world: World, { nodes, observer, ownerOf }: Scene): Pr
   await world.run(world.now() + hours(1))
   for (const node of nodes) if (!node.isGone) void closeShop(world, ownerOf(node))
   await world.run(world.now() + REST)
-  const isLeft = nodes.some(({ isGone, workloads }) => isGone || workloads.machine.runs.size > 0)
+  const isLeft = nodes.some(({ isGone, workloads }) => !isGone && workloads.machine.runs.size > 0)
   if (isLeft) await world.run(world.now() + LEASE_REST)
   if (world.violations.length === 0) observer.settled(nodes.filter(({ isGone }) => !isGone))
 }

@@ -1,8 +1,10 @@
 import { hours, millis, toNanos } from '../../base/index.ts'
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
-import { type Anchor, createContext, type Token } from '../../ucan/index.ts'
-import { createNodeContext, type SimulatedNode } from './node.ts'
+import { type Anchor, type ContextFile, createContext, type Token } from '../../ucan/index.ts'
+import { createNodeContext } from './node.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import { WORLD_START, type World } from './world.ts'
+import type { WorldVerifier } from './world-verifier.ts'
 
 /** What members of a simulated network may do at each other's nodes. */
 export const GUEST_CAPABILITIES: readonly string[] = ['/public', '/broadcast', '/dms/deployment']
@@ -30,11 +32,11 @@ const LARGEST_CIRCLE = 25
 const LIFE_MS = hours(24 * 30)
 
 /** Share of grants in a circle that are missing, and that end in the middle of the run. */
-const MISSING = 0.1
+const MISSING = 0.05
 const SHORT = 0.1
 
 /** Gives every node its context with the anchors of its owner; nothing of it needs a running node. */
-export async function establishTrust(world: World, nodes: readonly SimulatedNode[]): Promise<Trust> {
+export async function establishTrust(world: World, nodes: readonly SimulatedNode[], verifier: WorldVerifier): Promise<Trust> {
   const chance = world.chance.fork('trust')
   const random = chance.fork('nonces')
   const grantOf = (issuer: KeyPair, subject: string, expiresAt: number): Promise<Token> =>
@@ -45,7 +47,7 @@ export async function establishTrust(world: World, nodes: readonly SimulatedNode
       expiresAt: toNanos(millis(expiresAt))
     })
   const far = WORLD_START + LIFE_MS
-  const organization = nodes.length > LARGEST_CIRCLE ? generateKeyPair(chance) : undefined
+  const organization = nodes.length > LARGEST_CIRCLE ? verifier.witness(generateKeyPair(chance)) : undefined
   const grants: Grant[] = []
   for (const node of nodes) {
     const anchors: Anchor[] = [{ kind: 'root', did: node.user.did }]
@@ -63,17 +65,16 @@ export async function establishTrust(world: World, nodes: readonly SimulatedNode
       }
       anchors.push({ kind: 'provide', token: await grantOf(node.user, node.key.did, far) })
     }
-    await anchorAll(world, node, anchors)
+    await anchorAll(await createNodeContext(world, node, verifier), anchors, world.now())
   }
   return { grants }
 }
 
-async function anchorAll(world: World, node: SimulatedNode, anchors: readonly Anchor[]): Promise<void> {
-  const file = await createNodeContext(world, node)
+async function anchorAll(file: ContextFile, anchors: readonly Anchor[], now: number): Promise<void> {
   await file.update((context) => {
     for (const anchor of anchors) {
-      const added = context.anchor(anchor, millis(world.now()))
-      if (!added.ok) throw new Error(`${node.name} cannot anchor: ${added.error.message}`)
+      const added = context.anchor(anchor, millis(now))
+      if (!added.ok) throw new Error(`${file.context.did} cannot anchor: ${added.error.message}`)
     }
   })
 }

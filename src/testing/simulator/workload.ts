@@ -17,8 +17,8 @@ import {
   resourcesFree
 } from '../../protocol/index.ts'
 import type { Chance } from './chance.ts'
-import type { SimulatedNode } from './node.ts'
 import type { Answer, Owner } from './owner.ts'
+import type { SimulatedNode } from './simulated-node.ts'
 import type { Trust } from './trust.ts'
 import type { World } from './world.ts'
 
@@ -43,8 +43,13 @@ export interface Place extends Surroundings {
 /** What owners do, and how often: `weight` against the sum of all. */
 export interface Workload {
   readonly summary: string
-  /** Mean pause between two deeds of one owner, in milliseconds. */
+  /** Mean pause between two deeds in the whole world, in milliseconds: a day costs the same whoever is in it. */
   readonly pause: number
+  /**
+   * When somebody takes a grant back at the earliest, in per cent of the run: late, because nodes repeat revocations for ever, which
+   * fills long runs with nothing new.
+   */
+  readonly revokesAfter?: number
   readonly deeds: readonly { readonly name: string; readonly weight: number; readonly deed: Deed }[]
 }
 
@@ -60,28 +65,37 @@ const deedsOfTrusting = [
   { name: 'hello', weight: 1, deed: greet },
   { name: 'public status', weight: 1, deed: visit },
   { name: 'trespass', weight: 1, deed: trespass },
-  { name: 'revoke', weight: 1, deed: revoke },
   { name: 'anchor', weight: 1, deed: anchorForeign }
 ]
+
+/** Owners of large worlds do something at least so often. */
+const LONGEST_PAUSE = hours(6)
 
 /** The workloads by name. */
 export const WORKLOADS: Readonly<Record<string, Workload>> = {
   mixed: {
     summary: 'a bit of everything',
-    pause: hours(3),
+    pause: minutes(20),
+    revokesAfter: 70,
     deeds: [...deedsOfLending, ...deedsOfDeploying, ...deedsOfTrusting]
   },
-  deployments: { summary: 'lending and deploying only', pause: hours(2), deeds: [...deedsOfLending, ...deedsOfDeploying] },
-  grants: { summary: 'greetings, grants and revocations only', pause: hours(1), deeds: deedsOfTrusting },
-  quiet: { summary: 'nodes that are left alone', pause: hours(10_000), deeds: deedsOfTrusting }
+  deployments: { summary: 'lending and deploying only', pause: minutes(12), deeds: [...deedsOfLending, ...deedsOfDeploying] },
+  grants: { summary: 'greetings, grants and revocations only', pause: minutes(6), revokesAfter: 20, deeds: deedsOfTrusting },
+  quiet: { summary: 'nodes that are left alone', pause: Number.POSITIVE_INFINITY, deeds: deedsOfTrusting }
 }
 
 /** Runs the owners of a world until `end`; they go on after it only with what they have begun. */
 export function startOwners(surroundings: Surroundings, workload: Workload, end: number): void {
-  for (const node of surroundings.nodes) {
-    const place = { ...surroundings, node, owner: surroundings.ownerOf(node), chance: node.chance.fork('deeds') }
-    void live(place, workload, end)
+  const { world, nodes, ownerOf } = surroundings
+  for (const node of nodes) {
+    const pause = Math.min(workload.pause * nodes.length, LONGEST_PAUSE)
+    const place = { ...surroundings, node, owner: ownerOf(node), chance: node.chance.fork('deeds') }
+    if (Number.isFinite(workload.pause)) void live(place, { ...workload, pause }, end)
   }
+  const [first] = nodes
+  if (first === undefined || workload.revokesAfter === undefined) return
+  const place = { ...surroundings, node: first, owner: ownerOf(first), chance: world.chance.fork('revocation') }
+  world.after(((end - world.now()) * place.chance.between(workload.revokesAfter, 95)) / 100, () => void revoke(place))
 }
 
 async function live(place: Place, { pause, deeds }: Workload, end: number): Promise<void> {
@@ -167,11 +181,11 @@ async function trespass(place: Place): Promise<void> {
   tell(place, `wants to offboard ${other.name}`, await place.owner.ask(offboard, {}, { destination, timeout: seconds(5) }))
 }
 
-/** Takes a grant back: at the own node, or everywhere. Only a few do: each anchored revocation is repeated for ever. */
+/** Takes a grant back: at the own node, or everywhere. */
 async function revoke(place: Place): Promise<void> {
   const { node, owner, chance, trust, world } = place
   const own = trust.grants.filter(({ at, guest }) => at === node && guest !== undefined)
-  if (own.length === 0 || node.chance !== place.nodes[0]?.chance) return
+  if (own.length === 0) return
   const { token, guest } = chance.pick(own)
   const revocation = await owner.context.revoke(token)
   const isPublic = chance.happens(0.5)
@@ -214,7 +228,7 @@ interface Job {
 async function deploy(place: Place): Promise<void> {
   const { world, owner, chance } = place
   const { ensemble, isForever, longest } = draftEnsemble(place)
-  const timeout = chance.happens(0.05) ? seconds(30) : minutes(chance.between(1, 5))
+  const timeout = chance.happens(0.05) ? seconds(30) : seconds(chance.between(60, 150))
   const answer = await owner.ask(deploymentNew, { ensemble }, { timeout })
   tell(place, 'deploys', answer)
   const id = answer.type === 'reply' ? answer.reply.ensembleId : undefined
@@ -223,7 +237,7 @@ async function deploy(place: Place): Promise<void> {
     await look(place)
     return
   }
-  const endAt = world.now() + timeout + (isForever ? chance.between(60_000, minutes(15)) : longest + minutes(5))
+  const endAt = world.now() + timeout + (isForever ? chance.between(30_000, minutes(6)) : longest + minutes(5))
   const isImpatient = chance.happens(0.15)
   if (isImpatient) await world.sleep(chance.between(0, 90_000))
   while (!isImpatient && world.now() < endAt) {
@@ -251,7 +265,7 @@ function draftEnsemble({ chance, nodes }: Place): {
   let longest = 0
   const groups = Array.from({ length: chance.happens(0.2) ? 2 : 1 }, (_, group) => {
     const jobs = Array.from({ length: chance.happens(0.3) ? 2 : 1 }, (_job, job) => {
-      const duration = chance.happens(0.1) ? 0 : chance.between(500, 300_000)
+      const duration = chance.happens(0.1) ? 0 : chance.between(500, chance.happens(0.2) ? 600_000 : 90_000)
       longest = Math.max(longest, duration)
       return [`job${group * 2 + job + 1}`, draftJob(chance, isForever, duration)] as const
     })

@@ -1,8 +1,8 @@
 import { ROOT_INBOX } from '../../../actor/index.ts'
 import type { ActorOwners } from '../actors.ts'
-import type { SimulatedNode } from '../node.ts'
 import type { HandlerRun, Observer } from '../observer.ts'
 import { type CommittedRecords, type PlainRecord, part, text } from '../records.ts'
+import type { SimulatedNode } from '../simulated-node.ts'
 import { type Grant, GUEST_CAPABILITIES, GUEST_TOPICS, type Trust } from '../trust.ts'
 import type { World } from '../world.ts'
 

@@ -1,7 +1,7 @@
 import { fromUtf8 } from '../../../base/index.ts'
-import type { SimulatedNode } from '../node.ts'
 import type { Observer } from '../observer.ts'
 import { type CommittedRecords, number, type PlainRecord, part, phaseOf, text } from '../records.ts'
+import type { SimulatedNode } from '../simulated-node.ts'
 import type { World } from '../world.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { SimulatedNode } from '../node.ts'
 import type { HandlerOutcome, HandlerRun, Observer } from '../observer.ts'
 import { type CommittedRecords, type PlainRecord, part, phaseOf, text } from '../records.ts'
+import type { SimulatedNode } from '../simulated-node.ts'
 import type { World } from '../world.ts'
 
 /** The phases in which the disk of an orchestrator must be before it sends a message, by the end of the message's path. */

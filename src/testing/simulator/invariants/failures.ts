@@ -12,7 +12,7 @@ export function failuresInvariant(world: World): Observer {
   return {
     logged(node, level, message, fields) {
       if (level !== 'error') return
-      const reason = String(fields['error'] ?? '')
+      const reason = typeof fields['error'] === 'string' ? fields['error'] : ''
       world.note(node.name, `log: ${message}: ${reason.split('\n')[0] ?? ''}`)
       const isMistake = MISTAKES.has(message) || (message === 'handler failed' && !FULL.test(reason))
       if (isMistake) world.violate('failure', `${node.name}: ${message}: ${reason}`)

@@ -1,5 +1,5 @@
-import type { SimulatedNode } from '../node.ts'
 import type { Observer } from '../observer.ts'
+import type { SimulatedNode } from '../simulated-node.ts'
 import type { World } from '../world.ts'
 
 /** Requests that are remembered for their replies; the oldest are forgotten. */
@@ -35,10 +35,10 @@ export function messagesInvariant(world: World): Observer {
     frameArrives({ from, isHostile }) {
       hostileFrom = isHostile ? from : undefined
     },
-    frameHandled({ from, to, head, isHostile }, refusal) {
+    frameHandled({ from, to, inbox, isHostile }, refusal) {
       hostileFrom = undefined
       // Routers judge broadcasts and the relay judges the replies to clients; neither says what it refuses.
-      const isJudgedElsewhere = head !== undefined && (head.topic !== '' || head.toInbox.startsWith('user-'))
+      const isJudgedElsewhere = inbox === '' || inbox.startsWith('user-')
       if (isHostile && !isJudgedElsewhere && refusal === '') {
         world.violate('capability', `${to} did not refuse what the hostile peer ${from} handed over`)
       }

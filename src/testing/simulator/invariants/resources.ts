@@ -1,6 +1,6 @@
-import type { SimulatedNode } from '../node.ts'
 import type { Observer } from '../observer.ts'
 import { type CommittedRecords, number, type PlainRecord, part, text } from '../records.ts'
+import type { SimulatedNode } from '../simulated-node.ts'
 import type { World } from '../world.ts'
 
 const PARTS = ['cpuCores', 'memory', 'disk'] as const

@@ -1,7 +1,7 @@
 import type { RunHandle } from '../../../executor/index.ts'
-import type { SimulatedNode } from '../node.ts'
 import type { Observer } from '../observer.ts'
 import { type CommittedRecords, number, phaseOf, text } from '../records.ts'
+import type { SimulatedNode } from '../simulated-node.ts'
 import type { World } from '../world.ts'
 
 /** The phases in which a workload may be started, ended and removed. */
