@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createSecret, systemClock, toNanos } from '../../base/index.ts'
 import { summarizeContext } from '../../doctor/index.ts'
 import { createKeystore, createVerifier, generateKeyPair } from '../../identity/index.ts'
-import { verifyToken } from '../../ucan/index.ts'
+import { implies, verifyToken } from '../../ucan/index.ts'
 import { type CallOptions, call, type FakeNode, type Outcome, startFakeNode } from '../fixtures.ts'
 import type { Invitation } from '../invitations/invitation.ts'
 import { parseInvitation } from '../invitations/text.ts'
@@ -84,7 +84,11 @@ describe('nunet invite', () => {
   test('prints one line, with a grant that holds and gives what a deployer needs, for a day', async () => {
     const { invited: guest, grant, machine: did, addresses: found } = await invited()
     expect({ type: guest.type, did, found }).toEqual({ type: 'bearer', did: machine.did, found: [at('/ip4/203.0.113.7')] })
-    expect(grant).toMatchObject({ capabilities: ['/public', '/dms/deployment'], topics: ['/nunet/deployment'], depth: 3n })
+    expect(grant).toMatchObject({ topics: ['/nunet/deployment'], depth: 3n })
+    const allows = (capability: string): boolean => (grant.capabilities ?? []).some((granted) => implies(granted, capability))
+    expect(['request', 'commit', 'allocate', 'revert'].every((step) => allows(`/dms/deployment/${step}`))).toBe(true)
+    expect(allows('/public/hello')).toBe(true)
+    expect(['/dms/deployment/bid', '/dms/deployment/list', '/dms/node/peers/list', '/dms/cap/list'].some(allows)).toBe(false)
     const now = systemClock.now()
     expect(verifyToken(grant, toNanos(now), { verifier: createVerifier() }).ok).toBe(true)
     const hoursLeft = Number(grant.expiresAt - toNanos(now)) / 3.6e12

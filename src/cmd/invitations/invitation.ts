@@ -26,8 +26,17 @@ export const NETWORK_KEYS = ['network', 'dht_prefix', 'rendezvous', 'advertiseme
 /** The names of a network that differ from the usual ones. */
 export type NetworkNames = Readonly<Partial<Record<(typeof NETWORK_KEYS)[number], string>>>
 
-/** What an invitation allows at the inviting machine (docs/guides/invitations.md). */
-export const INVITED_CAPABILITIES: readonly string[] = ['/public', '/dms/deployment']
+/**
+ * What an invitation allows at the inviting machine (docs/guides/invitations.md). Not all of `/dms/deployment`: whoever may send bids
+ * to it could take the jobs of its owner, and see what is in them.
+ */
+export const INVITED_CAPABILITIES: readonly string[] = [
+  '/public',
+  '/dms/deployment/request',
+  '/dms/deployment/commit',
+  '/dms/deployment/allocate',
+  '/dms/deployment/revert'
+]
 
 /** Most addresses, and most meeting points, of one invitation. */
 export const MAX_ADDRESSES = 16

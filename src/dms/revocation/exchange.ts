@@ -73,6 +73,9 @@ const ROUND_SPREAD_MS = 120_000
 const SENDER_BUDGET = { capacity: 32, perSecond: 1 }
 const SIGNATURE_BUDGET = { capacity: 1024, perSecond: 32 }
 
+/** Of each message so many are checked in any case: who uses the budget up cannot keep others, one by one, from being heard. */
+const SURE_SIGNATURES = 2
+
 /**
  * Creates the exchange of revocations over the topic `/nunet/revocation`.
  *
@@ -112,7 +115,11 @@ export function createRevocationExchange(options: RevocationExchangeOptions): Re
       counters.increment('revocations.refused.too-often')
       return SILENCE
     }
-    const counts = await known.learn(revocations, sender, () => signatures.take())
+    let sure = SURE_SIGNATURES
+    const counts = await known.learn(revocations, sender, () => {
+      sure -= 1
+      return sure >= 0 || signatures.take()
+    })
     for (const [outcome, count] of Object.entries<number>({ ...counts }))
       if (count > 0) counters.increment(`revocations.${outcome}`, count)
     if (counts.learned > 0) log.info('revocations learned', { count: counts.learned, from: sender })

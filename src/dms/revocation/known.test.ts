@@ -64,6 +64,19 @@ describe('learned revocations', () => {
     expect(checked).toBe(1)
   })
 
+  test('of one who is in our anchors leave room for those of others', async () => {
+    const guest = createContext({ signer: generateKeyPair() })
+    context.anchor({ kind: 'root', did: guest.did }, now)
+    const grant = await grantOf(guest)
+    const flood = await Promise.all(
+      Array.from({ length: 8300 }, (_, index) => guest.revoke({ ...grant, nonce: Buffer.from(`${index}`.padStart(8)) }))
+    )
+    expect(await known.learn(flood, guest.did)).toMatchObject({ learned: 8192, full: 108 })
+    expect(await known.learn([await organization.revoke(await grantOf(organization))], organization.did)).toMatchObject({
+      learned: 1
+    })
+  })
+
   test('are left when no more signatures may be checked', async () => {
     const revocation = await organization.revoke(await grantOf(organization))
     expect(await known.learn([revocation], 'x', () => false)).toMatchObject({ learned: 0, left: 1 })

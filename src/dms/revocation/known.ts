@@ -65,6 +65,9 @@ export interface KnownRevocationsOptions {
 /** Revocations by issuers that occur in our own anchors; they are never dropped for others. */
 const MAX_OF_ANCHORS = 16_384
 
+/** How many of them one issuer may have: a guest with many revocations of its own leaves room for those that are about it. */
+const MAX_OF_ISSUER = MAX_OF_ANCHORS / 2
+
 /** Other ones: they matter where a chain goes on below our anchors. */
 const MAX_OF_OTHERS = 4096
 
@@ -208,8 +211,13 @@ function makeRoom(
     return ids
   }
   let ofAnchors = 0
+  const byIssuer = new Map<string, number>()
+  const countOurs = ({ issuer }: Token): void => {
+    ofAnchors += 1
+    byIssuer.set(issuer, (byIssuer.get(issuer) ?? 0) + 1)
+  }
   for (const [id, { token, sender: from }] of entries) {
-    if (ours.has(token.issuer)) ofAnchors += 1
+    if (ours.has(token.issuer)) countOurs(token)
     else held(from).push(id)
   }
   let ofOthers = entries.size - ofAnchors
@@ -217,8 +225,8 @@ function makeRoom(
   const added = fresh.filter((token) => {
     if (entries.has(idOf(token))) return true // it takes the place of one that ends earlier
     if (ours.has(token.issuer)) {
-      if (ofAnchors >= MAX_OF_ANCHORS) return false
-      ofAnchors += 1
+      if (ofAnchors >= MAX_OF_ANCHORS || (byIssuer.get(token.issuer) ?? 0) >= MAX_OF_ISSUER) return false
+      countOurs(token)
       return true
     }
     const own = held(sender)
