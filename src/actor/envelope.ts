@@ -5,6 +5,7 @@ import {
   err,
   fromUtf8,
   type Issue,
+  invariant,
   isJsonObject,
   type JsonValue,
   ok,
@@ -57,18 +58,33 @@ export function signedBytes(envelope: Envelope): Uint8Array {
 }
 
 /** The exact bytes under the signature of an envelope, from its text without one. */
-export function signedBytesOf(unsigned: string): Uint8Array {
+function signedBytesOf(unsigned: string): Uint8Array {
   return utf8(`${SIGNED_PREFIX}${unsigned}`)
 }
 
-/** The bytes of an envelope with its signature, from those that were signed. */
-export function withSignature(signed: Uint8Array, signature: Uint8Array): Uint8Array {
-  const rest = Buffer.from(`,"sig":"${encodeBase64(signature)}"}`)
-  const text = signed.subarray(SIGNED_PREFIX.length, -1)
-  const frame = new Uint8Array(text.length + rest.length)
-  frame.set(text)
-  frame.set(rest, text.length)
-  return frame
+/** The longest signature of a key that an actor can have is one of secp256k1: some 72 bytes. */
+const MAX_SIGNATURE = 128
+
+/** What the member of a signature takes: `,"sig":"…"}` around its base64. */
+const SIGNATURE_ROOM = 10 + 4 * Math.ceil(MAX_SIGNATURE / 3)
+
+/**
+ * The frame of an envelope, from its text without a signature.
+ *
+ * What is signed is the text with a prefix, so both share one piece of memory: allocating and filling another costs more than
+ * writing the signature into this one.
+ */
+export async function signFrame(
+  unsigned: string,
+  sign: (message: Uint8Array) => Promise<Uint8Array>
+): Promise<{ readonly frame: Uint8Array; readonly signature: Uint8Array }> {
+  const text = `${SIGNED_PREFIX}${unsigned}`
+  const room = Buffer.allocUnsafe(Buffer.byteLength(text) + SIGNATURE_ROOM)
+  const end = room.write(text)
+  const signature = await sign(room.subarray(0, end))
+  invariant(signature.length <= MAX_SIGNATURE, `an actor signs with at most ${MAX_SIGNATURE} bytes, got ${signature.length}`)
+  const size = end - 1 + room.write(`,"sig":"${encodeBase64(signature)}"}`, end - 1)
+  return { frame: room.subarray(SIGNED_PREFIX.length, size), signature }
 }
 
 /** The JSON text of an envelope, in the key order of B §2.1. */

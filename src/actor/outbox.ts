@@ -2,7 +2,7 @@ import { type AbortOptions, type Clock, encodeBase64, type Millis, millis, secon
 import { type ActorId, type Did, type KeyPair, parseActorId, parseDid } from '../identity/index.ts'
 import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
 import type { Deliver } from './delivery.ts'
-import { type Envelope, encodeEnvelope, encodeWithList, signedBytesOf, withSignature } from './envelope.ts'
+import { type Envelope, encodeEnvelope, encodeWithList, signFrame } from './envelope.ts'
 import { BadEnvelopeError } from './errors.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
 import type { MessageTransport } from './transport.ts'
@@ -89,10 +89,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
         capabilities: list.bytes,
         signature: NO_BYTES
       }
-      const signed = signedBytesOf(encodeWithList(unsigned, list.text))
-      const signature = await key.sign(signed, abort)
+      const { frame, signature } = await signFrame(encodeWithList(unsigned, list.text), (message) => key.sign(message, abort))
       const envelope = { ...unsigned, signature }
-      frames.set(envelope, withSignature(signed, signature))
+      frames.set(envelope, frame)
       return envelope
     },
     async post(envelope, abort) {
