@@ -212,6 +212,7 @@ function observeFrames(
   const nameOf = (peer: string): string => nodeOf(peer)?.name ?? peer.slice(-6)
   return {
     sent: (from, to, bytes) => observer.frameSent(frameOf(from, to, '', bytes)),
+    failed: (host, error) => world.violate('failure', `a listener of ${nameOf(host)} failed: ${error}`),
     delivering({ from, to, inbox, frame: bytes }, deliver) {
       const frame = frameOf(from, to, inbox, bytes)
       verdict.text = ''
