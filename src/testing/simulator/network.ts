@@ -250,7 +250,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
       const verdicts = subscribers.map((subscriber) => judge(subscriber, frame))
       // Nodes judge at once, and what follows belongs to the same delivery; others may take their time.
       if (verdicts.every((verdict) => typeof verdict === 'string')) pass(verdicts)
-      else void Promise.all(verdicts).then(pass)
+      else void Promise.all(verdicts.map(async (verdict) => verdict)).then(pass)
     })
   }
 
