@@ -107,7 +107,7 @@ async function setScene(world: World, options: SimulationOptions): Promise<Scene
   const byPeer = new Map<string, SimulatedNode>()
   const nodeOf = (peer: string): SimulatedNode | undefined => byPeer.get(peer)
   const observers: Observer[] = []
-  const observer = lateObserver(() => observers)
+  const observer = combineObservers(observers) // the invariants follow once the nodes are known
   const verdict = { text: '' }
   const verifier = createWorldVerifier(() => world.violate('failure', 'a signature that was good is not any more'))
   const wire = createWire(world, options.faults)
@@ -166,31 +166,6 @@ function ownersOf(world: World): (node: SimulatedNode) => Owner {
     const owner = owners.get(node) ?? createOwner(world, node)
     owners.set(node, owner)
     return owner
-  }
-}
-
-/** An observer for others that are known only later. */
-function lateObserver(observers: () => readonly Observer[]): Required<Observer> {
-  let combined: Required<Observer> | undefined
-  const current = (): Required<Observer> => {
-    combined ??= combineObservers(observers())
-    return combined
-  }
-  return {
-    started: (...args) => current().started(...args),
-    stopped: (...args) => current().stopped(...args),
-    committed: (...args) => current().committed(...args),
-    contextSaved: (...args) => current().contextSaved(...args),
-    handlerStarts: (...args) => current().handlerStarts(...args),
-    handlerEnds: (...args) => current().handlerEnds(...args),
-    frameSent: (...args) => current().frameSent(...args),
-    frameArrives: (...args) => current().frameArrives(...args),
-    frameHandled: (...args) => current().frameHandled(...args),
-    runStarting: (...args) => current().runStarting(...args),
-    runStopping: (...args) => current().runStopping(...args),
-    runRemoving: (...args) => current().runRemoving(...args),
-    logged: (...args) => current().logged(...args),
-    settled: (...args) => current().settled(...args)
   }
 }
 

@@ -53,15 +53,15 @@ export interface Workload {
   readonly deeds: readonly { readonly name: string; readonly weight: number; readonly deed: Deed }[]
 }
 
-const deedsOfLending = [
+const DEEDS_OF_LENDING: Workload['deeds'] = [
   { name: 'offer', weight: 2, deed: changeOffer },
   { name: 'offboard', weight: 1, deed: takeBack }
 ]
-const deedsOfDeploying = [
+const DEEDS_OF_DEPLOYING: Workload['deeds'] = [
   { name: 'deploy', weight: 6, deed: deploy },
   { name: 'look', weight: 2, deed: look }
 ]
-const deedsOfTrusting = [
+const DEEDS_OF_TRUSTING: Workload['deeds'] = [
   { name: 'hello', weight: 1, deed: greet },
   { name: 'public status', weight: 1, deed: visit },
   { name: 'trespass', weight: 1, deed: trespass },
@@ -77,11 +77,11 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     summary: 'a bit of everything',
     pause: minutes(20),
     revokesAfter: 70,
-    deeds: [...deedsOfLending, ...deedsOfDeploying, ...deedsOfTrusting]
+    deeds: [...DEEDS_OF_LENDING, ...DEEDS_OF_DEPLOYING, ...DEEDS_OF_TRUSTING]
   },
-  deployments: { summary: 'lending and deploying only', pause: minutes(12), deeds: [...deedsOfLending, ...deedsOfDeploying] },
-  grants: { summary: 'greetings, grants and revocations only', pause: minutes(6), revokesAfter: 20, deeds: deedsOfTrusting },
-  quiet: { summary: 'nodes that are left alone', pause: Number.POSITIVE_INFINITY, deeds: deedsOfTrusting }
+  deployments: { summary: 'lending and deploying only', pause: minutes(12), deeds: [...DEEDS_OF_LENDING, ...DEEDS_OF_DEPLOYING] },
+  grants: { summary: 'greetings, grants and revocations only', pause: minutes(6), revokesAfter: 20, deeds: DEEDS_OF_TRUSTING },
+  quiet: { summary: 'nodes that are left alone', pause: Number.POSITIVE_INFINITY, deeds: DEEDS_OF_TRUSTING }
 }
 
 /** Runs the owners of a world until `end`; they go on after it only with what they have begun. */
