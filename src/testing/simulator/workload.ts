@@ -40,7 +40,7 @@ export interface Place extends Surroundings {
   readonly chance: Chance
 }
 
-/** What owners do, and how often: `weight` against the sum of all. */
+/** What owners do, and how often. */
 export interface Workload {
   readonly summary: string
   /** Mean pause between two deeds in the whole world, in milliseconds: a day costs the same whoever is in it. */
@@ -50,18 +50,25 @@ export interface Workload {
    * fills long runs with nothing new.
    */
   readonly revokesAfter?: number
-  readonly deeds: readonly { readonly name: string; readonly weight: number; readonly deed: Deed }[]
+  readonly deeds: readonly WeightedDeed[]
 }
 
-const DEEDS_OF_LENDING: Workload['deeds'] = [
+/** A deed, and how often it is done: its weight against the sum of all. */
+export interface WeightedDeed {
+  readonly name: string
+  readonly weight: number
+  readonly deed: Deed
+}
+
+const DEEDS_OF_LENDING: readonly WeightedDeed[] = [
   { name: 'offer', weight: 2, deed: changeOffer },
   { name: 'offboard', weight: 1, deed: takeBack }
 ]
-const DEEDS_OF_DEPLOYING: Workload['deeds'] = [
+const DEEDS_OF_DEPLOYING: readonly WeightedDeed[] = [
   { name: 'deploy', weight: 6, deed: deploy },
   { name: 'look', weight: 2, deed: look }
 ]
-const DEEDS_OF_TRUSTING: Workload['deeds'] = [
+const DEEDS_OF_TRUSTING: readonly WeightedDeed[] = [
   { name: 'hello', weight: 1, deed: greet },
   { name: 'public status', weight: 1, deed: visit },
   { name: 'trespass', weight: 1, deed: trespass },
