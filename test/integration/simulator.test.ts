@@ -22,8 +22,8 @@ const run = (seed: string, faults: string, invariants?: (world: World) => Observ
 describe('a simulated world', () => {
   test('goes the same way each time, whether somebody looks on or not', async () => {
     const lines: string[] = []
-    const first = await run('7', 'all')
-    const second = await simulate({ seed: '7', faults: parseFaults('all'), ...SMALL, print: (line) => lines.push(line) })
+    const first = await run('3', 'all')
+    const second = await simulate({ seed: '3', faults: parseFaults('all'), ...SMALL, print: (line) => lines.push(line) })
     expect(second.hash).toBe(first.hash)
     expect(lines).toHaveLength(first.lines)
     expect(first.violations).toEqual([])
