@@ -1,10 +1,11 @@
+import { broadcasts } from './broadcasts.ts'
 import { commandLine } from './command-line.ts'
 import { deployment } from './deployment.ts'
 import { envelopes } from './envelopes.ts'
 import { executable } from './executable.ts'
 import { memory } from './memory.ts'
 import { messages } from './messages.ts'
-import { roundTrips } from './round-trips.ts'
+import { quicRoundTrips, roundTrips } from './round-trips.ts'
 import { simulator } from './simulator.ts'
 import { startUp } from './start-up.ts'
 import type { Benchmark } from './support/benchmark.ts'
@@ -15,6 +16,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   envelopes,
   messages,
   roundTrips,
+  quicRoundTrips,
+  broadcasts,
   commandLine,
   executable,
   startUp,

@@ -29,7 +29,7 @@ async function main(seed: Uint8Array): Promise<void> {
           say({ type: 'seen', count: unreported })
           unreported = 0
         }
-        return { status: 'OK', resources: {} } as never
+        return dms.actor.SILENCE
       })
       node.root.on(hello, async () => ({ did: { uri: receiver.key.did } }))
       return [way, node.host.addresses()[0] ?? ''] as const

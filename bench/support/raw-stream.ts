@@ -15,17 +15,22 @@ export interface RawPair {
   stop(): Promise<void>
 }
 
-/** Starts a {@link RawPair} on loopback. */
-export async function startRawPair({ libp2pNode, identity }: Dms): Promise<RawPair> {
+/** Starts a {@link RawPair} on loopback that listens on `listen`, over QUIC when its transport is given. */
+export async function startRawPair(
+  { libp2pNode, identity }: Dms,
+  listen: string,
+  quic?: NonNullable<Parameters<Dms['libp2pNode']['createNode']>[0]['quic']>
+): Promise<RawPair> {
   const { privateKeyFromProtobuf } = await import('@libp2p/crypto/keys')
-  const createNode = (listen: readonly string[]) =>
+  const createNode = (addresses: readonly string[]) =>
     libp2pNode.createNode({
       privateKey: privateKeyFromProtobuf(identity.generateKeyPair().exportPrivate()),
-      listen,
+      listen: addresses,
+      quic,
       limits: DEFAULT_LIMITS,
       peerScore: () => 0
     })
-  const [near, far] = await Promise.all([createNode([]), createNode(['/ip4/127.0.0.1/tcp/0'])])
+  const [near, far] = await Promise.all([createNode([]), createNode([listen])])
   await Promise.all([near.start(), far.start()])
   const unlimited = { maxInboundStreams: 10_000, maxOutboundStreams: 10_000 }
   await far.handle(PROTOCOL, echo, unlimited)

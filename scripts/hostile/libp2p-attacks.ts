@@ -49,7 +49,7 @@ export const LIBP2P_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'one message of a member, again and again',
-    async run({ memberPeer, handle, member, signal, count }) {
+    run: async ({ memberPeer, handle, member, signal, count }: Battlefield): Promise<void> => {
       const frame = framed(await sealedFrame(member, { to: handle, behavior: HELLO }))
       await again(signal, async () => {
         await sendFrame(memberPeer, frame, signal)
@@ -79,7 +79,7 @@ export const LIBP2P_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'one byte a second on 200 streams',
-    async run({ hundred, signal, count }) {
+    run: async ({ hundred, signal, count }: Battlefield): Promise<void> => {
       await Promise.all(
         Array.from({ length: 200 }, (_, index) =>
           again(signal, async () => {
@@ -101,13 +101,13 @@ export const LIBP2P_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'signed messages of a hundred strangers, as many as possible',
-    async run({ hundred, signal, count, handle }) {
+    run: async ({ hundred, signal, count, handle }: Battlefield): Promise<void> => {
       await Promise.all(hundred.map((peer) => flood(peer, handle, signal, count, 1)))
     }
   },
   {
     name: 'allowed messages of a member, as many as possible, whose replies nobody takes',
-    async run({ memberPeer, member, handle, signal, count }) {
+    run: async ({ memberPeer, member, handle, signal, count }: Battlefield): Promise<void> => {
       await Promise.all(
         Array.from({ length: 16 }, () =>
           again(signal, async () => {
@@ -190,7 +190,7 @@ export const LIBP2P_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'broadcasts of strangers, well formed and not',
-    async run({ hundred, handle, signal, count }) {
+    run: async ({ hundred, handle, signal, count }: Battlefield): Promise<void> => {
       await again(
         signal,
         async (round) => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
-import { type Attack, again, pause } from './attack.ts'
+import { type Attack, again, type Battlefield, pause } from './attack.ts'
 import { sealedFrame } from './envelopes.ts'
 import { mutate, nested, nestedChain, nulls } from './frames.ts'
 import type { Target } from './target.ts'
@@ -12,14 +12,14 @@ const MEBIBYTE = 1_048_576
 export const REST_ATTACKS: readonly Attack[] = [
   {
     name: 'REST: headers of one byte a second',
-    async run({ target, signal, count }) {
+    run: async ({ target, signal, count }: Battlefield): Promise<void> => {
       const text = `POST ${INVOKE} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ${'a'.repeat(2000)}`
       await Promise.all(Array.from({ length: 50 }, () => again(signal, () => drip(target, text, signal, count))))
     }
   },
   {
     name: 'REST: bodies of one byte a second',
-    async run({ target, signal, count }) {
+    run: async ({ target, signal, count }: Battlefield): Promise<void> => {
       const text = `POST ${INVOKE} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000\r\n\r\n`
       await Promise.all(
         Array.from({ length: 50 }, () => again(signal, () => drip(target, 'x'.repeat(2000), signal, count, text)))
@@ -65,7 +65,7 @@ export const REST_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'REST: connections that say nothing',
-    async run({ target, signal, count }) {
+    run: async ({ target, signal, count }: Battlefield): Promise<void> => {
       await Promise.all(
         Array.from({ length: 300 }, () =>
           again(

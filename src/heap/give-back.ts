@@ -12,15 +12,13 @@ export interface MemoryReturn {
  */
 export async function prepareMemoryReturn(): Promise<MemoryReturn> {
   setFlagsFromString('--expose-gc')
-  const collect: unknown = runInNewContext('gc')
+  const collect = asProcedure(runInNewContext('gc'))
   setFlagsFromString('--no-expose-gc')
   const trim = await loadTrim()
   return {
     giveBack() {
-      if (typeof collect === 'function') {
-        collect()
-        collect() // what only finalizers held
-      }
+      collect?.()
+      collect?.() // what only finalizers held
       trim?.()
     }
   }
@@ -30,9 +28,13 @@ async function loadTrim(): Promise<(() => void) | undefined> {
   if (process.platform !== 'linux') return undefined
   try {
     const { default: koffi } = await import('koffi')
-    const trim: unknown = koffi.load(null).func('int malloc_trim(size_t)')
-    return typeof trim === 'function' ? () => void trim(0) : undefined
+    const trim = asProcedure(koffi.load(null).func('int malloc_trim(size_t)'))
+    return () => trim?.(0)
   } catch {
     return undefined // another C library, or a platform without a binary of koffi: nothing is trimmed
   }
+}
+
+function asProcedure(value: unknown): ((...values: readonly number[]) => void) | undefined {
+  return typeof value === 'function' ? (...values) => void Reflect.apply(value, undefined, values) : undefined
 }

@@ -91,6 +91,16 @@ describe('discovery', () => {
     for (const peer of dialled) expect(firstFound.has(peer)).toBe(true)
   })
 
+  test('connects to a node of the local network once it shows up, not to a connected one, and not when there are enough', async () => {
+    const [near, connected] = [somePeer(), somePeer()]
+    const isConnected: DiscoveryOptions['isConnected'] = (peer) => peer.equals(connected.id)
+    const { events, options } = createScene([], 9, { isConnected })
+    const { signal } = new AbortController()
+    for (const peer of [near, connected, { id: self, multiaddrs: [ADDRESS] }]) await createDiscovery(options).meet(peer, signal)
+    await createDiscovery({ ...options, connected: () => 100 }).meet(somePeer(), signal)
+    expect(events).toEqual([`dial ${near.id.toString()}`])
+  })
+
   test('looks for nobody while there are connections enough', async () => {
     const { stopping, events, options } = createScene([somePeer()], 2, { connected: () => 100 })
     await createDiscovery(options).run(stopping.signal)

@@ -60,6 +60,8 @@ const MAX_HOPS = 20
 export interface Discovery {
   /** Says under the rendezvous name that this node is here; failures are only logged. */
   advertise(signal: AbortSignal): Promise<void>
+  /** Connects to a node that showed up in the local network, unless there are connections enough; failures are only logged. */
+  meet(peer: PeerInfo, signal: AbortSignal): Promise<void>
   /** Advertises and discovers again and again until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>
   /** Keeps the hash tables filled with peers from everywhere, until the signal is aborted. */
@@ -105,6 +107,9 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
 
   return {
     advertise,
+    async meet(peer, signal) {
+      if (connected() < ENOUGH_CONNECTIONS && isNew(peer, [], options)) await dial(peer, options, signal)
+    },
     async run(signal) {
       await pause(FIRST_DISCOVERY, signal)
       let advertised: Millis | undefined

@@ -1,5 +1,7 @@
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts'
-import type { RelayUse } from './relay/client.ts'
+
+/** When this node has others lead to it through relays. */
+export type RelayUse = 'auto' | 'always' | 'never'
 
 /** What a node offers besides messages. */
 export interface NetworkFeatures {

@@ -1,7 +1,7 @@
 import '../polyfills.ts'
 import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
-import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { createLibp2p } from 'libp2p'
 import { type Clock, programBuild, seconds, systemClock } from '../base/index.ts'
 import { type AddressBook, createAddressBook, type KnownAddress } from './address-book.ts'
 import { withoutPeer } from './address-kinds.ts'
@@ -99,7 +99,6 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       addressDialTimeout: seconds(4)
     },
     connectionMonitor: { pingInterval: PING_EVERY },
-    peerDiscovery: await createDiscovery(features),
     services: await createServices({
       addressBook,
       features,
@@ -109,10 +108,4 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     })
   })
   return node
-}
-
-async function createDiscovery({ localDiscovery }: NetworkFeatures): Promise<NonNullable<Libp2pOptions['peerDiscovery']>> {
-  if (!localDiscovery) return []
-  const { mdns } = await import('@libp2p/mdns')
-  return [mdns()]
 }

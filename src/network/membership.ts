@@ -57,6 +57,7 @@ export async function stayMember(node: Node, reach: Reach, options: MembershipOp
   }
   node.addEventListener('peer:identify', ({ detail }) => known.identified(detail), { signal })
   node.addEventListener('peer:disconnect', ({ detail }) => known.disconnected(detail), { signal })
+  node.services.localDiscovery?.addEventListener('peer', ({ detail }) => void discovery.meet(detail, signal))
   await known.load()
   const board = createBoard({ ...options, namespace: options.names.advertisements, tables: hashTablesOf(node) })
   const relays: RelayNoticeOptions = {

@@ -36,7 +36,7 @@ test('a change of addresses is noticed once, and nothing before or after the end
   const addresses = (): string => {
     const { value, done } = looks.next()
     if (done === true) stop.abort()
-    return value ?? 'd'
+    return value ?? 'c'
   }
   await watchOwnAddresses(clock, () => (changes += 1), stop.signal, addresses)
   expect(changes).toBe(2)

@@ -55,10 +55,14 @@ export async function watchOwnAddresses(
   addresses: () => string = interfaceAddresses
 ): Promise<void> {
   let last = addresses()
-  while (!signal.aborted) {
-    await clock.sleep(LOOK_EVERY, { signal }).catch(() => undefined) // aborted: the loop ends
+  const pause = (): Promise<boolean> =>
+    clock.sleep(LOOK_EVERY, { signal }).then(
+      () => !signal.aborted,
+      () => false // aborted: the watch ends
+    )
+  while (await pause()) {
     const now = addresses()
-    if (now !== last && !signal.aborted) changed()
+    if (now !== last) changed()
     last = now
   }
 }

@@ -1,7 +1,9 @@
 import { type CircuitRelayService, circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify'
+import type { PeerDiscovery } from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import type { mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
 import type { uPnPNAT } from '@libp2p/upnp-nat'
 import type { Libp2pOptions } from 'libp2p'
@@ -25,6 +27,7 @@ export type NodeServices = {
   readonly parts: NodeParts
   readonly relay?: CircuitRelayService
   readonly portMapping?: unknown
+  readonly localDiscovery?: PeerDiscovery
 }
 
 /** What the library gives a service out of its node. */
@@ -53,7 +56,7 @@ export async function createServices({
   rules,
   peerScore
 }: ServiceOptions): Promise<NonNullable<Libp2pOptions<NodeServices>['services']>> {
-  const { relayService, relayLimits, portMapping } = features
+  const { relayService, relayLimits, portMapping, localDiscovery } = features
   const [hashTable, oldHashTable] = names.hashTables
   return {
     identify: identify({ runOnLimitedConnection: true }),
@@ -67,7 +70,8 @@ export async function createServices({
       ...{ addressManager, connectionManager, transportManager, registrar, upgrader, events }
     }),
     ...(relayService ? { relay: createRelayService(relayLimits) } : {}),
-    ...(portMapping ? { portMapping: await loadPortMapping() } : {})
+    ...(portMapping ? { portMapping: await loadPortMapping() } : {}),
+    ...(localDiscovery ? { localDiscovery: await loadLocalDiscovery() } : {})
   }
 }
 
@@ -106,4 +110,9 @@ function createRelayService({ reservations, duration, data }: RelayLimits): Retu
 async function loadPortMapping(): Promise<ReturnType<typeof uPnPNAT>> {
   const library = await import('@libp2p/upnp-nat')
   return library.uPnPNAT({ portMappingDescription: 'NuNet DMS', autoConfirmAddress: true })
+}
+
+async function loadLocalDiscovery(): Promise<ReturnType<typeof mdns>> {
+  const library = await import('@libp2p/mdns')
+  return library.mdns()
 }

@@ -30,6 +30,7 @@ import { createDialBack } from './reachability/dial-back.ts'
 import { createReachabilityWatch, type ReachabilityWatch } from './reachability/watch.ts'
 import { AUTONAT_PROTOCOL } from './reachability/wire.ts'
 import { createReceiver, type Receiver } from './receive.ts'
+import { createRelayPeers, type RelayPeers } from './relay/peers.ts'
 import { loadPortSharing } from './reuseport/system-calls.ts'
 import { createSharingTransport, type SharingTransport } from './reuseport/transport.ts'
 import { routingTableOf } from './routing-table.ts'
@@ -38,7 +39,7 @@ import { createTopics, type Topics } from './topics.ts'
 import { createTransmitter } from './transmit.ts'
 import { loadQuic, TCP_OPTIONS, type TransportFactory } from './transports.ts'
 import type { PeerConnection, PeerEvent, RoutingEntry } from './types.ts'
-import { createRelayPeers, type RelayPeers, stayReachable } from './way-in.ts'
+import { stayReachable } from './way-in.ts'
 
 /** What one life of a libp2p node needs. */
 export interface SessionOptions {

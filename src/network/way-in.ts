@@ -2,6 +2,7 @@ import type { Connection, IdentifyResult, PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { type Clock, errorMessage, type Logger, seconds, withTimeout } from '../base/index.ts'
 import { isPublic, isRelayed } from './address-kinds.ts'
+import type { RelayUse } from './features.ts'
 import { createObservedAddresses } from './holepunch/observed.ts'
 import { punchHoles } from './holepunch/punch.ts'
 import type { NodeInternals } from './internals.ts'
@@ -11,7 +12,8 @@ import { refreshOwnAddresses, watchOwnAddresses } from './own-addresses.ts'
 import type { Reach } from './reach.ts'
 import type { ReachabilityWatch } from './reachability/watch.ts'
 import { createReconnector } from './reconnect.ts'
-import { createRelayClient, type RelayUse } from './relay/client.ts'
+import { createRelayClient } from './relay/client.ts'
+import type { RelayPeers } from './relay/peers.ts'
 import type { SharingTransport } from './reuseport/transport.ts'
 
 /** What being reached needs. */
@@ -26,21 +28,6 @@ export interface WayInOptions {
   readonly relayUse: RelayUse
   readonly clock: Clock
   readonly log: Logger
-}
-
-/** What is known about relays before and while a node runs; the parts of libp2p that are made first ask it. */
-export interface RelayPeers {
-  readonly bootstrap: ReadonlySet<string>
-  /** Peers that could relay, bootstrap nodes among them: dials to them leave from the listening port. */
-  readonly known: Set<string>
-  /** Peers that relay for this node now: only through them others may come. */
-  readonly held: Set<string>
-}
-
-/** Creates the {@link RelayPeers} of a node that has not met anybody. */
-export function createRelayPeers(bootstrap: readonly PeerId[]): RelayPeers {
-  const named = new Set(bootstrap.map(String))
-  return { bootstrap: named, known: new Set(named), held: new Set() }
 }
 
 /** How long a connection may take to show that it is alive after the addresses of this machine changed. */

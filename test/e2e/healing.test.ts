@@ -31,7 +31,7 @@ describe.skipIf(!netns.available)(netns.title('a network that breaks'), () => {
     hidden = await world.site('hidden', 'symmetric')
     await start(meeting, '[]')
     const address = `/ip4/${meeting.publicIp}/tcp/9000/p2p/${idOf(meeting)}`
-    for (const site of [one, other, hidden]) await start(site, address)
+    await Promise.all([one, other, hidden].map((site) => start(site, address)))
     for (const site of [one, other, hidden]) await eventuallyReaches(meeting, site)
     for (const site of [other, hidden]) await eventuallyReaches(one, site)
     await eventuallyReaches(other, hidden)

@@ -90,6 +90,7 @@ const slowModule = (lines: number): string => `(module
 describe.skipIf(!netns.available)(netns.title('two strangers behind two routers'), () => {
   let world: NetWorld
   let relay: Site
+  let meeting = ''
   let provider: Site
   let deployer: Site
   let lonely: Promise<Outcome>
@@ -108,7 +109,6 @@ describe.skipIf(!netns.available)(netns.title('two strangers behind two routers'
 
   async function fromNothingToOutput(uplink: Uplink): Promise<void> {
     await strangers(uplink, uplink)
-    const meeting = await startRelay(relay)
     const began = performance.now()
     await provider.succeed(['up', '--lend', '--set', `p2p.bootstrap_peers=${meeting}`])
     const invitation = await provider.succeed(['invite'])
@@ -134,6 +134,7 @@ describe.skipIf(!netns.available)(netns.title('two strangers behind two routers'
 
   test('get from nothing to the output of a job in two commands each when there is a relay', async () => {
     relay = await world.site('relay', 'public')
+    meeting = await startRelay(relay)
     await fromNothingToOutput('cone')
   })
 
@@ -153,7 +154,6 @@ describe.skipIf(!netns.available)(netns.title('two strangers behind two routers'
   })
 
   test('get there through the relay alone when their routers let nothing else through', async () => {
-    await relay.kill()
     await fromNothingToOutput('symmetric')
     expect(await connectionBetween(deployer, provider)).toBe('relayed')
   })

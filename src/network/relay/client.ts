@@ -13,14 +13,12 @@ import {
 } from '../../base/index.ts'
 import { ipOf, isPublic, isRelayed } from '../address-kinds.ts'
 import { parsePeerId } from '../addresses.ts'
+import type { RelayUse } from '../features.ts'
 import type { NodeInternals } from '../internals.ts'
 import type { Reach } from '../reach.ts'
-import type { RelayPeers } from '../way-in.ts'
 import { createRelayCandidates, type RelayCandidate } from './candidates.ts'
+import type { RelayPeers } from './peers.ts'
 import { HOP_PROTOCOL, type Reservation, reserve } from './reserve.ts'
-
-/** When this node has others lead to it through relays. */
-export type RelayUse = 'auto' | 'always' | 'never'
 
 /** What keeping reservations needs. */
 export interface RelayClientOptions {

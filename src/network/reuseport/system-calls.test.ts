@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { requirement } from '../../testing/requirements.ts'
+import { requirement } from '../../testing/index.ts'
 import { loadPortSharing, type PortSharing } from './system-calls.ts'
 
 const loaded = await loadPortSharing()

@@ -7,7 +7,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { afterEach, describe, expect, test } from 'vitest'
 import { silentLogger } from '../../base/index.ts'
-import { requirement } from '../../testing/requirements.ts'
+import { requirement } from '../../testing/index.ts'
 import { loadPortSharing } from './system-calls.ts'
 import { createSharingTransport, type Role, type SharingTransport } from './transport.ts'
 

@@ -25,6 +25,13 @@ import type { World } from './world.ts'
 /** What an owner does with a node for a while. */
 export type Deed = (place: Place) => Promise<void>
 
+/** A deed, and how often it is done in proportion to others. */
+interface WeightedDeed {
+  readonly name: string
+  readonly weight: number
+  readonly deed: Deed
+}
+
 /** What all owners of a world share. */
 export interface Surroundings {
   readonly world: World
@@ -50,18 +57,18 @@ export interface Workload {
    * fills long runs with nothing new.
    */
   readonly revokesAfter?: number
-  readonly deeds: readonly { readonly name: string; readonly weight: number; readonly deed: Deed }[]
+  readonly deeds: readonly WeightedDeed[]
 }
 
-const deedsOfLending = [
+const deedsOfLending: readonly WeightedDeed[] = [
   { name: 'offer', weight: 2, deed: changeOffer },
   { name: 'offboard', weight: 1, deed: takeBack }
 ]
-const deedsOfDeploying = [
+const deedsOfDeploying: readonly WeightedDeed[] = [
   { name: 'deploy', weight: 6, deed: deploy },
   { name: 'look', weight: 2, deed: look }
 ]
-const deedsOfTrusting = [
+const deedsOfTrusting: readonly WeightedDeed[] = [
   { name: 'hello', weight: 1, deed: greet },
   { name: 'public status', weight: 1, deed: visit },
   { name: 'trespass', weight: 1, deed: trespass },
