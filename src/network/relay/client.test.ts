@@ -8,8 +8,8 @@ import { type Clock, type Millis, millis, seconds, silentLogger } from '../../ba
 import { generateKeyPair } from '../../identity/index.ts'
 import type { NodeInternals } from '../internals.ts'
 import { encodeProtobuf } from '../protobuf.ts'
-import { createRelayPeers } from '../way-in.ts'
 import { createRelayClient } from './client.ts'
+import { createRelayPeers } from './peers.ts'
 import { HOP_PROTOCOL } from './reserve.ts'
 
 const START = 1_800_000_000_000
