@@ -70,6 +70,7 @@ export function createGate({ limits, connections, reserved }: GateOptions): Conn
 /** What to count for: the IP address, or the site that it belongs to; none for relayed connections, which the relay counts, and for loopback. */
 function countedIp(address: Multiaddr): string | undefined {
   const ip = ipOf(address)
-  if (ip === undefined || isRelayed(address) || ip === '::1' || ip.startsWith('127.')) return undefined
-  return siteOf(ip)
+  if (ip === undefined || isRelayed(address) || ip === '::1') return undefined
+  const site = siteOf(ip)
+  return site.startsWith('127.') ? undefined : site
 }
