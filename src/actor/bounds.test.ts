@@ -83,6 +83,17 @@ describe('the replay window', () => {
     expect(window.add(message('owner', 1n))).toBeUndefined()
   })
 
+  test('has room for ordinary messages when callers have sent together what lives for a day', () => {
+    const window = createReplayWindow(16)
+    const aDay = { expiresAt: 86_400_000_000_000n }
+    const guests = Array.from({ length: 16 }, (_, index) => window.add({ ...message(`guest ${index}`, 1n), ...aDay }))
+    expect(guests.filter((refusal) => refusal === 'overloaded')).toHaveLength(8)
+    expect(window.add(message('other', 1n))).toBeUndefined()
+    expect(window.add({ ...message('owner', 1n), ...aDay })).toBeUndefined()
+    const later = 86_411_000_000_000n
+    expect(window.add({ ...message('guest', 2n, later), expiresAt: 2n * later })).toBeUndefined()
+  })
+
   test('forgets what has expired, and with it the caller’s share', () => {
     const window = createReplayWindow(8)
     expect(window.add(message('guest', 1n))).toBeUndefined()

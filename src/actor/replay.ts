@@ -89,8 +89,13 @@ const CLOCK_MARGIN = toNanos(seconds(1))
 /** The same for clients on this machine. */
 const CLIENT_MARGIN = toNanos(millis(100))
 
+/** Share of the window that messages of others may hold which live long: so many are held for a day, and DIDs cost nothing. */
+const LONG_SHARE = 2
+
 interface Entry {
   readonly message: KeptMessage
+  /** Whether it counts among those of others that live long. */
+  readonly isLong: boolean
   readonly isWritten: boolean
   readonly kept: Promise<void> | undefined
 }
@@ -102,6 +107,7 @@ export function createReplayMemory({ clock, log, journal, capacity }: ReplayMemo
   const inboxes = new Map<string, Entries>()
   const callers = new Map<string, number>()
   let size = 0
+  let long = 0
   let nextSweep = 0n
   let writer: JournalWriter | undefined
   /** When this process began after a crash: what could have been accepted before and was not written down is refused. */
@@ -122,10 +128,12 @@ export function createReplayMemory({ clock, log, journal, capacity }: ReplayMemo
     ofSender.set(nonce, entry)
     callers.set(caller, (callers.get(caller) ?? 0) + 1)
     size += 1
+    if (entry.isLong) long += 1
   }
 
-  function forgetCaller(caller: string): void {
+  function forget({ message: { caller }, isLong }: Entry): void {
     size -= 1
+    if (isLong) long -= 1
     const left = (callers.get(caller) ?? 1) - 1
     if (left === 0) callers.delete(caller)
     else callers.set(caller, left)
@@ -136,11 +144,11 @@ export function createReplayMemory({ clock, log, journal, capacity }: ReplayMemo
     nextSweep = now + SWEEP_NANOS
     for (const entries of inboxes.values()) {
       for (const [senderId, ofSender] of entries) {
-        for (const [nonce, { message, isWritten }] of ofSender) {
-          if (message.expiresAt >= now) continue
+        for (const [nonce, entry] of ofSender) {
+          if (entry.message.expiresAt >= now) continue
           ofSender.delete(nonce)
-          forgetCaller(message.caller)
-          if (isWritten) writer?.forget(message)
+          forget(entry)
+          if (entry.isWritten) writer?.forget(entry.message)
         }
         if (ofSender.size === 0) entries.delete(senderId)
       }
@@ -151,6 +159,7 @@ export function createReplayMemory({ clock, log, journal, capacity }: ReplayMemo
     const share = capacity / SHARE
     const limit = message.isOwner ? capacity : capacity - share
     if (size >= limit || (callers.get(message.caller) ?? 0) >= share) return 'overloaded'
+    if (isLong(message) && long >= capacity / LONG_SHARE) return 'overloaded'
     if (crashedBefore === undefined || message.source === 'internal') return undefined
     return isShort(message, crashedBefore) ? 'unknown-history' : undefined
   }
@@ -162,7 +171,7 @@ export function createReplayMemory({ clock, log, journal, capacity }: ReplayMemo
     const { caller, senderId, nonce, expiresAt } = message
     const kept: KeptMessage = { inbox, caller, senderId, nonce, expiresAt }
     const isWritten = writer !== undefined && message.source !== 'internal' && !isShort(message, message.now)
-    insert({ message: kept, isWritten, kept: isWritten ? writer?.keep(kept) : undefined })
+    insert({ message: kept, isWritten, isLong: isLong(message), kept: isWritten ? writer?.keep(kept) : undefined })
     return undefined
   }
 
@@ -185,7 +194,7 @@ export function createReplayMemory({ clock, log, journal, capacity }: ReplayMemo
       const { messages, end } = await journal.open()
       const now = clock.now()
       writer = createJournalWriter(journal, log)
-      for (const { message, isWritten } of messages) insert({ message, isWritten, kept: undefined })
+      for (const { message, isWritten } of messages) insert({ message, isWritten, isLong: isWritten, kept: undefined })
       if (end !== 'crashed') return
       crashedBefore = toNanos(now)
       log.info('this node did not end in order: messages that it may have accepted before are refused for half a minute')
@@ -213,6 +222,11 @@ export function createReplayMemory({ clock, log, journal, capacity }: ReplayMemo
  */
 function isShort({ expiresAt, nonce, source }: AcceptedMessage, instant: bigint): boolean {
   return expiresAt <= instant + SHORT_LIFE && nonce <= instant + (source === 'client' ? CLIENT_MARGIN : CLOCK_MARGIN)
+}
+
+/** Whether a message of somebody else lives longer than ordinary ones do. */
+function isLong({ expiresAt, now, isOwner }: AcceptedMessage): boolean {
+  return !isOwner && expiresAt > now + SHORT_LIFE
 }
 
 /** Creates a window of its own for at most `capacity` unexpired messages, which a restart forgets. */

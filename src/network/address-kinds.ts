@@ -23,11 +23,14 @@ export function isPublicIp(ip: string): boolean {
   return isPrivateIp(ip) === false
 }
 
-/** The address of IPv4, or the first half of one of IPv6: what one site, and so one attacker, has at least. */
+/** The address of IPv4, also where a listener for both shows it as one of IPv6, or the first half of one of IPv6: what one site, and so one attacker, has at least. */
 export function siteOf(ip: string): string {
   if (!ip.includes(':')) return ip
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1]
-  if (mapped !== undefined) return mapped
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(ip) ?? []
+  if (high !== undefined && low !== undefined) {
+    const [upper, lower] = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
+    return [upper >> 8, upper & 255, lower >> 8, lower & 255].join('.')
+  }
   const [head = '', tail] = ip.split('::')
   const before = head === '' ? [] : head.split(':')
   const after = tail === undefined || tail === '' ? [] : tail.split(':')

@@ -63,6 +63,22 @@ test('an IP address with its share of connections gets no more', () => {
   expect(scene.enter(incoming('/ip4/8.8.8.8/tcp/1'))).toBe(true)
 })
 
+test('an IPv4 address that a listener for both kinds sees counts as what it is', () => {
+  const scene = createScene(1)
+  scene.open.push(connected('/ip6/::ffff:9.9.9.9/tcp/1'))
+  expect(scene.enter(incoming(`${SITE}/3`))).toBe(false)
+  expect(scene.enter(incoming('/ip6/::ffff:8.8.8.8/tcp/1'))).toBe(true)
+  expect(scene.enter(incoming('/ip6/::ffff:127.0.0.1/tcp/1'))).toBe(true)
+})
+
+test('whoever names a Unix socket of this machine as its address is not dialled there', async () => {
+  const gate = createGate({ limits: { connectionsPerIp: 1 }, connections: () => [], reserved: () => [] })
+  const denies = async (address: string): Promise<boolean | undefined> => gate.denyDialMultiaddr?.(multiaddr(address))
+  expect(await denies(`/unix/run%2Fdocker.sock/p2p/${peer}`)).toBe(true)
+  expect(await denies('/unix/run%2Fdocker.sock')).toBe(true)
+  expect(await denies(`/ip4/127.0.0.1/tcp/1/p2p/${peer}`)).toBe(false)
+})
+
 test('all addresses of one IPv6 site count together', () => {
   const scene = createScene(2)
   scene.open.push(connected('/ip6/2a01:4f8::1/tcp/1'), connected('/ip6/2a01:4f8:0:0:ffff::2/tcp/2'))

@@ -19,7 +19,8 @@ const PENDING_PER_IP = 32
 const RESERVATIONS_PER_IP = 16
 
 /**
- * Decides which connections are let in. Every address may be dialled, loopback too. One IP address gets only a part of the places:
+ * Decides which connections are let in. Every address may be dialled, loopback too, but no
+ * Unix socket, which the TCP transport would open: addresses come from strangers. One IP address gets only a part of the places:
  * enough for a site behind NAT, not enough to shut out everybody else. Of IPv6 a whole /64 counts as one: it is what one site is given.
  * Loopback is not counted: proxies of this machine come from it.
  */
@@ -46,7 +47,7 @@ export function createGate({ limits, connections, reserved }: GateOptions): Conn
   }
 
   return {
-    denyDialMultiaddr: () => false,
+    denyDialMultiaddr: (address) => address.getComponents().some(({ name }) => name === 'unix'),
     denyInboundConnection(connection) {
       const ip = countedIp(connection.remoteAddr)
       if (ip === undefined) return false
@@ -69,6 +70,7 @@ export function createGate({ limits, connections, reserved }: GateOptions): Conn
 /** What to count for: the IP address, or the site that it belongs to; none for relayed connections, which the relay counts, and for loopback. */
 function countedIp(address: Multiaddr): string | undefined {
   const ip = ipOf(address)
-  if (ip === undefined || isRelayed(address) || ip === '::1' || ip.startsWith('127.')) return undefined
-  return siteOf(ip)
+  if (ip === undefined || isRelayed(address) || ip === '::1') return undefined
+  const site = siteOf(ip)
+  return site.startsWith('127.') ? undefined : site
 }

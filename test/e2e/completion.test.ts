@@ -64,11 +64,11 @@ describe.skipIf(!bash.available)(bash.title('in bash, a TAB'), () => {
     ['nunet key d', ['nunet', 'key', 'd'], ['did', 'delete']],
     ['nunet key did ', ['nunet', 'key', 'did', ''], ['dms', 'user']],
     ['nunet  key   did  u', ['nunet', 'key', 'did', 'u'], ['user']],
-    ['nunet config get rest.', ['nunet', 'config', 'get', 'rest.'], ['rest.addr', 'rest.port']],
+    ['nunet config get rest.', ['nunet', 'config', 'get', 'rest.'], ['rest.addr', 'rest.port', 'rest.socket']],
     ['nunet cap list --context=u', ['nunet', 'cap', 'list', '--context', '=', 'u'], ['user']],
     ['nunet cap list --context=', ['nunet', 'cap', 'list', '--context', '='], ['ledger:work', 'user']],
     ['nunet cap list -c ledger:w', ['nunet', 'cap', 'list', '-c', 'ledger', ':', 'w'], ['work']],
-    ['nunet actor cmd /dms/node/peers/s', ['nunet', 'actor', 'cmd', '/dms/node/peers/s'], ['/dms/node/peers/self']],
+    ['nunet actor cmd /dms/node/peers/se', ['nunet', 'actor', 'cmd', '/dms/node/peers/se'], ['/dms/node/peers/self']],
     ['nunet validate an', ['nunet', 'validate', 'an'], ['an ensemble.yaml']],
     ['nunet --user-dir in', ['nunet', '--user-dir', 'in'], ['inner']]
   ] as const)('after %j', async (line, words, fitting) => {

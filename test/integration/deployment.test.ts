@@ -192,6 +192,17 @@ describe('a deployment between two nodes', () => {
     expect(logs.stdout).toBe('done\n')
   })
 
+  test('that was ended while its provider was away does not go on for hours when that is back', async () => {
+    const id = await clock.run(deploy(deployer, ensemble(undefined, { web: { type: 'service', forever: true } })))
+    await clock.run(until(deployer, id, 'Running'))
+    await clock.run(provider.stop())
+    await clock.run(actorOf(deployer).invoke(root(deployer), deploymentShutdown, { id }))
+    await clock.run(clock.sleep(minutes(30)))
+    provider = await clock.run(cluster.start(provider))
+    await clock.run(clock.sleep(minutes(75)))
+    expect(provider.node.ledger.allocated().cpuCores).toBe(0)
+  })
+
   test('of a deployer that is gone for good does not keep the machine busy for ever', async () => {
     const id = await clock.run(deploy(deployer, ensemble(undefined, { web: { type: 'service', forever: true } })))
     await clock.run(until(deployer, id, 'Running'))

@@ -1,6 +1,7 @@
-import { type Actor, type ActorSystem, didOfHandle, type Handle, NoReplyError, RemoteError } from '../../actor/index.ts'
+import { type Actor, type ActorSystem, didOfHandle, type Handle, RemoteError } from '../../actor/index.ts'
 import {
   type Clock,
+  DmsError,
   errorMessage,
   hours,
   type JsonValue,
@@ -79,12 +80,20 @@ const GRANT_LIFE = hours(1)
 const GRANT_RENEWAL = minutes(30)
 
 /**
- * How long a running job may go without a word from its owner before the owner is asked for, and how often then.
+ * How long a running job may go without a word from its owner before it is stopped.
  *
  * A deployer may be away for a night; one that is gone for good must not keep the machine busy (C §9.7 gives up after 3 h).
  */
 const LEASE = hours(24)
-const LEASE_RETRY = hours(1)
+
+/** After how long a silence, and how often then, the owner is asked whether it is still there. */
+const ASK_AFTER = hours(1)
+
+/**
+ * A node that answers, but has no such actor, has ended the deployment; unless it has started a moment ago and brings its actors
+ * back. So it is asked once more, after this.
+ */
+const ASK_AGAIN = minutes(5)
 
 /** How often lapsed allocations are looked for. */
 const SWEEP_INTERVAL = seconds(30)
@@ -98,6 +107,9 @@ interface Live {
   revokeGrants: readonly (() => void)[]
   /** When the owner was heard last. */
   heardAt: Millis
+  /** When it was asked last whether it is there, and whether its node knew nothing of it. */
+  askedAt: Millis
+  isUnknown: boolean
 }
 
 /** Creates the provider's allocations over the collection `allocations`. */
@@ -123,7 +135,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       report: (changed) => report(actor, changed),
       erase
     })
-    const entry: Live = { actor, runner, revokeGrants: [], heardAt: clock.now() }
+    const entry: Live = { actor, runner, revokeGrants: [], heardAt: clock.now(), askedAt: clock.now(), isUnknown: false }
     live.set(record.id, entry)
     serve(entry)
     await renewGrants(entry)
@@ -223,7 +235,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
   async function lapse(entry: Live, now: number): Promise<void> {
     const { runner } = entry
     const { state, createdAt } = runner.record
-    if (state.phase === 'running' && now - entry.heardAt >= LEASE && (await isForsaken(entry))) {
+    if (state.phase === 'running' && isSilent(entry, now) && (await isForsaken(entry))) {
       log.warn('stopping a job whose orchestrator is gone', { allocationID: runner.record.id })
       await runner.handle({ type: 'stop' })
     }
@@ -232,17 +244,30 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     if (state.phase === 'pending' && now >= createdAt + START_PATIENCE) await runner.handle({ type: 'abandoned' })
   }
 
-  /** Whether the orchestrator's actor cannot be reached any more; an answer of any kind, or none, shows that it can. */
+  /** Whether it is time to ask for the owner. */
+  function isSilent({ heardAt, askedAt, isUnknown }: Live, now: number): boolean {
+    return now - heardAt >= ASK_AFTER && now - askedAt >= (isUnknown ? ASK_AGAIN : ASK_AFTER)
+  }
+
+  /** Asks the orchestrator whether it is there; it is given up when its node twice knew nothing of it, or after a long silence. */
   async function isForsaken(entry: Live): Promise<boolean> {
-    entry.heardAt = millis(clock.now() - LEASE + LEASE_RETRY)
     const { orchestrator } = entry.runner.record
+    entry.askedAt = clock.now()
     try {
       await entry.actor.invoke(orchestrator, orchestratorPresence, null, { timeout: seconds(20), signal: lifetime.signal })
+      entry.heardAt = clock.now()
+      entry.isUnknown = false
       return false
     } catch (error) {
-      const isThere = error instanceof RemoteError || error instanceof NoReplyError || lifetime.signal.aborted
-      if (isThere) entry.heardAt = clock.now()
-      return !isThere
+      if (lifetime.signal.aborted) return false
+      if (error instanceof RemoteError) {
+        entry.heardAt = clock.now()
+        entry.isUnknown = false
+        return false
+      }
+      const wasUnknown = entry.isUnknown
+      entry.isUnknown = error instanceof DmsError && error.code === 'NETWORK_NO_SUCH_INBOX'
+      return (wasUnknown && entry.isUnknown) || clock.now() - entry.heardAt >= LEASE
     }
   }
 

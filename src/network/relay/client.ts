@@ -112,7 +112,9 @@ export function createRelayClient(options: RelayClientOptions): RelayClient {
         const connection = await reach.connection(peer, inner)
         if (connection.limits !== undefined || isRelayed(connection.remoteAddr))
           throw new Error('it is only reached through a relay')
-        hold(peer, connection, await reserve(connection, inner))
+        const reservation = await reserve(connection, inner)
+        if (reservation.expiresAt <= clock.now() + BACK_OFF) throw new Error('it gave a reservation that ends at once')
+        hold(peer, connection, reservation)
       }
       await withTimeout(clock, ANSWER_TIME, 'the reservation', work, { signal })
     } catch (error) {

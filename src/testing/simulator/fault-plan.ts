@@ -13,7 +13,7 @@ export interface FaultTarget {
   readonly wire: Wire
 }
 
-/** Mean time between two faults of a kind in a world of a day and twenty nodes at most, in milliseconds. */
+/** Mean time between two faults of a kind in a world of a day, in milliseconds. */
 const MEAN_GAPS: Readonly<Partial<Record<Fault, number>>> = {
   partition: hours(3),
   crash: minutes(90),
@@ -34,8 +34,7 @@ type Strike = (target: FaultTarget) => void
 /** Lets faults happen until `end`, and then stops and repairs all of them; nodes that are gone stay gone. */
 export function startFaults(target: FaultTarget, faults: Faults, end: number): void {
   const { world, nodes } = target
-  // A short run has as many faults as a long one, and a large world more than a small one.
-  const scale = Math.min(1, (end - world.now()) / hours(24)) / Math.max(1, nodes.length / 20)
+  const scale = Math.min(1, (end - world.now()) / hours(24)) // a short run has as many faults as a long one
   for (const [fault, strike] of Object.entries(STRIKES) as [Fault, Strike][]) {
     if (faults.has(fault)) void repeat(target, { fault, strike, gap: (MEAN_GAPS[fault] ?? hours(4)) * scale, end })
   }

@@ -1,4 +1,13 @@
-import { type AbortOptions, CancelledError, type Millis, millis, type Service, silentLogger } from '../../base/index.ts'
+import {
+  type AbortOptions,
+  CancelledError,
+  errorMessage,
+  type Logger,
+  type Millis,
+  millis,
+  type Service,
+  silentLogger
+} from '../../base/index.ts'
 import {
   BadAddressError,
   checkBroadcast,
@@ -63,6 +72,8 @@ export interface NetworkObserver {
   sent(from: string, to: string, frame: Uint8Array): void
   /** A frame is about to be given to a host; runs `deliver`, in which the host looks at it. */
   delivering(arrival: Arrival, deliver: () => void): void
+  /** A listener of a host has thrown, which a real host survives, and logs. */
+  failed(host: string, error: string): void
 }
 
 /** Hosts in a world, connected as neighbours and reachable for everybody. */
@@ -233,15 +244,22 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
   /** As a gossip router: validators first, then listeners, then it is passed on. */
   function hear(peerId: string, life: Life, broadcast: Broadcast): void {
     const self = members.get(peerId)
-    const subscribers = [...(life.topics.get(broadcast.topic) ?? [])]
+    const { topic, frame, origin } = broadcast
+    const subscribers = [...(life.topics.get(topic) ?? [])]
     if (self?.life !== life || !life.process.isAlive || subscribers.length === 0) return
-    const { frame, origin } = broadcast
-    observer.delivering({ from: origin, to: peerId, inbox: '', frame }, () => {
-      const verdicts = subscribers.map(({ validate }) => validate(frame))
-      // Verdicts of nodes are there at once; one that is not counts as none.
-      if (verdicts.some((verdict) => verdict !== 'accept')) return
-      for (const { listener } of subscribers) listener(frame)
+    const pass = (verdicts: readonly Verdict[]): void => {
+      if (!life.process.isAlive || verdicts.some((verdict) => verdict !== 'accept')) return
+      for (const subscriber of subscribers) {
+        if (life.topics.get(topic)?.has(subscriber) === true)
+          listenTo(subscriber, frame, (error) => observer.failed(peerId, error))
+      }
       spread(self, broadcast)
+    }
+    observer.delivering({ from: origin, to: peerId, inbox: '', frame }, () => {
+      const verdicts = subscribers.map((subscriber) => judge(subscriber, frame))
+      // Nodes judge at once, and what follows belongs to the same delivery; others may take their time.
+      if (verdicts.every((verdict) => typeof verdict === 'string')) pass(verdicts)
+      else void Promise.all(verdicts.map(async (verdict) => verdict)).then(pass)
     })
   }
 
@@ -250,7 +268,10 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
     if (self === undefined) throw new Error(`there is no host ${peerId}`)
     const life: Life = {
       process,
-      inboxes: createInboxes(silentLogger, () => undefined),
+      inboxes: createInboxes(
+        failureLog((error) => observer.failed(peerId, error)),
+        () => undefined
+      ),
       topics: new Map(),
       listeners: new Set(),
       connected: new Set(),
@@ -280,12 +301,13 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
           if (signal?.aborted === true) throw new CancelledError(`sending to inbox ${inbox} of ${host} was cancelled`)
           requireRunning()
           if (host !== peerId) {
-            await untilAborted(sendToPeer(process, peerId, host, inbox, frame), `sending to ${host}`, signal)
+            await untilAborted(sendToPeer(process, peerId, host, inbox, frame.slice()), `sending to ${host}`, signal)
             return
           }
           if (!life.inboxes.has(inbox)) throw new NoSuchInboxError(`nobody listens on inbox ${inbox} of this node`)
           observer.sent(peerId, peerId, frame)
-          process.after(0, () => arrive(peerId, peerId, inbox, frame))
+          const copy = frame.slice()
+          process.after(0, () => arrive(peerId, peerId, inbox, copy))
         }),
       listen: (inbox, listener) => life.inboxes.open(inbox, listener),
       publish: (topic, frame) =>
@@ -294,7 +316,7 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
           checkBroadcast(frame)
           requireRunning()
           observer.sent(peerId, `#${topic}`, frame)
-          spread(self, { topic, frame, origin: peerId, seen: new Set([life]) })
+          spread(self, { topic, frame: frame.slice(), origin: peerId, seen: new Set([life]) })
         }),
       async subscribe(topic, listener, validate) {
         checkTopic(topic)
@@ -383,6 +405,35 @@ export function createSimulatedNetwork(world: World, wire: Wire, observer: Netwo
       spread(self, { topic, frame, origin: from, seen: new Set() })
     }
   }
+}
+
+/** What a validator says; one that fails ignores the frame. */
+function judge({ validate }: Subscriber, frame: Uint8Array): Verdict | Promise<Verdict> {
+  try {
+    const verdict = validate(frame)
+    return typeof verdict === 'string' ? verdict : verdict.catch(() => 'ignore')
+  } catch {
+    return 'ignore' // as a real router: the message of a validator that fails goes nowhere
+  }
+}
+
+/** A listener that fails harms nobody. */
+function listenTo({ listener }: Subscriber, frame: Uint8Array, onFailure: (error: string) => void): void {
+  try {
+    listener(frame.slice())
+  } catch (error) {
+    onFailure(errorMessage(error))
+  }
+}
+
+/** A log that passes on errors alone. */
+function failureLog(onError: (error: string) => void): Logger {
+  const log: Logger = {
+    ...silentLogger,
+    child: () => log,
+    error: (message, fields = {}) => onError(typeof fields['error'] === 'string' ? fields['error'] : message)
+  }
+  return log
 }
 
 async function untilAborted<T>(work: Promise<T>, what: string, signal: AbortSignal | undefined): Promise<T> {

@@ -58,17 +58,13 @@ export interface Observer {
   settled?(nodes: readonly SimulatedNode[]): void
 }
 
-/** One observer for several; each is told in order. */
+/** One observer for several; each is told in order, also those that are added to the list later. */
 export function combineObservers(observers: readonly Observer[]): Required<Observer> {
-  const each = <Name extends keyof Observer>(name: Name): NonNullable<Observer[Name]> => {
-    const called = observers.flatMap((observer) => {
-      const method = observer[name]
-      return method === undefined ? [] : [method.bind(observer) as (...args: readonly unknown[]) => void]
-    })
-    return (...args: readonly unknown[]) => {
-      for (const call of called) call(...args)
+  const each =
+    <Name extends keyof Observer>(name: Name): NonNullable<Observer[Name]> =>
+    (...args: readonly unknown[]) => {
+      for (const observer of observers) (observer[name] as ((...args: readonly unknown[]) => void) | undefined)?.(...args)
     }
-  }
   return {
     started: each('started'),
     stopped: each('stopped'),

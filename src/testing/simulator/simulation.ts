@@ -107,7 +107,7 @@ async function setScene(world: World, options: SimulationOptions): Promise<Scene
   const byPeer = new Map<string, SimulatedNode>()
   const nodeOf = (peer: string): SimulatedNode | undefined => byPeer.get(peer)
   const observers: Observer[] = []
-  const observer = lateObserver(() => observers)
+  const observer = combineObservers(observers) // the invariants follow once the nodes are known
   const verdict = { text: '' }
   const verifier = createWorldVerifier(() => world.violate('failure', 'a signature that was good is not any more'))
   const wire = createWire(world, options.faults)
@@ -169,31 +169,6 @@ function ownersOf(world: World): (node: SimulatedNode) => Owner {
   }
 }
 
-/** An observer for others that are known only later. */
-function lateObserver(observers: () => readonly Observer[]): Required<Observer> {
-  let combined: Required<Observer> | undefined
-  const current = (): Required<Observer> => {
-    combined ??= combineObservers(observers())
-    return combined
-  }
-  return {
-    started: (...args) => current().started(...args),
-    stopped: (...args) => current().stopped(...args),
-    committed: (...args) => current().committed(...args),
-    contextSaved: (...args) => current().contextSaved(...args),
-    handlerStarts: (...args) => current().handlerStarts(...args),
-    handlerEnds: (...args) => current().handlerEnds(...args),
-    frameSent: (...args) => current().frameSent(...args),
-    frameArrives: (...args) => current().frameArrives(...args),
-    frameHandled: (...args) => current().frameHandled(...args),
-    runStarting: (...args) => current().runStarting(...args),
-    runStopping: (...args) => current().runStopping(...args),
-    runRemoving: (...args) => current().runRemoving(...args),
-    logged: (...args) => current().logged(...args),
-    settled: (...args) => current().settled(...args)
-  }
-}
-
 /** Shows frames to the invariants, and in the trace those that arrive, with what became of them. */
 function observeFrames(
   world: World,
@@ -212,6 +187,7 @@ function observeFrames(
   const nameOf = (peer: string): string => nodeOf(peer)?.name ?? peer.slice(-6)
   return {
     sent: (from, to, bytes) => observer.frameSent(frameOf(from, to, '', bytes)),
+    failed: (host, error) => world.violate('failure', `a listener of ${nameOf(host)} failed: ${error}`),
     delivering({ from, to, inbox, frame: bytes }, deliver) {
       const frame = frameOf(from, to, inbox, bytes)
       verdict.text = ''

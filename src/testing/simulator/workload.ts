@@ -25,13 +25,6 @@ import type { World } from './world.ts'
 /** What an owner does with a node for a while. */
 export type Deed = (place: Place) => Promise<void>
 
-/** A deed, and how often it is done in proportion to others. */
-interface WeightedDeed {
-  readonly name: string
-  readonly weight: number
-  readonly deed: Deed
-}
-
 /** What all owners of a world share. */
 export interface Surroundings {
   readonly world: World
@@ -47,7 +40,7 @@ export interface Place extends Surroundings {
   readonly chance: Chance
 }
 
-/** What owners do, and how often: `weight` against the sum of all. */
+/** What owners do, and how often. */
 export interface Workload {
   readonly summary: string
   /** Mean pause between two deeds in the whole world, in milliseconds: a day costs the same whoever is in it. */
@@ -60,15 +53,22 @@ export interface Workload {
   readonly deeds: readonly WeightedDeed[]
 }
 
-const deedsOfLending: readonly WeightedDeed[] = [
+/** A deed, and how often it is done: its weight against the sum of all. */
+export interface WeightedDeed {
+  readonly name: string
+  readonly weight: number
+  readonly deed: Deed
+}
+
+const DEEDS_OF_LENDING: readonly WeightedDeed[] = [
   { name: 'offer', weight: 2, deed: changeOffer },
   { name: 'offboard', weight: 1, deed: takeBack }
 ]
-const deedsOfDeploying: readonly WeightedDeed[] = [
+const DEEDS_OF_DEPLOYING: readonly WeightedDeed[] = [
   { name: 'deploy', weight: 6, deed: deploy },
   { name: 'look', weight: 2, deed: look }
 ]
-const deedsOfTrusting: readonly WeightedDeed[] = [
+const DEEDS_OF_TRUSTING: readonly WeightedDeed[] = [
   { name: 'hello', weight: 1, deed: greet },
   { name: 'public status', weight: 1, deed: visit },
   { name: 'trespass', weight: 1, deed: trespass },
@@ -84,11 +84,11 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     summary: 'a bit of everything',
     pause: minutes(20),
     revokesAfter: 70,
-    deeds: [...deedsOfLending, ...deedsOfDeploying, ...deedsOfTrusting]
+    deeds: [...DEEDS_OF_LENDING, ...DEEDS_OF_DEPLOYING, ...DEEDS_OF_TRUSTING]
   },
-  deployments: { summary: 'lending and deploying only', pause: minutes(12), deeds: [...deedsOfLending, ...deedsOfDeploying] },
-  grants: { summary: 'greetings, grants and revocations only', pause: minutes(6), revokesAfter: 20, deeds: deedsOfTrusting },
-  quiet: { summary: 'nodes that are left alone', pause: Number.POSITIVE_INFINITY, deeds: deedsOfTrusting }
+  deployments: { summary: 'lending and deploying only', pause: minutes(12), deeds: [...DEEDS_OF_LENDING, ...DEEDS_OF_DEPLOYING] },
+  grants: { summary: 'greetings, grants and revocations only', pause: minutes(6), revokesAfter: 20, deeds: DEEDS_OF_TRUSTING },
+  quiet: { summary: 'nodes that are left alone', pause: Number.POSITIVE_INFINITY, deeds: DEEDS_OF_TRUSTING }
 }
 
 /** Runs the owners of a world until `end`; they go on after it only with what they have begun. */
