@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { seconds } from '../src/base/index.ts'
 import { hello, publicStatus } from '../src/protocol/index.ts'
 import type { Benchmark, Outcome } from './support/benchmark.ts'
-import { compare, type Figure, type Subject, timed } from './support/compare.ts'
+import { compare, computed, type Figure, type Subject, timed } from './support/compare.ts'
 import { isBuilt, loadDms } from './support/dms.ts'
 import { createLink } from './support/link.ts'
 import { type MessageNode, rootOf, startMessageNode, WAYS, type Way } from './support/message-nodes.ts'
@@ -63,16 +63,17 @@ export const messages: Benchmark = {
 const WAY_NAMES: Readonly<Record<Way, string>> = { kept: 'on kept streams', plain: 'on a stream per message' }
 
 function signatures(): Subject {
+  const signAll = createSignatures()
+  return { name: 'sign and verify 256 bytes', measure: async () => timed(RAW, signAll) }
+}
+
+/** Signs and verifies as many texts as one measurement of it takes. */
+function createSignatures(): () => void {
   const { privateKey } = generateKeyPairSync('ed25519')
   const publicKey = createPublicKey(privateKey)
   const texts = Array.from({ length: RAW }, () => randomBytes(256))
-  return {
-    name: 'sign and verify 256 bytes',
-    async measure() {
-      return timed(RAW, () => {
-        for (const text of texts) if (!verify(null, text, publicKey, sign(null, text, privateKey))) throw new Error('not signed')
-      })
-    }
+  return () => {
+    for (const text of texts) if (!verify(null, text, publicKey, sign(null, text, privateKey))) throw new Error('not signed')
   }
 }
 
@@ -103,27 +104,39 @@ function exchange(way: Way, ask: () => Promise<void>): Subject {
   }
 }
 
+/** Microseconds of processor time per message in the two processes, and of a signature and its verification. */
+interface Work {
+  readonly here: number[]
+  readonly there: number[]
+  readonly yardstick: number[]
+}
+
 /** Notes how much processor time subjects take in the two processes, which says more than the clock on a busy machine. */
 function createWorkNotes(peer: Peer): readonly [(subject: Subject, count: number) => Subject, () => readonly string[]] {
-  const notes = new Map<string, { readonly here: number[]; readonly there: number[] }>()
+  const notes = new Map<string, Work>()
   const micros = ({ user, system }: NodeJS.CpuUsage): number => user + system
+  const signAll = createSignatures()
   const watch = (subject: Subject, count: number): Subject => ({
     name: subject.name,
     async measure() {
       const [here, there] = [process.cpuUsage(), await peer.cpuUsage()]
       const value = await subject.measure()
-      const note = notes.get(subject.name) ?? { here: [], there: [] }
-      note.here.push(micros(process.cpuUsage(here)) / count)
-      note.there.push((micros(await peer.cpuUsage()) - micros(there)) / count)
-      notes.set(subject.name, note)
+      const work: Work = notes.get(subject.name) ?? { here: [], there: [], yardstick: [] }
+      work.here.push(micros(process.cpuUsage(here)) / count)
+      work.there.push((micros(await peer.cpuUsage()) - micros(there)) / count)
+      work.yardstick.push(computed(RAW, signAll) * 1000)
+      notes.set(subject.name, work)
       return value
     }
   })
-  const middle = (values: readonly number[]): string => `${spreadOf(values).median.toFixed(0)} µs`
-  return [
-    watch,
-    () => [...notes].map(([name, { here, there }]) => `processor time, ${name}: ${middle(here)} here, ${middle(there)} there`)
-  ]
+  return [watch, () => [...notes].map(([name, work]) => `processor time, ${name}: ${describeWork(work)}`)]
+}
+
+function describeWork({ here, there, yardstick }: Work): string {
+  const middle = (values: readonly number[]): number => spreadOf(values).median
+  const ratio = Math.max(middle(here), middle(there)) / middle(yardstick)
+  const times = `${middle(here).toFixed(0)} µs here, ${middle(there).toFixed(0)} µs there`
+  return `${times}; with a core each, ${ratio.toFixed(2)} × a signature and a verification`
 }
 
 function describe(figures: readonly Figure[]): readonly string[] {

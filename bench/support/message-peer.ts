@@ -12,7 +12,7 @@ export type PeerSays =
   | { readonly type: 'cpu'; readonly usage: NodeJS.CpuUsage }
 
 /** How many messages are reported together. */
-export const REPORTED_TOGETHER = 16
+export const REPORTED_TOGETHER = 32
 
 /** The receiver, in a process of its own: a node for each way; ends with the process that started it. */
 async function main(seed: Uint8Array): Promise<void> {

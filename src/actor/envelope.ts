@@ -5,6 +5,7 @@ import {
   err,
   fromUtf8,
   type Issue,
+  invariant,
   isJsonObject,
   type JsonValue,
   ok,
@@ -24,6 +25,9 @@ export const MAX_U64 = 2n ** 64n - 1n
 export const MAX_TEXT = { behavior: 512, topic: 256 } as const
 
 const EMPTY = new Uint8Array()
+
+/** Before the text of what is signed (B §2.2). */
+const SIGNED_PREFIX = 'dms:msg:'
 
 /** A message before or after its journey (B §2.1). `payload` keeps the difference between `null` and empty. */
 export interface Envelope {
@@ -54,32 +58,67 @@ export function signedBytes(envelope: Envelope): Uint8Array {
 }
 
 /** The exact bytes under the signature of an envelope, from its text without one. */
-export function signedBytesOf(unsigned: string): Uint8Array {
-  return utf8(`dms:msg:${unsigned}`)
+function signedBytesOf(unsigned: string): Uint8Array {
+  return utf8(`${SIGNED_PREFIX}${unsigned}`)
 }
 
-/** The text of an envelope with its signature, from its text without one. */
-export function withSignature(unsigned: string, signature: Uint8Array): string {
-  return `${unsigned.slice(0, -1)},"sig":"${encodeBase64(signature)}"}`
+/** The longest signature of a key that an actor can have is one of secp256k1: some 72 bytes. */
+const MAX_SIGNATURE = 128
+
+/** What the member of a signature takes: `,"sig":"…"}` around its base64. */
+const SIGNATURE_ROOM = 10 + 4 * Math.ceil(MAX_SIGNATURE / 3)
+
+/**
+ * The frame of an envelope, from its text without a signature.
+ *
+ * What is signed is the text with a prefix, so both share one piece of memory: allocating and filling another costs more than
+ * writing the signature into this one.
+ */
+export async function signFrame(
+  unsigned: string,
+  sign: (message: Uint8Array) => Promise<Uint8Array>
+): Promise<{ readonly frame: Uint8Array; readonly signature: Uint8Array }> {
+  const text = `${SIGNED_PREFIX}${unsigned}`
+  const room = Buffer.allocUnsafe(Buffer.byteLength(text) + SIGNATURE_ROOM)
+  const end = room.write(text)
+  const signature = await sign(room.subarray(0, end))
+  invariant(signature.length <= MAX_SIGNATURE, `an actor signs with at most ${MAX_SIGNATURE} bytes, got ${signature.length}`)
+  const size = end - 1 + room.write(`,"sig":"${encodeBase64(signature)}"}`, end - 1)
+  return { frame: room.subarray(SIGNED_PREFIX.length, size), signature }
 }
 
 /** The JSON text of an envelope, in the key order of B §2.1. */
 export function encodeEnvelope(envelope: Envelope): string {
-  return encodeGoJson(members(envelope))
+  return encodeWithList(envelope, encodeBase64(envelope.capabilities))
 }
 
-function members(envelope: Envelope): object {
-  const { to, behavior, from, nonce, expiresAt, replyTo, topic, payload, capabilities, signature } = envelope
-  return {
-    to: handleToJson(to),
-    be: behavior,
-    from: handleToJson(from),
-    nonce,
-    opt: { exp: expiresAt, cont: replyTo === '' ? undefined : replyTo, topic: topic === '' ? undefined : topic },
-    msg: payload === null ? null : encodeBase64(payload),
-    cap: capabilities.length === 0 ? undefined : encodeBase64(capabilities),
-    sig: signature.length === 0 ? undefined : encodeBase64(signature)
-  }
+/** Like {@link encodeEnvelope}, where the base64 of the token list is known already. */
+export function encodeWithList(envelope: Envelope, capabilities: string): string {
+  const { to, behavior, from, nonce, expiresAt, replyTo, topic, payload, signature } = envelope
+  const options = `"exp":${expiresAt}${member('cont', replyTo)}${member('topic', topic)}`
+  const content = payload === null ? 'null' : `"${encodeBase64(payload)}"`
+  const proof = `${base64Member('cap', capabilities)}${base64Member('sig', encodeBase64(signature))}`
+  const head = `{"to":${textOf(to)},"be":${encodeGoJson(behavior)},"from":${textOf(from)},"nonce":${nonce}`
+  return `${head},"opt":{${options}},"msg":${content}${proof}}`
+}
+
+function member(name: string, text: string): string {
+  return text === '' ? '' : `,"${name}":${encodeGoJson(text)}`
+}
+
+function base64Member(name: string, text: string): string {
+  return text === '' ? '' : `,"${name}":"${text}"`
+}
+
+/** The text of each handle that was written, as long as somebody has it. */
+const handleTexts = new WeakMap<Handle, string>()
+
+function textOf(handle: Handle): string {
+  const known = handleTexts.get(handle)
+  if (known !== undefined) return known
+  const text = encodeGoJson(handleToJson(handle))
+  handleTexts.set(handle, text)
+  return text
 }
 
 /**

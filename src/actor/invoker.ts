@@ -1,4 +1,5 @@
 import {
+  CancelledError,
   type Clock,
   describeIssues,
   EXIT_CODES,
@@ -9,7 +10,8 @@ import {
   type Millis,
   millis,
   type Random,
-  randomHex
+  randomHex,
+  setAlarm
 } from '../base/index.ts'
 import type { Behavior } from './behavior.ts'
 import { CHUNK_SUFFIX, chunkedOf, collectChunks } from './chunks.ts'
@@ -58,23 +60,30 @@ const RESTART_PAUSE = millis(1100)
 export function createInvoker({ outbox, clock, random, lifetime }: InvokerOptions): Invoker {
   const pending = new Map<string, PendingReply>()
 
-  /** Asks once, and resolves with the payload of the reply. */
+  /** Asks once, and resolves with the payload of the reply. What is under way of the question ends with `abort`. */
   async function ask(question: Question, timeout: Millis, abort: LinkedSignal): Promise<JsonValue> {
     const replyTo = `${REPLY_PATH}${BigInt(`0x${randomHex(random, 8)}`)}`
     const { to, behavior } = question
-    const done = linkSignals(abort.signal)
-    const expired = clock.sleep(timeout, done).then(() => {
-      throw new NoReplyError(`request timeout: no reply to ${behavior} from ${to.did} within ${timeout} ms`)
-    })
-    expired.catch(() => undefined) // the reply came first
+    let endAlarm: (() => void) | undefined
+    let cancel: (() => void) | undefined
     try {
-      const sealed = await outbox.seal({ ...question, timeout, replyTo }, done)
-      const replied = new Promise<JsonValue>((accept) => pending.set(replyTo, { from: to.id, accept }))
-      const posted = outbox.post(sealed, done).then(() => replied)
-      return await Promise.race([replied, posted, expired])
+      return await new Promise<JsonValue>((accept, reject) => {
+        cancel = () => reject(new CancelledError(`the request for ${behavior} was cancelled`))
+        if (abort.signal.aborted) cancel()
+        abort.signal.addEventListener('abort', cancel, { once: true })
+        endAlarm = setAlarm(clock, timeout, () =>
+          reject(new NoReplyError(`request timeout: no reply to ${behavior} from ${to.did} within ${timeout} ms`))
+        )
+        pending.set(replyTo, { from: to.id, accept })
+        outbox
+          .seal({ ...question, timeout, replyTo }, abort)
+          .then((sealed) => outbox.post(sealed, abort))
+          .catch(reject)
+      })
     } finally {
       pending.delete(replyTo)
-      done.end()
+      endAlarm?.()
+      if (cancel !== undefined) abort.signal.removeEventListener('abort', cancel)
     }
   }
 

@@ -1,8 +1,8 @@
-import { type AbortOptions, type Clock, type Millis, millis, seconds, toNanos, utf8 } from '../base/index.ts'
-import { type KeyPair, parseActorId, parseDid } from '../identity/index.ts'
+import { type AbortOptions, type Clock, encodeBase64, type Millis, millis, seconds, toNanos, utf8 } from '../base/index.ts'
+import { type ActorId, type Did, type KeyPair, parseActorId, parseDid } from '../identity/index.ts'
 import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
 import type { Deliver } from './delivery.ts'
-import { type Envelope, encodeEnvelope, signedBytesOf, withSignature } from './envelope.ts'
+import { type Envelope, encodeEnvelope, encodeWithList, signFrame } from './envelope.ts'
 import { BadEnvelopeError } from './errors.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
 import type { MessageTransport } from './transport.ts'
@@ -29,6 +29,15 @@ export interface Draft {
   readonly received?: readonly Token[]
 }
 
+/** A list of tokens as it travels. */
+interface TokenList {
+  readonly bytes: Uint8Array
+  /** Their base64. */
+  readonly text: string
+}
+
+const NO_TOKENS: TokenList = { bytes: NO_BYTES, text: '' }
+
 /** Seals and sends the messages of one actor. */
 export interface Outbox {
   /** Tokens attached, nonce set, signed with the actor's key (B §3.4). */
@@ -51,13 +60,14 @@ export interface OutboxOptions {
 export function createOutbox(options: OutboxOptions): Outbox {
   const { handle, key, transport, deliver, clock, nextNonce } = options
   // Tokens are presented again for a while, as the very same list.
-  const lists = new WeakMap<readonly Token[], Uint8Array>()
+  const lists = new WeakMap<readonly Token[], TokenList>()
   const frames = new WeakMap<Envelope, Uint8Array>()
 
-  function encodeList(tokens: readonly Token[]): Uint8Array {
+  function encodeList(tokens: readonly Token[]): TokenList {
     const known = lists.get(tokens)
-    if (known !== undefined || tokens.length === 0) return known ?? NO_BYTES
-    const encoded = utf8(encodeTokenList(tokens))
+    if (known !== undefined || tokens.length === 0) return known ?? NO_TOKENS
+    const bytes = utf8(encodeTokenList(tokens))
+    const encoded = { bytes, text: encodeBase64(bytes) }
     lists.set(tokens, encoded)
     return encoded
   }
@@ -66,6 +76,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     async seal(draft, abort) {
       const expiresAt = draft.expiresAt ?? toNanos(millis(clock.now() + (draft.timeout ?? DEFAULT_TIMEOUT)))
       const tokens = await presentTokens(options, { ...draft, expiresAt }, abort)
+      const list = encodeList(tokens)
       const unsigned: Envelope = {
         to: draft.topic === undefined ? draft.to : EMPTY_HANDLE,
         behavior: draft.behavior,
@@ -75,13 +86,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
         replyTo: draft.replyTo ?? '',
         topic: draft.topic ?? '',
         payload: draft.payload,
-        capabilities: encodeList(tokens),
+        capabilities: list.bytes,
         signature: NO_BYTES
       }
-      const text = encodeEnvelope(unsigned)
-      const signature = await key.sign(signedBytesOf(text), abort)
+      const { frame, signature } = await signFrame(encodeWithList(unsigned, list.text), (message) => key.sign(message, abort))
       const envelope = { ...unsigned, signature }
-      frames.set(envelope, utf8(withSignature(text, signature)))
+      frames.set(envelope, frame)
       return envelope
     },
     async post(envelope, abort) {
@@ -108,14 +118,12 @@ async function presentTokens(
   if (isKin && behavior.startsWith(REPLY_PATH)) return []
   const { replyTo = '' } = draft
   const mayGrant = replyTo !== '' && !(isKin && replyTo.startsWith(REPLY_PATH))
-  const target = parseDid(to.did)
-  const audience = parseActorId(to.id)
-  if (!target.ok || !audience.ok) throw new BadEnvelopeError(`the destination ${to.did} has no usable did and id`)
+  const { target, audience } = destinationOf(to)
   return context.present(
     {
-      target: target.value,
+      target,
       subject: key.actorId,
-      audience: audience.value,
+      audience,
       expiresAt,
       invoke: [behavior],
       now,
@@ -124,4 +132,23 @@ async function presentTokens(
     },
     abort
   )
+}
+
+interface Destination {
+  readonly target: Did
+  readonly audience: ActorId
+}
+
+/** What tokens name of each handle that was written to, as long as somebody has it. */
+const destinations = new WeakMap<Handle, Destination>()
+
+function destinationOf(to: Handle): Destination {
+  const known = destinations.get(to)
+  if (known !== undefined) return known
+  const target = parseDid(to.did)
+  const audience = parseActorId(to.id)
+  if (!target.ok || !audience.ok) throw new BadEnvelopeError(`the destination ${to.did} has no usable did and id`)
+  const destination = { target: target.value, audience: audience.value }
+  destinations.set(to, destination)
+  return destination
 }

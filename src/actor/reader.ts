@@ -4,7 +4,7 @@ import { parseTokenList, type Token } from '../ucan/index.ts'
 import { type CanonicalText, scanCanonical } from './canonical.ts'
 import { decodeEnvelope, type Envelope, MAX_ENVELOPE_BYTES, MAX_TEXT, MAX_U64, signedBytes } from './envelope.ts'
 import { type Handle, handleToJson, parseHandle } from './handle.ts'
-import { createMemory } from './memory.ts'
+import { createMemory, type Memory } from './memory.ts'
 
 /** An envelope as it came, of which nothing is believed yet. */
 export interface ReadEnvelope {
@@ -37,8 +37,8 @@ export interface EnvelopeReader {
   read(frame: Uint8Array): Result<ReadEnvelope, Issue>
 }
 
-/** Handles that are remembered: about 1 kB each. */
-const MAX_HANDLES = 512
+/** Handles that are remembered of receivers, and of senders: about 1 kB each. */
+const MAX_HANDLES = 256
 
 /** Lists of tokens that are remembered, and characters of all of them. */
 const MAX_LISTS = 512
@@ -70,7 +70,10 @@ interface KnownList {
 
 /** Creates a reader that knows nobody. */
 export function createEnvelopeReader(): EnvelopeReader {
-  const handles = createMemory<KnownHandle>({ entries: MAX_HANDLES, characters: Number.POSITIVE_INFINITY })
+  const createHandles = (): Memory<KnownHandle> => createMemory({ entries: MAX_HANDLES, characters: Number.POSITIVE_INFINITY })
+  // Apart, because the ones that come again and again take turns.
+  const receivers = createHandles()
+  const senders = createHandles()
   const scratch = Buffer.alloc(SCRATCH_BYTES)
   const lists = createMemory<KnownList>({ entries: MAX_LISTS, characters: MAX_LIST_CHARACTERS })
 
@@ -79,8 +82,8 @@ export function createEnvelopeReader(): EnvelopeReader {
   }
 
   function remember({ to, from }: CanonicalText, receiver: KnownHandle, sender: KnownHandle, list: KnownList): void {
-    if (handles.get(to) === undefined) handles.set(detached(to), receiver)
-    if (handles.get(from) === undefined) handles.set(detached(from), sender)
+    if (receivers.get(to) === undefined) receivers.set(detached(to), receiver)
+    if (senders.get(from) === undefined) senders.set(detached(from), sender)
     if (list.text === '' || sender.last === list) return
     const kept = lists.get(list.text) ?? { ...list, text: detached(list.text) }
     lists.set(kept.text, kept)
@@ -91,8 +94,8 @@ export function createEnvelopeReader(): EnvelopeReader {
     const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
     const text = scanCanonical(bytes.toString('latin1'))
     if (text === undefined) return undefined
-    const to = handles.get(text.to) ?? readHandle(text.to)
-    const from = handles.get(text.from) ?? readHandle(text.from)
+    const to = receivers.get(text.to) ?? readHandle(text.to)
+    const from = senders.get(text.from) ?? readHandle(text.from)
     if (to === undefined || from === undefined) return undefined
     const list = listFrom(from, text.capabilities)
     if (list === undefined) return undefined

@@ -30,7 +30,7 @@ function run(payload = '"hi"', behavior = echo.name): Promise<unknown> {
     capabilities: new Uint8Array(),
     signature: new Uint8Array()
   }
-  return runner.run(envelope, { expiresAt, isBroadcast: false } as VerifiedEnvelope)
+  return runner.run(envelope, { behavior, expiresAt, isBroadcast: false } as VerifiedEnvelope)
 }
 
 beforeEach(() => {
@@ -64,6 +64,27 @@ describe('a handler', () => {
     })
     expect(await clock.run(run())).toBe(SILENCE)
     expect(isAborted).toBe(true)
+  })
+
+  test('that looks for its time only after its message has expired finds it over', async () => {
+    let isAborted: boolean | undefined
+    runner.on(echo, async (_request, _envelope, time) => {
+      await clock.sleep(millis(5500))
+      isAborted = time.signal.aborted
+      return SILENCE
+    })
+    expect(await clock.run(run())).toBe(SILENCE)
+    expect(isAborted).toBe(true)
+  })
+
+  test('that has ended finds its time over too, whatever it left behind', async () => {
+    let look = (): boolean => false
+    runner.on(echo, async (_request, _envelope, time) => {
+      look = () => time.signal.aborted
+      return SILENCE
+    })
+    await run()
+    expect(look()).toBe(true)
   })
 
   test('that never ends loses its place a second after its message has expired, and may still fail then', async () => {

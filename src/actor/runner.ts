@@ -1,7 +1,8 @@
-import { type Clock, describeIssues, errorMessage, type Logger, linkSignals, type Millis, millis } from '../base/index.ts'
+import { type Clock, describeIssues, errorMessage, type Logger, type Millis } from '../base/index.ts'
 import { type Behavior, type Handler, SILENCE, type VerifiedEnvelope } from './behavior.ts'
 import type { Envelope } from './envelope.ts'
 import { BadPayloadError, InboxTakenError, OverdueError, UnknownBehaviorError } from './errors.ts'
+import { createHandlerTime, type HandlerTime } from './handler-time.ts'
 import { parsePayload } from './verify.ts'
 
 /** The behaviours of one actor, and how their handlers run. */
@@ -50,6 +51,20 @@ export function createRunner({ clock, log, overtime, lifetime }: RunnerOptions):
     return request.value
   }
 
+  /** Runs a handler, and waits for it as long as it may take. */
+  function handle({ handler }: Registered, request: unknown, verified: VerifiedEnvelope): Promise<unknown> {
+    const { behavior, expiresAt } = verified
+    return new Promise((resolve, reject) => {
+      const onOverdue = (): void => {
+        reject(new OverdueError(`${behavior} goes on ${overtime} ms after its message has expired`))
+        handled.catch((late: unknown) => log.debug('an overdue handler failed', { error: errorMessage(late) }))
+      }
+      const time = createHandlerTime({ clock, expiresAt, overtime, lifetime, onOverdue })
+      const handled = call(handler, request, verified, time)
+      handled.then(resolve, reject)
+    })
+  }
+
   return {
     on(behavior, handler) {
       if (behaviors.has(behavior.name)) throw new InboxTakenError(`${behavior.name} is served already`)
@@ -63,46 +78,23 @@ export function createRunner({ clock, log, overtime, lifetime }: RunnerOptions):
     async run(envelope, verified) {
       const registered = find(envelope, verified)
       if (registered === undefined) return SILENCE
-      const { behavior, handler } = registered
-      const request = decode(envelope, behavior)
-      const expiry = linkSignals(lifetime)
-      const done = new AbortController()
-      const overdue = clock
-        .sleep(millis(Math.max(0, verified.expiresAt - clock.now())), done)
-        .then(() => expiry.end())
-        .then(() => clock.sleep(overtime, done))
-        .then(() => {
-          throw new OverdueError(`${envelope.behavior} goes on ${overtime} ms after its message has expired`)
-        })
-      overdue.catch(() => undefined) // the handler ended first
-      const handled = handle(handler, request, verified, expiry.signal)
-      try {
-        const reply = await Promise.race([handled, overdue.catch(neverUnlessOverdue)])
-        return reply === SILENCE ? SILENCE : behavior.reply.encode(reply)
-      } catch (error) {
-        if (error instanceof OverdueError) {
-          handled.catch((late: unknown) => log.debug('an overdue handler failed', { error: errorMessage(late) }))
-        }
-        throw error
-      } finally {
-        expiry.end()
-        done.abort()
-      }
+      const { behavior } = registered
+      const reply = await handle(registered, decode(envelope, behavior), verified)
+      return reply === SILENCE ? SILENCE : behavior.reply.encode(reply)
     }
   }
 }
 
 /** Calls a handler; what it throws before it returns is a rejection too. */
-async function handle(
+async function call(
   handler: Handler<unknown, unknown>,
   request: unknown,
   verified: VerifiedEnvelope,
-  signal: AbortSignal
+  time: HandlerTime
 ): Promise<unknown> {
-  return handler(request, verified, { signal })
-}
-
-/** The end of the actor cancels the wait too: only being overdue counts against the handler. */
-function neverUnlessOverdue(error: unknown): Promise<never> {
-  return error instanceof OverdueError ? Promise.reject(error) : new Promise(() => undefined)
+  try {
+    return await handler(request, verified, time)
+  } finally {
+    time.end()
+  }
 }

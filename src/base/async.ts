@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { AbortOptions, Clock } from './clock.ts'
+import { type AbortOptions, type Clock, setAlarm } from './clock.ts'
 import { CancelledError, TimeoutError } from './errors.ts'
 import type { Millis } from './units.ts'
 
@@ -65,32 +65,32 @@ export async function withTimeout<T>(
 ): Promise<T> {
   if (outer?.aborted === true) throw new CancelledError(`${what} was cancelled`)
   const inner = new AbortController()
-  const timer = new AbortController()
-  const expired = clock.sleep(limit, { signal: timer.signal }).then(
-    () => new TimeoutError(`${what} did not finish within ${limit} ms`, { details: { limitMs: limit } }),
-    () => undefined // the work ended first
-  )
-  let onAbort: (() => void) | undefined
-  const cancelled = new Promise<CancelledError>((resolve) => {
-    onAbort = () => resolve(new CancelledError(`${what} was cancelled`))
-    outer?.addEventListener('abort', onAbort, { once: true })
-  })
+  let cancel: (() => void) | undefined
+  let endAlarm: (() => void) | undefined
   try {
-    const running = work(inner.signal)
-    const outcome = await Promise.race([
-      running.then((value) => ({ value })),
-      Promise.race([expired, cancelled]).then((failure) => ({ failure }))
-    ])
-    if ('value' in outcome) return outcome.value
-    if (outcome.failure === undefined) return await running
-    running.catch(() => undefined) // given up: its outcome no longer matters
-    throw outcome.failure
+    return await new Promise<T>((resolve, reject) => {
+      cancel = () => reject(new CancelledError(`${what} was cancelled`))
+      if (outer !== undefined) follow(outer, cancel)
+      endAlarm = setAlarm(clock, limit, () =>
+        reject(new TimeoutError(`${what} did not finish within ${limit} ms`, { details: { limitMs: limit } }))
+      )
+      work(inner.signal).then(resolve, reject) // without effect once it was given up
+    })
   } finally {
-    timer.abort()
-    inner.abort()
-    if (onAbort !== undefined) outer?.removeEventListener('abort', onAbort)
+    endAlarm?.()
+    if (cancel !== undefined) outer?.removeEventListener('abort', cancel)
+    inner.abort(ENDED)
   }
 }
+
+/** Much may follow the signal of a whole life; that is no leak to be warned of. */
+function follow(signal: AbortSignal, onAbort: () => void): void {
+  setMaxListeners(0, signal)
+  signal.addEventListener('abort', onAbort, { once: true })
+}
+
+/** What `abort()` makes anew each time, with its stack, which costs more than all the rest here. */
+const ENDED = new DOMException('This operation was aborted', 'AbortError')
 
 /** One signal that is aborted as soon as any of the given ones is. */
 export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
@@ -116,7 +116,7 @@ export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): L
   const followed = signals.filter((signal) => signal !== undefined)
   function end(): void {
     for (const signal of followed) signal.removeEventListener('abort', end)
-    controller.abort()
+    controller.abort(ENDED)
   }
   setMaxListeners(0, ...followed)
   for (const signal of followed) signal.addEventListener('abort', end, { once: true })

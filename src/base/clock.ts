@@ -17,7 +17,25 @@ export interface Clock {
    * @throws CancelledError when the signal is aborted first.
    */
   sleep(duration: Millis, options?: AbortOptions): Promise<void>
+  /** See {@link setAlarm}. Default: a sleep, which costs more to give up than all the rest of a message. */
+  readonly alarm?: (duration: Millis, ring: () => void) => () => void
 }
+
+/** Calls `ring` after `duration`, unless the returned end is called first; for deadlines, of which hardly any comes. */
+export function setAlarm(clock: Clock, duration: Millis, ring: () => void): () => void {
+  if (clock.alarm !== undefined) return clock.alarm(duration, ring)
+  const end = new AbortController()
+  clock.sleep(duration, { signal: end.signal }).then(
+    () => {
+      if (!end.signal.aborted) ring()
+    },
+    () => undefined // ended first
+  )
+  return () => end.abort()
+}
+
+/** The longest time that a timer of this machine can wait. */
+const LONGEST_TIMER = 2 ** 31 - 1
 
 /** The clock of this machine. */
 export const systemClock: Clock = {
@@ -37,10 +55,14 @@ export const systemClock: Clock = {
           signal?.removeEventListener('abort', onAbort)
           resolve()
         },
-        Math.min(duration, 2 ** 31 - 1)
+        Math.min(duration, LONGEST_TIMER)
       )
       if (signal === undefined) return
       setMaxListeners(0, signal) // many sleep under the signal of a whole life; that is no leak to be warned of
       signal.addEventListener('abort', onAbort, { once: true })
-    })
+    }),
+  alarm: (duration, ring) => {
+    const timer = setTimeout(ring, Math.min(duration, LONGEST_TIMER))
+    return () => clearTimeout(timer)
+  }
 }

@@ -15,7 +15,7 @@ export {
 } from './async.ts'
 export type { Brand } from './brand.ts'
 export { type Budget, type BudgetSize, createBudget, createBudgets } from './budget.ts'
-export { type AbortOptions, type Clock, systemClock } from './clock.ts'
+export { type AbortOptions, type Clock, setAlarm, systemClock } from './clock.ts'
 export { type Codec, describeIssues, type Issue } from './codec.ts'
 export { parseGoDuration } from './duration.ts'
 export {

@@ -28,7 +28,7 @@ export function ed25519Key(seed: Uint8Array): Ed25519Key {
   const der = Buffer.concat([PRIVATE_HEADER, seed])
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   der.fill(0)
-  return { publicBytes: publicBytes(key), sign: (message) => Uint8Array.from(sign(null, message, key)) }
+  return { publicBytes: publicBytes(key), sign: (message) => new Uint8Array(sign(null, message, key)) }
 }
 
 function publicBytes(key: KeyObject): Uint8Array {

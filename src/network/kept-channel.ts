@@ -159,7 +159,7 @@ export function createKeptChannel(options: ChannelOptions): KeptChannel {
         }
         const message: Outgoing = {
           inbox,
-          payload: new Uint8Array(payload),
+          payload: Buffer.from(payload), // a copy: the caller may change its own
           attempts: 0,
           done() {
             settle()

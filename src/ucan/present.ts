@@ -91,7 +91,7 @@ export function createPresenter({ own, mint, provide, verify }: PresenterOptions
       if (delegate.length > 0) requireMessageTerms(delegate, [], expiresAt)
       if (delegate.length > 0 || received.length > 0) return presentFresh(request, options)
       const anchors = provide()
-      const purpose = JSON.stringify([target, Buffer.from([...request.subject, ...request.audience]).toString('hex'), ...invoke])
+      const purpose = JSON.stringify([target, Buffer.concat([request.subject, request.audience]).toString('hex'), ...invoke])
       const reusable = reusables.find(purpose, anchors, expiresAt, now)
       if (reusable !== undefined) return reusable
       const tokens = await presentFresh(request, options)
