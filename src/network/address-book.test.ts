@@ -73,6 +73,24 @@ describe('what is announced', () => {
     expect(changes).toBe(1)
   })
 
+  test('holds an address that only peers told once two sites reached it there, and again after it was ruled out', () => {
+    const address = multiaddr('/ip4/9.9.9.9/tcp/9000')
+    const book = createBook([known('/ip4/192.168.1.5/tcp/9000'), known(address.toString(), 'observed', false)])
+    expect([book.worked(address, '8.8.8.8'), book.worked(address, '8.8.8.8')]).toEqual([false, false])
+    expect(texts(book.announced())).toEqual(['/ip4/192.168.1.5/tcp/9000'])
+    expect([book.worked(address, '8.8.4.4'), book.worked(address, '8.8.8.8')]).toEqual([true, true])
+    expect(texts(book.announced())).toEqual(['/ip4/9.9.9.9/tcp/9000', '/ip4/192.168.1.5/tcp/9000'])
+    for (let failure = 0; failure < 3; failure += 1) book.failed(address)
+    expect(book.worked(address, '8.8.8.8')).toBe(false)
+    book.forget()
+    expect(book.worked(address, '8.8.4.4')).toBe(false)
+  })
+
+  test.each(['transport', 'announce', 'ip-mapping'] as const)('holds an address of kind %s once one site reached it', (kind) => {
+    const address = multiaddr('/ip4/9.9.9.9/tcp/9000')
+    expect(createBook([known(address.toString(), kind)]).worked(address, '8.8.8.8')).toBe(true)
+  })
+
   test('is bounded', () => {
     const many = Array.from({ length: 100 }, (_, index) => known(`/ip4/10.0.0.${index}/tcp/9000`))
     expect(createBook(many).announced()).toHaveLength(32)

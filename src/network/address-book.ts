@@ -29,8 +29,11 @@ export interface AddressBook {
   observed(ip: string, reporter: string): void
   /** The public IP address of this node, once three others saw it there (B §5.5). */
   publicIp(): string | undefined
-  /** Somebody reached this node there. */
-  worked(address: Multiaddr): void
+  /**
+   * Somebody at that site (`siteOf`) reached this node there; without a site, somebody whose word counts alone. Returns whether that is
+   * believed: of an address that only peers say is one of this node, two sites must say so before it first is.
+   */
+  worked(address: Multiaddr, site?: string): boolean
   /** Somebody could not reach this node there; the third time in a row the address is no longer announced. */
   failed(address: Multiaddr): void
   /** This machine has other addresses now: what others said before is about the old ones. */
@@ -47,10 +50,14 @@ const MAX_ANNOUNCED = 32
 /** IP addresses at which others say that they see this node; more than a few are lies or a NAT that changes. */
 const MAX_OBSERVED = 16
 
+/** Addresses of which one site said that they work, and no other did yet. */
+const MAX_UNCONFIRMED = 64
+
 /** Creates the book of a node. */
 export function createAddressBook({ self, known, changed }: AddressBookOptions): AddressBook {
   const reporters = new Map<string, Set<string>>()
   const verdicts = createVerdicts(changed)
+  const unconfirmed = new Map<string, string>()
 
   function isAnnounced({ multiaddr: address, type, verified }: KnownAddress): boolean {
     if (type === 'observed') return verified
@@ -67,6 +74,22 @@ export function createAddressBook({ self, known, changed }: AddressBookOptions):
     return [...reporters.keys()].flatMap((ip) =>
       listening.map((address) => atIp(address, ip)).filter((guess) => guess !== undefined)
     )
+  }
+
+  /** Whether this machine, its operator or its router says so, not peers. */
+  function isOwn(address: Multiaddr): boolean {
+    return known().some(({ type, multiaddr: own }) => type !== 'observed' && withoutPeer(own).equals(withoutPeer(address)))
+  }
+
+  function isConfirmed(address: Multiaddr, site: string): boolean {
+    if (verdicts.hasWorked(address) || isOwn(address)) return true
+    const key = withoutPeer(address).toString()
+    const first = unconfirmed.get(key)
+    if (first !== undefined && first !== site) return true
+    unconfirmed.set(key, site)
+    const [oldest] = unconfirmed.keys()
+    if (unconfirmed.size > MAX_UNCONFIRMED && oldest !== undefined) unconfirmed.delete(oldest)
+    return false
   }
 
   return {
@@ -92,10 +115,16 @@ export function createAddressBook({ self, known, changed }: AddressBookOptions):
       if (reporters.size > MAX_OBSERVED && oldest !== undefined) reporters.delete(oldest)
     },
     publicIp: () => [...reporters].findLast(([, by]) => by.size >= REPORTS)?.[0],
-    worked: verdicts.worked,
+    worked(address, site) {
+      if (site !== undefined && !isConfirmed(address, site)) return false
+      unconfirmed.delete(withoutPeer(address).toString())
+      verdicts.worked(address)
+      return true
+    },
     failed: verdicts.failed,
     forget() {
       reporters.clear()
+      unconfirmed.clear()
       verdicts.forget()
       changed()
     }

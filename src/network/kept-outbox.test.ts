@@ -38,6 +38,15 @@ describe('a receipt breaks the stream when', () => {
     outbox.settle({ first: 2, last: 2, status: 'delivered' })
     expect(() => outbox.settle({ first: 2, last: 2, status: 'delivered' })).toThrow('not on its way')
   })
+
+  test('a part of its range is not on its way, and loses none of the others', () => {
+    const messages = [message(1), message(2), message(3)]
+    const { outbox } = outboxOf(messages)
+    outbox.next(WINDOW)
+    outbox.settle({ first: 2, last: 2, status: 'delivered' })
+    expect(() => outbox.settle({ first: 1, last: 3, status: 'delivered' })).toThrow('not on its way')
+    expect(outbox.takeAll()).toEqual([messages[0], messages[2]])
+  })
 })
 
 test('no more leaves than the window allows, but always one', () => {

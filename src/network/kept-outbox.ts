@@ -51,7 +51,7 @@ export interface KeptOutbox {
   next(window: Window): Batch
   /** Leaves what is queued to others from now on. */
   takeNoMore(): void
-  /** The messages that a receipt is for. Throws `NETWORK_FRAME_REFUSED` when one of them has not left. */
+  /** The messages that a receipt is for. Throws `NETWORK_FRAME_REFUSED` when one of them has not left; all keep waiting then. */
   settle(receipt: Receipt): readonly Outgoing[]
   /** Messages that left whole and have no receipt yet, oldest first. */
   waiting(): readonly Outgoing[]
@@ -117,19 +117,21 @@ export function createKeptOutbox({ short, long }: KeptQueue): KeptOutbox {
     return offset > 0 ? { type: 'part', id, payload } : { type: 'start', id, inbox, total: whole.length, payload }
   }
 
-  function settleOne(id: number): Outgoing {
+  function onItsWay(id: number): Written {
     const entry = written.get(id)
-    if (entry === undefined || entry.offset < entry.message.payload.length) {
-      throw new FrameRefusedError(`there is a receipt for message ${id}, which is not on its way`)
-    }
+    if (entry !== undefined && entry.offset >= entry.message.payload.length) return entry
+    throw new FrameRefusedError(`there is a receipt for message ${id}, which is not on its way`)
+  }
+
+  function settleOne({ id, message }: Written): Outgoing {
     written.delete(id)
-    const { length } = entry.message.payload
+    const { length } = message.payload
     if (length > PART_BYTES) longMessages -= 1
     else {
       shortMessages -= 1
       shortBytes -= length
     }
-    return entry.message
+    return message
   }
 
   return {
@@ -152,7 +154,8 @@ export function createKeptOutbox({ short, long }: KeptQueue): KeptOutbox {
     },
     settle({ first, last }) {
       if (last > lastId) throw new FrameRefusedError(`there is a receipt for message ${last}, the last is ${lastId}`)
-      return Array.from({ length: last - first + 1 }, (_, index) => settleOne(first + index))
+      // All are looked at before the first is let go: what a bad receipt names goes to the end of the stream with the rest.
+      return Array.from({ length: last - first + 1 }, (_, index) => onItsWay(first + index)).map(settleOne)
     },
     waiting: () =>
       [...written.values()].filter(({ message, offset }) => offset >= message.payload.length).map(({ message }) => message),

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type CircuitRelayService, circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify'
@@ -94,7 +95,7 @@ function createDht(name: string, protocol: string, { validators, selectors }: Re
 }
 
 function createRelayService({ reservations, duration, data }: RelayLimits): ReturnType<typeof circuitRelayServer> {
-  return circuitRelayServer({
+  const create = circuitRelayServer({
     maxInboundHopStreams: CIRCUITS_FROM_PEER,
     maxOutboundStopStreams: CIRCUITS_TO_PEER,
     reservations: {
@@ -104,6 +105,16 @@ function createRelayService({ reservations, duration, data }: RelayLimits): Retu
       defaultDataLimit: BigInt(data)
     }
   })
+  return (components) => {
+    const service = create(components)
+    const { reservations: held } = service
+    const set = held.set.bind(held)
+    held.set = (peer, reservation) => {
+      setMaxListeners(0, reservation.signal) // every circuit to the peer hears it, up to CIRCUITS_TO_PEER
+      return set(peer, reservation)
+    }
+    return service
+  }
 }
 
 /** Asks routers for a public port. Addresses that they tell are announced until others say that they do not work. */

@@ -102,7 +102,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   receiver.offerInboxes()
   const stopping = new AbortController()
   setMaxListeners(0, stopping.signal) // every loop, dial and event of the session hears it
-  const reachability = await createReachability(node, options, stopping.signal)
+  const reachability = await createReachability(node, relays, options, stopping.signal)
   await startNode(node, listen)
   const topics = createTopics(node.services.pubsub, options)
 
@@ -204,14 +204,23 @@ async function stopNode(node: Node, clock: Clock, log: Logger): Promise<void> {
 }
 
 /** Answers others who ask whether they can be reached, and asks them the same. */
-async function createReachability(node: Node, options: SessionOptions, signal: AbortSignal): Promise<ReachabilityWatch> {
+async function createReachability(
+  node: Node,
+  { bootstrap }: RelayPeers,
+  options: SessionOptions,
+  signal: AbortSignal
+): Promise<ReachabilityWatch> {
   const { self, clock, random, log } = options
   const { parts, addressBook } = node.services
   const dial = (address: Multiaddr, inner: AbortSignal): Promise<Connection> =>
     parts.connectionManager.openConnection(address, { force: true, signal: inner })
   await node.handle(AUTONAT_PROTOCOL, createDialBack({ dial, clock, log }), { maxInboundStreams: 2 })
   const connections = (): Connection[] => node.getConnections()
-  const watch = createReachabilityWatch({ self, book: addressBook, connections, clock, random, log })
+  const watch = createReachabilityWatch({
+    ...{ self, connections, clock, random, log },
+    book: addressBook,
+    isTrusted: (peer) => bootstrap.has(peer)
+  })
   node.addEventListener('peer:identify', ({ detail }) => watch.identified(detail), { signal })
   return watch
 }

@@ -2,7 +2,7 @@ import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { lpStream } from '@libp2p/utils'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { type Clock, errorMessage, type Logger, minutes, seconds, withTimeout } from '../../base/index.ts'
-import { ipOf, isPublicIp, isRelayed, withoutPeer } from '../address-kinds.ts'
+import { ipOf, isPublicIp, isRelayed, siteOf, withoutPeer } from '../address-kinds.ts'
 import { type DialResponse, decodeDialRequest, encodeDialResponse, MAX_AUTONAT_MESSAGE } from './wire.ts'
 
 /** What answering others needs. */
@@ -16,6 +16,10 @@ export interface DialBackOptions {
 /** As the reference's library allows: dials for one peer and for all in a minute, and how long one request may take. */
 const DIALS_PER_PEER = 3
 const DIALS_IN_ALL = 30
+
+/** Dials for all peers of one site, which can make peer ids at will: a site alone must not use up the share of all others. */
+const DIALS_PER_SITE = 6
+
 const PERIOD = minutes(1)
 const DIAL_TIMEOUT = seconds(15)
 const READ_TIMEOUT = seconds(10)
@@ -25,7 +29,7 @@ const MAX_ADDRESSES = 8
 
 /**
  * Answers whether a peer can be reached (AutoNAT 1), by dialling it. Dials go only to the IP address from which the peer asks, and only
- * a few each minute, so that nobody can point this node at others.
+ * a few each minute, for a peer, a site and in all, so that nobody can point this node at others or keep it from answering them.
  *
  * Our own, because the library's answers by closing the connection over which it was asked.
  */
@@ -63,7 +67,7 @@ export function createDialBack({ dial, clock, log }: DialBackOptions): (stream: 
     }
     const addresses = request.addresses.flatMap(parse).filter((address) => ipOf(address) === ip && !isRelayed(address))
     if (addresses.length === 0) return { status: 'refused', text: 'no address at the IP address from which the peer asks' }
-    if (!quota.take(remotePeer.toString())) return { status: 'refused', text: 'too many requests' }
+    if (!quota.take(remotePeer.toString(), siteOf(ip))) return { status: 'refused', text: 'too many requests' }
     return tryAll(remotePeer, addresses.slice(0, MAX_ADDRESSES))
   }
 
@@ -92,18 +96,21 @@ function parse(bytes: Uint8Array): Multiaddr[] {
 }
 
 /** Counts what was done for whom in the current minute. */
-function createQuota(clock: Clock): { take(peer: string): boolean } {
+function createQuota(clock: Clock): { take(peer: string, site: string): boolean } {
   let [began, inAll] = [clock.now(), 0]
   const byPeer = new Map<string, number>()
+  const bySite = new Map<string, number>()
   return {
-    take(peer) {
+    take(peer, site) {
       if (clock.now() - began >= PERIOD) {
         ;[began, inAll] = [clock.now(), 0]
         byPeer.clear()
+        bySite.clear()
       }
-      const own = byPeer.get(peer) ?? 0
-      if (own >= DIALS_PER_PEER || inAll >= DIALS_IN_ALL) return false
-      byPeer.set(peer, own + 1)
+      const [ofPeer, ofSite] = [byPeer.get(peer) ?? 0, bySite.get(site) ?? 0]
+      if (ofPeer >= DIALS_PER_PEER || ofSite >= DIALS_PER_SITE || inAll >= DIALS_IN_ALL) return false
+      byPeer.set(peer, ofPeer + 1)
+      bySite.set(site, ofSite + 1)
       inAll += 1
       return true
     }

@@ -1,4 +1,4 @@
-import type { Connection, IdentifyResult, Stream } from '@libp2p/interface'
+import type { Connection, IdentifyResult, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { lpStream, streamPair } from '@libp2p/utils'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -19,12 +19,16 @@ import {
 } from './wire.ts'
 
 const self = peerIdFromString(generateKeyPair().peerId)
-const other = peerIdFromString(generateKeyPair().peerId)
+const other: PeerId = peerIdFromString(generateKeyPair().peerId)
 const OWN = multiaddr('/ip4/9.9.9.9/tcp/9000')
 
 /** A connection to `other`; `open` makes a stream for the protocol. */
-function connectionAt(remoteAddr: string, open: () => Promise<Stream> = () => Promise.reject(new Error('closed'))): Connection {
-  return { remotePeer: other, remoteAddr: multiaddr(remoteAddr), newStream: open } as unknown as Connection
+function connectionAt(
+  remoteAddr: string,
+  open: () => Promise<Stream> = () => Promise.reject(new Error('closed')),
+  remotePeer = other
+): Connection {
+  return { remotePeer, remoteAddr: multiaddr(remoteAddr), newStream: open } as unknown as Connection
 }
 
 describe('answering whether a peer can be reached', () => {
@@ -32,7 +36,12 @@ describe('answering whether a peer can be reached', () => {
 
   async function answered(
     request: DialRequest | Uint8Array,
-    options: { readonly from?: string; readonly fails?: boolean; readonly dialBack?: ReturnType<typeof createDialBack> } = {}
+    options: {
+      readonly from?: string
+      readonly peer?: PeerId
+      readonly fails?: boolean
+      readonly dialBack?: ReturnType<typeof createDialBack>
+    } = {}
   ): Promise<DialResponse> {
     const { from = '/ip4/9.9.9.9/tcp/50000', fails = false } = options
     const dial = async (address: Multiaddr): Promise<Connection> => {
@@ -43,7 +52,7 @@ describe('answering whether a peer can be reached', () => {
     const dialBack = options.dialBack ?? createDialBack({ dial, clock: systemClock, log: silentLogger })
     const [near, far] = await streamPair()
     const messages = lpStream(near)
-    void dialBack(far, connectionAt(from))
+    void dialBack(far, connectionAt(from, undefined, options.peer))
     await messages.write(request instanceof Uint8Array ? request : encodeDialRequest(request))
     const response = decodeDialResponse((await messages.read()).subarray())
     if (response === undefined) throw new Error('the answer is none')
@@ -96,7 +105,23 @@ describe('answering whether a peer can be reached', () => {
     now = minutes(1)
     expect(await answered(many, { dialBack })).toMatchObject({ status: 'dial-error' })
   })
+
+  test('one site only so often in a minute, however many peers it makes, and others still', async () => {
+    const dial = (): Promise<Connection> => Promise.reject(new Error('nobody there'))
+    const dialBack = createDialBack({ dial, clock: { ...systemClock, now: () => millis(0) }, log: silentLogger })
+    const ask = async (ip: string): Promise<DialResponse['status']> => {
+      const from = peerIdFromString(generateKeyPair().peerId)
+      const request = { peer: from.toMultihash().bytes, addresses: [multiaddr(`/ip6/${ip}/tcp/9000`).bytes] }
+      return (await answered(request, { dialBack, peer: from, from: `/ip6/${ip}/tcp/1` })).status
+    }
+    const site: string[] = []
+    for (let index = 1; index < 40; index += 1) site.push(await ask(`2a01:4f8:1:1::${index}`))
+    expect(site.filter((status) => status === 'dial-error')).toHaveLength(6)
+    expect(await ask('2a01:4f8:1:2::1')).toBe('dial-error')
+  })
 })
+
+const ports = { clock: systemClock, random: systemRandom, log: silentLogger }
 
 describe('finding out whether this node can be reached', () => {
   interface Scene {
@@ -106,13 +131,16 @@ describe('finding out whether this node can be reached', () => {
     /** Lets a peer be identified that will answer a question so. */
     meet(response: DialResponse, at?: string, protocols?: readonly string[]): void
     questions: number
+    /** Waits until so many questions were answered, and the next one may be asked. */
+    asked(count: number): Promise<void>
   }
 
-  function createScene(): Scene {
+  function createScene(isTrusted = false): Scene {
     const known = [{ multiaddr: multiaddr('/ip4/192.168.1.5/tcp/9000'), verified: true, type: 'transport' as const }]
     const book = createAddressBook({ self, known: () => known, changed: () => undefined })
     const changes: Reachability[] = []
-    const options = { self, book, connections: () => [], clock: systemClock, random: systemRandom, log: silentLogger }
+    let answers = 0
+    const options = { self, book, connections: () => [], isTrusted: () => isTrusted, ...ports }
     const watch = createReachabilityWatch(options)
     watch.onChange((reachability) => changes.push(reachability))
     const scene: Scene = {
@@ -120,12 +148,17 @@ describe('finding out whether this node can be reached', () => {
       book,
       changes,
       questions: 0,
+      asked: (count) => eventually(() => answers === count),
       meet(response, at = '/ip4/8.8.8.8/tcp/9000', protocols = [AUTONAT_PROTOCOL]) {
         const open = async (): Promise<Stream> => {
           scene.questions += 1
           const [near, far] = await streamPair()
+          near.addEventListener('close', () => setImmediate(() => (answers += 1)))
           const messages = lpStream(far)
-          void messages.read().then(() => messages.write(encodeDialResponse(response)))
+          void messages
+            .read()
+            .then(() => messages.write(encodeDialResponse(response)))
+            .then(() => far.close())
           return near
         }
         const observedAddr = multiaddr('/ip4/9.9.9.9/tcp/40000')
@@ -150,8 +183,21 @@ describe('finding out whether this node can be reached', () => {
     expect(scene.watch.current()).toBe('unknown')
   })
 
-  test('believes the first answer: public, with the address that worked', async () => {
+  test('does not believe one site alone that it reached this node where only peers say that it is', async () => {
     const scene = createScene()
+    scene.meet({ status: 'ok', text: '', address: OWN.bytes })
+    await scene.asked(1)
+    scene.meet({ status: 'ok', text: '', address: OWN.bytes })
+    await scene.asked(2)
+    expect(scene.watch.current()).toBe('unknown')
+    expect(scene.book.announced().map(String)).toEqual([`/ip4/192.168.1.5/tcp/9000/p2p/${self}`])
+    scene.meet({ status: 'ok', text: '', address: OWN.bytes }, '/ip4/8.8.4.4/tcp/9000')
+    await eventually(() => scene.watch.current() === 'public')
+    expect(scene.book.announced().map(String)[0]).toBe(`${OWN}/p2p/${self}`)
+  })
+
+  test('believes the first answer of a bootstrap node: public, with the address that worked', async () => {
+    const scene = createScene(true)
     scene.meet({ status: 'ok', text: '', address: OWN.bytes })
     await eventually(() => scene.watch.current() === 'public')
     expect(scene.book.announced().map(String)[0]).toBe(`${OWN}/p2p/${self}`)
@@ -177,10 +223,11 @@ describe('finding out whether this node can be reached', () => {
   })
 
   test('announces no address that was not asked for', async () => {
-    const scene = createScene()
+    const scene = createScene(true)
     scene.book.observed('9.9.9.7', '8.8.4.4')
     scene.meet({ status: 'ok', text: '', address: multiaddr('/ip4/6.6.6.6/tcp/1').bytes })
-    await eventually(() => scene.watch.current() === 'public')
+    await scene.asked(1)
+    expect(scene.watch.current()).toBe('unknown')
     expect(scene.book.announced().map(String)).toEqual([`/ip4/192.168.1.5/tcp/9000/p2p/${self}`])
   })
 })

@@ -24,6 +24,8 @@ export type Reachability = 'unknown' | 'public' | 'private'
 export interface ReachabilityOptions {
   readonly self: PeerId
   readonly book: AddressBook
+  /** Whether what that peer says is believed at once, as of bootstrap nodes; of others, two sites must agree on a guessed address. */
+  readonly isTrusted: (peer: string) => boolean
   /** Connections that are open now. */
   readonly connections: () => readonly Connection[]
   readonly clock: Clock
@@ -59,12 +61,14 @@ const MAX_ASKED = 8
 
 /** Creates the watch of a node. */
 export function createReachabilityWatch(options: ReachabilityOptions): ReachabilityWatch {
-  const { book, connections, clock, random, log } = options
+  const { book, isTrusted, connections, clock, random, log } = options
   const verdict = createVerdict(log)
   /** Connected peers that answer such questions. */
   const helpers = new Set<string>()
   const stopping = new AbortController()
   let asking = false
+  /** Whether the last answer waits for another site to say the same: then that is asked for soon. */
+  let isUnconfirmed = false
   let due = millis(0)
 
   async function ask(connection: Connection): Promise<void> {
@@ -72,7 +76,7 @@ export function createReachabilityWatch(options: ReachabilityOptions): Reachabil
     asking = true
     const addresses = book.candidates().slice(0, MAX_ASKED)
     try {
-      if (addresses.length > 0) conclude(addresses, await request(connection, addresses, options, stopping.signal))
+      if (addresses.length > 0) conclude(connection, addresses, await request(connection, addresses, options, stopping.signal))
     } catch (error) {
       log.debug('a peer did not say whether this node can be reached', {
         peer: connection.remotePeer.toString(),
@@ -80,17 +84,23 @@ export function createReachabilityWatch(options: ReachabilityOptions): Reachabil
       })
     } finally {
       asking = false
-      due = millis(clock.now() + verdict.pause())
+      due = millis(clock.now() + (isUnconfirmed ? Math.min(verdict.pause(), PAUSES.unsure) : verdict.pause()))
     }
   }
 
-  function conclude(addresses: readonly Multiaddr[], { status, address }: DialResponse): void {
+  /** One peer could lie about where it sees this node and that it reached it there: the node would give up its relays. */
+  function isBelieved({ remotePeer, remoteAddr }: Connection, worked: Multiaddr): boolean {
+    return isTrusted(remotePeer.toString()) ? book.worked(worked) : book.worked(worked, siteOf(ipOf(remoteAddr) ?? ''))
+  }
+
+  function conclude(helper: Connection, addresses: readonly Multiaddr[], { status, address }: DialResponse): void {
     if (status === 'ok') {
       const reached = address === undefined ? undefined : parse(address)
       const worked = addresses.find((asked) => addresses.length === 1 || (reached !== undefined && asked.equals(reached)))
-      if (worked !== undefined) book.worked(worked)
-      verdict.observe('public')
+      isUnconfirmed = worked !== undefined && !isBelieved(helper, worked)
+      if (worked !== undefined && !isUnconfirmed) verdict.observe('public')
     } else if (status === 'dial-error') {
+      isUnconfirmed = false
       for (const asked of addresses) book.failed(asked)
       verdict.observe('private')
     }

@@ -1,8 +1,15 @@
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { lpStream } from '@libp2p/utils'
+import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, describe, expect, test } from 'vitest'
 import { addressOf, createLoopbackHost, eventually } from '../../../test/support/network-hosts.ts'
 import { bytes, fromUtf8, millis, minutes, utf8 } from '../../base/index.ts'
 import { generateKeyPair } from '../../identity/index.ts'
 import type { NetworkHost, NetworkHostOptions } from '../index.ts'
+import { createNode } from '../libp2p-node.ts'
+import { DEFAULT_LIMITS } from '../limits.ts'
+import { decodeProtobuf, encodeProtobuf, numberField } from '../protobuf.ts'
 
 const hosts: NetworkHost[] = []
 
@@ -103,6 +110,36 @@ test('a relay has no more places than it is given, and takes back those of who h
   const second = await hidden(relay)
   await eventually(() => relays(second) + relays(refused) > 0)
   expect([relays(second), relays(refused)]).toContain(0)
+})
+
+test('a relay that carries many connections to one node has nothing to warn of', async () => {
+  const warnings: string[] = []
+  const warned = (warning: Error): void => void warnings.push(warning.name)
+  process.on('warning', warned)
+  const relay = await started({ features: { relayService: true } })
+  const far = await hidden(relay)
+  await eventually(() => relays(far) > 0)
+  const source = await createNode({
+    privateKey: privateKeyFromProtobuf(generateKeyPair().exportPrivate()),
+    listen: [],
+    limits: DEFAULT_LIMITS,
+    peerScore: () => 0
+  })
+  try {
+    await source.start()
+    const connection = await source.dial(multiaddr(addressOf(relay)))
+    const target = { number: 2, value: encodeProtobuf([{ number: 1, value: peerIdFromString(far.peerId).toMultihash().bytes }]) }
+    for (let opened = 0; opened < 12; opened += 1) {
+      const messages = lpStream(await connection.newStream('/libp2p/circuit/relay/0.2.0/hop'))
+      await messages.write(encodeProtobuf([{ number: 1, value: 1n }, target]))
+      const answer = decodeProtobuf((await messages.read()).subarray())
+      expect(answer.ok && numberField(answer.value, 5)).toBe(100n)
+    }
+    expect(warnings).toEqual([])
+  } finally {
+    process.off('warning', warned)
+    await source.stop()
+  }
 })
 
 test('messages larger than what a relayed connection may still carry go over a new one', async () => {

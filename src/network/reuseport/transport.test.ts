@@ -138,6 +138,41 @@ describe.skipIf(!portSharing.available)(portSharing.title('a transport that shar
     expect(client.node.getConnections()).toEqual([])
   })
 
+  test('a peer whose address another peer named is served all the same', async () => {
+    const [server, named, liar] = [await started(), await started(), await started()]
+    const lie = multiaddr(named.address().toString().replace(named.node.peerId.toString(), liar.node.peerId.toString()))
+    const giveUp = new AbortController()
+    const never = new Promise<void>((_resolve, reject) =>
+      giveUp.signal.addEventListener('abort', () => reject(new Error('over')))
+    )
+    const options = { signal: giveUp.signal, upgrader: server.upgrader(), begin: never }
+    const waiting = server.transport.punch(lie, 'server', options)
+    const connection = await named.node.dial(server.address())
+    expect(named.transport.sharesPort(connection)).toBe(true)
+    await talk(named, server)
+    await talk(server, named)
+    giveUp.abort()
+    await expect(waiting).rejects.toThrow()
+    expect(server.node.getPeers().map(String)).toEqual([named.node.peerId.toString()])
+  })
+
+  test('a peer whose address another peer named loses one connection at most', async () => {
+    const [client, named, liar] = [await started(), await started(), await started()]
+    const lie = multiaddr(named.address().toString().replace(named.node.peerId.toString(), liar.node.peerId.toString()))
+    const giveUp = new AbortController()
+    const never = new Promise<void>((_resolve, reject) =>
+      giveUp.signal.addEventListener('abort', () => reject(new Error('over')))
+    )
+    const options = { signal: giveUp.signal, upgrader: client.upgrader(), begin: never }
+    const waiting = client.transport.punch(lie, 'client', options).catch((error: unknown) => error)
+    await expect(named.node.dial(client.address())).rejects.toThrow()
+    const connection = await named.node.dial(client.address())
+    expect(named.transport.sharesPort(connection)).toBe(true)
+    await talk(named, client)
+    giveUp.abort()
+    expect(await waiting).toBeInstanceOf(Error)
+  })
+
   test('cannot punch without a listener of the same kind', async () => {
     const node = await started()
     const target = multiaddr('/ip6/::1/tcp/9000')

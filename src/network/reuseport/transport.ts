@@ -118,12 +118,16 @@ export function createSharingTransport({ sharing, shared, tcp: options, log }: S
   function meetingUpgrader(upgrader: Upgrader): Upgrader {
     const meeting: Pick<Upgrader, 'upgradeInbound'> = {
       async upgradeInbound(connection, options) {
-        const expectation = expected.get(keyOf(connection.remoteAddr))
+        const key = keyOf(connection.remoteAddr)
+        const expectation = expected.get(key)
         if (expectation === undefined) return upgrader.upgradeInbound(connection, options)
+        expected.delete(key) // once: who is there by right and was not meant gets through the next time at the latest
         const { address, role, signal, met, failed } = expectation
-        Object.assign(connection, { remoteAddr: address })
+        // The side that is spoken to can serve whoever it is; the one that speaks first must name whom it wants.
+        if (role === 'client') Object.assign(connection, { remoteAddr: address })
         try {
-          met(await upgraderFor(role, upgrader).upgradeOutbound(connection, { signal }))
+          const opened = await upgraderFor(role, upgrader).upgradeOutbound(connection, { signal })
+          if (opened.remotePeer.toString() === peerOf(address)) met(opened)
         } catch (error) {
           failed(error)
           throw error
@@ -133,10 +137,15 @@ export function createSharingTransport({ sharing, shared, tcp: options, log }: S
     return Object.assign(Object.create(upgrader) as Upgrader, meeting)
   }
 
-  /** Resolves with a connection from that address that arrives at a listener before the signal is aborted. */
+  /**
+   * Resolves with a connection from that address that arrives at a listener before the signal is aborted.
+   *
+   * Whoever wants to meet names the address, which can be anybody's: so only the first connection from there is taken for the other side's.
+   */
   function meet(address: Multiaddr, role: Role, signal: AbortSignal): Promise<Connection> {
     return new Promise<Connection>((met, failed) => {
-      expected.set(keyOf(address), { address, role, signal, met, failed })
+      const key = keyOf(address)
+      if (!expected.has(key)) expected.set(key, { address, role, signal, met, failed })
       signal.addEventListener('abort', () => failed(new CancelledError(`nothing came from ${address}`)), { once: true })
     })
   }
@@ -156,7 +165,7 @@ export function createSharingTransport({ sharing, shared, tcp: options, log }: S
           begin.then(() => dialShared(inner, from, address, { ...dialOptions, upgrader }))
         ])
       } finally {
-        expected.delete(keyOf(address))
+        if (expected.get(keyOf(address))?.signal === dialOptions.signal) expected.delete(keyOf(address))
       }
     }
   }
@@ -186,6 +195,10 @@ function upgraderFor(role: Role, upgrader: Upgrader): Upgrader {
     }
   }
   return Object.assign(Object.create(upgrader) as Upgrader, playing)
+}
+
+function peerOf(address: Multiaddr): string | undefined {
+  return address.getComponents().findLast(({ name }) => name === 'p2p')?.value
 }
 
 /** Address and port, without the peer. */
