@@ -35,8 +35,8 @@ export const LIBP2P_ATTACKS: readonly Attack[] = [
     run: ({ one, signal, count }) =>
       again(signal, async (round) => {
         const lengths = [2n ** 63n, 2n ** 40n, BigInt(MEBIBYTE + 1)]
-        await sendFrame(one, framed(Buffer.alloc(4 * MEBIBYTE, 'a'), lengths[round % lengths.length]), signal)
         count()
+        await sendFrame(one, framed(Buffer.alloc(4 * MEBIBYTE, 'a'), lengths[round % lengths.length]), signal)
       })
   },
   {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants, setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -117,6 +118,8 @@ async function startAttackers(target: Target, seconds: number, attacks: readonly
   const child = spawn(process.execPath, ['--import', 'tsx', program, String(seconds), ...attacks], {
     stdio: ['pipe', 'pipe', 'inherit']
   })
+  // Real attackers have machines of their own: these shall load the node, not take its processor from it.
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
   child.stdin.end(JSON.stringify(target))
   const closed = once(child, 'close')
   const lines: string[] = []
