@@ -39,6 +39,8 @@ async function main(): Promise<void> {
   }
   const sent = new Map<string, number>()
   const chosen = ATTACKS.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  // Their handshakes are hard work for this process; an attack that needs them all would not get far meanwhile.
+  await Promise.allSettled(field.hundred.map((peer) => peer.connection(end.signal)))
   process.stdout.write('ready\n')
   const tell = (done?: () => void): void =>
     void process.stdout.write(`${JSON.stringify(chosen.map(({ name }) => [name, sent.get(name) ?? 0]))}\n`, done)

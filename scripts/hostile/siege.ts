@@ -119,7 +119,7 @@ async function startAttackers(target: Target, seconds: number, attacks: readonly
     stdio: ['pipe', 'pipe', 'inherit']
   })
   // Real attackers have machines of their own: these shall load the node, not take its processor from it.
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
   child.stdin.end(JSON.stringify(target))
   const closed = once(child, 'close')
   const lines: string[] = []

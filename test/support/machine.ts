@@ -158,6 +158,7 @@ async function createMachine(home: string, program: TestProgram): Promise<TestMa
       const err: Buffer[] = []
       child.stdout?.on('data', (data: Buffer) => out.push(data))
       child.stderr?.on('data', (data: Buffer) => err.push(data))
+      child.stdin?.on('error', () => undefined) // it ended without reading
       child.stdin?.end(input)
       const [code] = (await once(child, 'close')) as [number | null]
       return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }
