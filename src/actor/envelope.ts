@@ -89,11 +89,24 @@ export async function signFrame(
 
 /** The JSON text of an envelope, in the key order of B §2.1. */
 export function encodeEnvelope(envelope: Envelope): string {
-  return encodeWithList(envelope, encodeBase64(envelope.capabilities))
+  return encodeWith(envelope, { textOf: handleText, capabilities: encodeBase64(envelope.capabilities) })
 }
 
-/** Like {@link encodeEnvelope}, where the base64 of the token list is known already. */
-export function encodeWithList(envelope: Envelope, capabilities: string): string {
+/** The JSON text of a handle, as it is in an envelope. */
+export function handleText(handle: Handle): string {
+  return encodeGoJson(handleToJson(handle))
+}
+
+/** Parts of the text of an envelope that are the same in many. */
+export interface KnownTexts {
+  /** As {@link handleText}. */
+  readonly textOf: (handle: Handle) => string
+  /** The base64 of the token list. */
+  readonly capabilities: string
+}
+
+/** Like {@link encodeEnvelope}, from parts that are known already. */
+export function encodeWith(envelope: Envelope, { textOf, capabilities }: KnownTexts): string {
   const { to, behavior, from, nonce, expiresAt, replyTo, topic, payload, signature } = envelope
   const options = `"exp":${expiresAt}${member('cont', replyTo)}${member('topic', topic)}`
   const content = payload === null ? 'null' : `"${encodeBase64(payload)}"`
@@ -108,17 +121,6 @@ function member(name: string, text: string): string {
 
 function base64Member(name: string, text: string): string {
   return text === '' ? '' : `,"${name}":"${text}"`
-}
-
-/** The text of each handle that was written, as long as somebody has it. */
-const handleTexts = new WeakMap<Handle, string>()
-
-function textOf(handle: Handle): string {
-  const known = handleTexts.get(handle)
-  if (known !== undefined) return known
-  const text = encodeGoJson(handleToJson(handle))
-  handleTexts.set(handle, text)
-  return text
 }
 
 /**

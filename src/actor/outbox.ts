@@ -2,7 +2,7 @@ import { type AbortOptions, type Clock, encodeBase64, type Millis, millis, secon
 import { type ActorId, type Did, type KeyPair, parseActorId, parseDid } from '../identity/index.ts'
 import { type CapabilityContext, encodeTokenList, type Token } from '../ucan/index.ts'
 import type { Deliver } from './delivery.ts'
-import { type Envelope, encodeEnvelope, encodeWithList, signFrame } from './envelope.ts'
+import { type Envelope, encodeEnvelope, encodeWith, handleText, signFrame } from './envelope.ts'
 import { BadEnvelopeError } from './errors.ts'
 import { EMPTY_HANDLE, type Handle } from './handle.ts'
 import type { MessageTransport } from './transport.ts'
@@ -59,23 +59,16 @@ export interface OutboxOptions {
 /** Creates the outbox of an actor. */
 export function createOutbox(options: OutboxOptions): Outbox {
   const { handle, key, transport, deliver, clock, nextNonce } = options
+  const textOf = remembered(handleText)
+  const destinationOf = remembered(readDestination)
   // Tokens are presented again for a while, as the very same list.
-  const lists = new WeakMap<readonly Token[], TokenList>()
+  const encodeList = remembered(encodeTokens)
   const frames = new WeakMap<Envelope, Uint8Array>()
-
-  function encodeList(tokens: readonly Token[]): TokenList {
-    const known = lists.get(tokens)
-    if (known !== undefined || tokens.length === 0) return known ?? NO_TOKENS
-    const bytes = utf8(encodeTokenList(tokens))
-    const encoded = { bytes, text: encodeBase64(bytes) }
-    lists.set(tokens, encoded)
-    return encoded
-  }
 
   return {
     async seal(draft, abort) {
       const expiresAt = draft.expiresAt ?? toNanos(millis(clock.now() + (draft.timeout ?? DEFAULT_TIMEOUT)))
-      const tokens = await presentTokens(options, { ...draft, expiresAt }, abort)
+      const tokens = await presentTokens({ ...options, destinationOf }, { ...draft, expiresAt }, abort)
       const list = encodeList(tokens)
       const unsigned: Envelope = {
         to: draft.topic === undefined ? draft.to : EMPTY_HANDLE,
@@ -89,7 +82,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
         capabilities: list.bytes,
         signature: NO_BYTES
       }
-      const { frame, signature } = await signFrame(encodeWithList(unsigned, list.text), (message) => key.sign(message, abort))
+      const { frame, signature } = await signFrame(encodeWith(unsigned, { textOf, capabilities: list.text }), (message) =>
+        key.sign(message, abort)
+      )
       const envelope = { ...unsigned, signature }
       frames.set(envelope, frame)
       return envelope
@@ -102,8 +97,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 }
 
+interface PresentOptions extends OutboxOptions {
+  readonly destinationOf: (to: Handle) => Destination
+}
+
 async function presentTokens(
-  { handle, key, context, clock, transport }: OutboxOptions,
+  { handle, key, context, clock, transport, destinationOf }: PresentOptions,
   draft: Draft & { readonly expiresAt: bigint },
   abort?: AbortOptions
 ): Promise<readonly Token[]> {
@@ -134,21 +133,32 @@ async function presentTokens(
   )
 }
 
+/** What tokens name of an actor that is written to. */
 interface Destination {
   readonly target: Did
   readonly audience: ActorId
 }
 
-/** What tokens name of each handle that was written to, as long as somebody has it. */
-const destinations = new WeakMap<Handle, Destination>()
-
-function destinationOf(to: Handle): Destination {
-  const known = destinations.get(to)
-  if (known !== undefined) return known
+/** @throws BadEnvelopeError for a handle that no token can name. */
+function readDestination(to: Handle): Destination {
   const target = parseDid(to.did)
   const audience = parseActorId(to.id)
   if (!target.ok || !audience.ok) throw new BadEnvelopeError(`the destination ${to.did} has no usable did and id`)
-  const destination = { target: target.value, audience: audience.value }
-  destinations.set(to, destination)
-  return destination
+  return { target: target.value, audience: audience.value }
+}
+
+function encodeTokens(tokens: readonly Token[]): TokenList {
+  if (tokens.length === 0) return NO_TOKENS
+  const bytes = utf8(encodeTokenList(tokens))
+  return { bytes, text: encodeBase64(bytes) }
+}
+
+/** Does the same as `work`, but once for each object, as long as somebody has it. */
+function remembered<From extends object, To>(work: (from: From) => To): (from: From) => To {
+  const known = new WeakMap<From, To>()
+  return (from) => {
+    const result = known.get(from) ?? work(from)
+    known.set(from, result)
+    return result
+  }
 }

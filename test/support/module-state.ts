@@ -1,7 +1,7 @@
 import ts from 'typescript'
 
 /** Objects that are made with `new` and cannot change what a later caller sees. */
-const HARMLESS: ReadonlySet<string> = new Set(['RegExp', 'TextEncoder', 'TextDecoder', 'URL', 'Error'])
+const HARMLESS: ReadonlySet<string> = new Set(['RegExp', 'TextEncoder', 'TextDecoder', 'URL', 'Error', 'DOMException'])
 const READONLY_TYPE = /^(readonly |Readonly|const$)/
 
 /**
