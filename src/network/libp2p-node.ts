@@ -82,7 +82,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     },
     transports: await createTransports({ quic, sharingTcp }),
     connectionEncrypters: createEncrypters(),
-    streamMuxers: [limitStreams(muxer, limits.streams)],
+    streamMuxers: [limitStreams(muxer, { limit: limits.streams, clock })],
     connectionGater: {
       ...createGate({
         limits,

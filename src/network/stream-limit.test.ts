@@ -3,7 +3,7 @@ import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, expect, test } from 'vitest'
 import { addressOf, createLoopbackHost, eventually } from '../../test/support/network-hosts.ts'
-import { fromUtf8, utf8 } from '../base/index.ts'
+import { fromUtf8, millis, systemClock, utf8 } from '../base/index.ts'
 import { generateKeyPair } from '../identity/index.ts'
 import { encodeFrame } from './frame.ts'
 import type { NetworkHost } from './index.ts'
@@ -45,4 +45,35 @@ test('a peer that opens ever more streams is cut off at the limit, and frames ar
   stream.send(encodeFrame(utf8('hello')))
   await stream.close()
   await eventually(() => heard.includes('hello'))
+})
+
+test('a peer that opens streams faster than they can be served loses some of them, and is served when it is slower', async () => {
+  const heard: string[] = []
+  host = createLoopbackHost()
+  host.listen('root', (frame) => heard.push(fromUtf8(frame)))
+  await host.start()
+  attacker = await createNode({
+    privateKey: privateKeyFromProtobuf(generateKeyPair().exportPrivate()),
+    listen: [],
+    limits: DEFAULT_LIMITS,
+    peerScore: () => 0
+  })
+  await attacker.start()
+  const connection = await attacker.dial(multiaddr(addressOf(host)))
+  const open = (): Promise<Stream> =>
+    connection.newStream(inboxProtocol('root'), { maxOutboundStreams: 10_000, negotiateFully: true })
+  const opened = await Promise.allSettled(
+    Array.from({ length: 3000 }, async () => {
+      const stream = await open()
+      stream.abort(new Error('enough'))
+    })
+  )
+  expect(opened.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(500)
+  for (let attempt = 0; attempt < 100 && heard.length === 0; attempt += 1) {
+    const stream = await open().catch(() => undefined) // the budget fills up again
+    stream?.send(encodeFrame(utf8('hello')))
+    await stream?.close()
+    await systemClock.sleep(millis(50))
+  }
+  expect(heard).toContain('hello')
 })

@@ -1,19 +1,31 @@
 import type { Stream, StreamMuxer } from '@libp2p/interface'
 import type { Libp2pOptions } from 'libp2p'
+import { type BudgetSize, type Clock, createBudget } from '../base/index.ts'
 
 /** Makes a muxer factory out of the parts of a node. */
 export type Muxer = NonNullable<Libp2pOptions['streamMuxers']>[number]
 
-/**
- * Bounds the streams that all peers together have open at this node (B §5.1): one too many is reset at once, those that are open go
- * on. Each may hold a receive window of memory, whatever becomes of it.
- */
-export function limitStreams(muxer: Muxer, limit: number): Muxer {
-  let open = 0
+/** How many streams one connection may open: a peer that sends each message on a stream of its own stays below. */
+const OF_ONE: BudgetSize = { capacity: 500, perSecond: 1000 }
 
-  function admit(stream: Stream): boolean {
-    if (open >= limit) {
-      stream.abort(new Error(`${open} streams are open already`))
+/** How many all may open: as many as are negotiated in a fraction of a second, so that everything else still has its turn. */
+const OF_ALL: BudgetSize = { capacity: 600, perSecond: 1500 }
+
+/** What one connection may open however much the others do. */
+const RESERVED: BudgetSize = { capacity: 8, perSecond: 4 }
+
+/**
+ * Bounds the streams that all peers together have open at this node (B §5.1), and how fast they are opened: one too many is reset at
+ * once, before anything is negotiated on it, and those that are open go on. Each may hold a receive window of memory, whatever
+ * becomes of it.
+ */
+export function limitStreams(muxer: Muxer, { limit, clock }: { readonly limit: number; readonly clock: Clock }): Muxer {
+  let open = 0
+  const all = createBudget(clock, OF_ALL)
+
+  function admit(stream: Stream, mayOpen: () => boolean): boolean {
+    if (open >= limit || !mayOpen()) {
+      stream.abort(new Error(open >= limit ? `${open} streams are open already` : 'too many streams are opened'))
       return false
     }
     open += 1
@@ -28,7 +40,11 @@ export function limitStreams(muxer: Muxer, limit: number): Muxer {
     const factory = muxer(components)
     return {
       protocol: factory.protocol,
-      createStreamMuxer: (connection) => guard(factory.createStreamMuxer(connection), admit)
+      createStreamMuxer(connection) {
+        const [own, reserved] = [createBudget(clock, OF_ONE), createBudget(clock, RESERVED)]
+        const mayOpen = (): boolean => own.take() && (all.take() || reserved.take())
+        return guard(factory.createStreamMuxer(connection), (stream) => admit(stream, mayOpen))
+      }
     }
   }
 }
