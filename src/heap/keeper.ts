@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks'
-import { setFlagsFromString } from 'node:v8'
 import { type Clock, type Logger, mebibytes, type Service, seconds } from '../base/index.ts'
 import { prepareMemoryReturn } from './give-back.ts'
 
@@ -23,8 +22,7 @@ const MARGIN = mebibytes(4)
  * Keeps a daemon near the memory that it needs: V8 and the C library alone keep, after a busy hour, the pages that they got
  * then, because a program that hardly allocates gives them no reason to return them.
  *
- * The nursery of V8 stays at its first size (2 MiB instead of up to 32), and what a busy time left is given back once the node is
- * at rest.
+ * What a busy time left is given back once the node is at rest, the nursery of V8 included, which shrinks when little is allocated.
  */
 export function createHeapKeeper({ clock, log }: HeapKeeperOptions): Service {
   const lifetime = new AbortController()
@@ -51,7 +49,6 @@ export function createHeapKeeper({ clock, log }: HeapKeeperOptions): Service {
   return {
     name: 'heap',
     start() {
-      setFlagsFromString('--semi-space-growth-factor=1')
       watching = watch().catch(() => undefined) // the daemon stops
       return Promise.resolve()
     },

@@ -63,7 +63,7 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
   const log = options.log.child({ allocationID: options.record.id })
   const queue = createSerialQueue()
   let record = options.record
-  let starting: { readonly done: Promise<void>; readonly abort: AbortController } | undefined
+  let starting: { readonly done: () => Promise<unknown>; readonly abort: AbortController } | undefined
   let capturing: Promise<void> = Promise.resolve()
   let watching: Promise<void> | undefined
   let activeCapture: Promise<void> | undefined
@@ -113,20 +113,24 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
 
   async function run(): Promise<void> {
     const abort = new AbortController()
-    const attempt = withTimeout(clock, START_LIMIT, `the start of ${record.id}`, start, {
+    let ended: Promise<unknown> = Promise.resolve()
+    const begin = (signal: AbortSignal): Promise<RunHandle> => {
+      const work = start(signal)
+      ended = work.catch(() => undefined) // the attempt tells
+      return work
+    }
+    const attempt = withTimeout(clock, START_LIMIT, `the start of ${record.id}`, begin, {
       signal: AbortSignal.any([abort.signal, lifetime])
     })
-    starting = {
-      done: attempt.then(
-        () => undefined,
-        () => undefined
-      ),
-      abort
-    }
+    const done = (): Promise<unknown> =>
+      // A start that was given up may still make the workload: what comes next must find it.
+      withTimeout(clock, START_LIMIT, 'the end of a start', () => ended).catch(() => undefined) // it hangs
+    starting = { done, abort }
     try {
       await handle({ type: 'started', run: await attempt })
     } catch (error) {
       if (lifetime.aborted) return // the next start of the daemon begins again here
+      await done()
       if (!(error instanceof DmsError)) log.error('start failed', { error: errorMessage(error) })
       await handle({ type: 'failed', error: errorMessage(error) })
     } finally {
@@ -184,7 +188,7 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
 
   async function halt(): Promise<void> {
     starting?.abort.abort()
-    await starting?.done
+    await starting?.done()
     await persistently(async () => {
       const run = await find()
       if (run !== undefined) {

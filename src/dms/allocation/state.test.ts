@@ -75,9 +75,9 @@ describe('the life of an allocation', () => {
     expect(advance({ phase: 'pending' }, { type: 'discard' }, now)).toEqual({ next: { phase: 'gone' }, effects: ['erase'] })
   })
 
-  test('an end that its orchestrator does not know yet is kept for a day, any other for half an hour', () => {
+  test('an end that its orchestrator does not know yet is kept for a day, any other for four hours', () => {
     expect(eraseTime(ended)).toBe(now + 24 * 3_600_000)
-    expect(eraseTime({ ...ended, isReported: true })).toBe(now + 1_800_000)
+    expect(eraseTime({ ...ended, isReported: true })).toBe(now + 4 * 3_600_000)
     expect(eraseTime(running)).toBeUndefined()
   })
 

@@ -48,7 +48,7 @@ export interface AllocationStep {
 }
 
 /** How long output and record of an ended allocation are kept for its orchestrator (C §8.16). */
-export const RETENTION = minutes(30)
+export const RETENTION = hours(4)
 
 /** The same while its orchestrator does not know yet: it may be away for a night. */
 export const UNREPORTED_RETENTION = hours(24)

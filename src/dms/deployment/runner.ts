@@ -4,6 +4,7 @@ import {
   createSerialQueue,
   DmsError,
   errorMessage,
+  hours,
   type Logger,
   type Millis,
   mapConcurrently,
@@ -34,8 +35,8 @@ const MAX_NOTE = 600
 /** Messages to providers at once. */
 const CONCURRENCY = 16
 
-/** How long the output of an ended allocation is asked for before it is given up. */
-const OUTPUT_PATIENCE = minutes(10)
+/** How long the output of an ended allocation is asked for before it is given up: less than its provider keeps it. */
+const OUTPUT_PATIENCE = hours(3)
 
 /** How long the end of an allocation is asked for when a deployment stops; after it the provider's own rules end it. */
 const STOP_PATIENCE = minutes(2)
