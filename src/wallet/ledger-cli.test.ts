@@ -147,7 +147,7 @@ describe('ledger-cli itself', () => {
     })
     const waited: number[] = []
     const clock: Clock = {
-      ...systemClock,
+      now: systemClock.now,
       sleep: async (duration) => {
         waited.push(duration)
         await started
