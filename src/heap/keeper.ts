@@ -18,6 +18,9 @@ const REST_SHARE = 0.2
 const GROWTH = 1.1
 const MARGIN = mebibytes(4)
 
+/** Collections that follow one another after a busy time: what ends by a deadline, such as half-open streams, is garbage only then. */
+const FOLLOWING = 8
+
 /**
  * Keeps a daemon near the memory that it needs: V8 and the C library alone keep, after a busy hour, the pages that they got
  * then, because a program that hardly allocates gives them no reason to return them.
@@ -32,6 +35,7 @@ export function createHeapKeeper({ clock, log }: HeapKeeperOptions): Service {
     const { signal } = lifetime
     const memory = await prepareMemoryReturn()
     let left = 0
+    let following = 0
     let before = performance.eventLoopUtilization()
     while (!signal.aborted) {
       await clock.sleep(INTERVAL, { signal })
@@ -39,7 +43,9 @@ export function createHeapKeeper({ clock, log }: HeapKeeperOptions): Service {
       const { utilization } = performance.eventLoopUtilization(now, before)
       before = now
       const held = process.memoryUsage.rss()
-      if (utilization >= REST_SHARE || held <= left * GROWTH + MARGIN) continue
+      if (held > left * GROWTH + MARGIN) following = FOLLOWING
+      if (utilization >= REST_SHARE || following === 0) continue
+      following -= 1
       memory.giveBack()
       left = process.memoryUsage.rss()
       log.debug('gave memory back', { before: held, after: left })

@@ -22,7 +22,11 @@ async function install(): Promise<Requirement> {
   try {
     await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', scratch], { cwd: ROOT })
     const tarball = join(scratch, `nunet-dms-${VERSION}.tgz`)
+    // A prefix of its own would hide the settings of this machine, its certificates among them.
+    const { stdout: globalConfig } = await run('npm', ['config', 'get', 'globalconfig'])
     const flags = [
+      '--globalconfig',
+      globalConfig.trim(),
       '--global',
       '--prefix',
       scratch,
