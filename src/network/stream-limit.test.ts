@@ -19,11 +19,8 @@ afterEach(async () => {
   await Promise.all([attacker.stop(), host.stop()])
 })
 
-test('a peer that opens ever more streams is cut off at the limit, and frames arrive again when it gave some back', async () => {
-  const heard: string[] = []
-  host = createLoopbackHost({ limits: { streams: LIMIT } })
-  host.listen('root', (frame) => heard.push(fromUtf8(frame)))
-  await host.start()
+/** Connects an attacker that opens as many streams as it likes. */
+async function attack(): Promise<() => Promise<Stream>> {
   attacker = await createNode({
     privateKey: privateKeyFromProtobuf(generateKeyPair().exportPrivate()),
     listen: [],
@@ -32,8 +29,15 @@ test('a peer that opens ever more streams is cut off at the limit, and frames ar
   })
   await attacker.start()
   const connection = await attacker.dial(multiaddr(addressOf(host)))
-  const open = (): Promise<Stream> =>
-    connection.newStream(inboxProtocol('root'), { maxOutboundStreams: 1000, negotiateFully: true })
+  return () => connection.newStream(inboxProtocol('root'), { maxOutboundStreams: 10_000, negotiateFully: true })
+}
+
+test('a peer that opens ever more streams is cut off at the limit, and frames arrive again when it gave some back', async () => {
+  const heard: string[] = []
+  host = createLoopbackHost({ limits: { streams: LIMIT } })
+  host.listen('root', (frame) => heard.push(fromUtf8(frame)))
+  await host.start()
+  const open = await attack()
   const opened = await Promise.allSettled(Array.from({ length: 2 * LIMIT }, open))
   const held = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   expect(held.length).toBeGreaterThan(LIMIT / 2)
@@ -52,16 +56,7 @@ test('a peer that opens streams faster than they can be served loses some of the
   host = createLoopbackHost()
   host.listen('root', (frame) => heard.push(fromUtf8(frame)))
   await host.start()
-  attacker = await createNode({
-    privateKey: privateKeyFromProtobuf(generateKeyPair().exportPrivate()),
-    listen: [],
-    limits: DEFAULT_LIMITS,
-    peerScore: () => 0
-  })
-  await attacker.start()
-  const connection = await attacker.dial(multiaddr(addressOf(host)))
-  const open = (): Promise<Stream> =>
-    connection.newStream(inboxProtocol('root'), { maxOutboundStreams: 10_000, negotiateFully: true })
+  const open = await attack()
   const opened = await Promise.allSettled(
     Array.from({ length: 3000 }, async () => {
       const stream = await open()
