@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { rootHandleOf } from '../../src/actor/index.ts'
 import { fromUtf8, gibibytes, type JsonValue, minutes, seconds } from '../../src/base/index.ts'
 import {
   bidReply,
@@ -12,6 +11,7 @@ import {
   type WireResources
 } from '../../src/protocol/index.ts'
 import { type Cluster, type ClusterNode, createCluster, createVirtualClock, type VirtualClock } from '../../src/testing/index.ts'
+import { rootOf } from '../support/root-of.ts'
 
 function resources(cores: number): WireResources {
   return {
@@ -47,12 +47,6 @@ describe('between a provider and a deployer that does not keep to the rules', ()
   afterEach(async () => {
     await clock.run(cluster.dispose())
   })
-
-  function rootOf(target: ClusterNode) {
-    const handle = rootHandleOf(target.key.publicKey)
-    if (!handle.ok) throw new Error('no handle')
-    return handle.value
-  }
 
   function question(ensembleId: string) {
     const v1 = { nodeId: 'node1', executors: ['null'] as JsonValue[], resources: resources(1) }

@@ -5,7 +5,6 @@ import {
   handleOf,
   MAX_ENVELOPE_BYTES,
   parseDestination,
-  rootHandleOf,
   signedBytes
 } from '../../src/actor/index.ts'
 import { fromUtf8, hours, type JsonValue, millis, minutes, parseJson, seconds, toNanos, utf8 } from '../../src/base/index.ts'
@@ -19,6 +18,7 @@ import {
   type Token,
   signedBytes as tokenSignedBytes
 } from '../../src/ucan/index.ts'
+import { rootOf } from '../support/root-of.ts'
 
 /** A machine of an attacker: a peer of the network with keys of its own, that writes frames by hand. */
 interface Attacker {
@@ -48,12 +48,6 @@ describe('a node under attack', () => {
   afterEach(async () => {
     await clock.run(cluster.dispose())
   })
-
-  function rootOf(target: ClusterNode) {
-    const handle = rootHandleOf(target.key.publicKey)
-    if (!handle.ok) throw new Error('no handle')
-    return handle.value
-  }
 
   async function attacker(key = generateKeyPair()): Promise<Attacker> {
     const host = cluster.network.host(key.peerId)

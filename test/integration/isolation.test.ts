@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { rootHandleOf } from '../../src/actor/index.ts'
 import { gibibytes, seconds } from '../../src/base/index.ts'
 import { commit, hello } from '../../src/protocol/index.ts'
 import { type Cluster, type ClusterNode, createCluster, createVirtualClock, type VirtualClock } from '../../src/testing/index.ts'
+import { rootOf } from '../support/root-of.ts'
 
 describe('a node that serves somebody it trusts', () => {
   let clock: VirtualClock
@@ -22,12 +22,6 @@ describe('a node that serves somebody it trusts', () => {
   afterEach(async () => {
     await clock.run(cluster.dispose())
   })
-
-  function rootOf(target: ClusterNode) {
-    const handle = rootHandleOf(target.key.publicKey)
-    if (!handle.ok) throw new Error('no handle')
-    return handle.value
-  }
 
   test('fails one message only when a handler throws, and tells the caller nothing of the inside', async () => {
     const broken = { ...hello, name: '/public/broken' }

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { rootHandleOf } from '../../src/actor/index.ts'
 import { encodeGoJson, gibibytes, type JsonValue, minutes, ok, seconds } from '../../src/base/index.ts'
 import {
   allocationsList,
@@ -33,6 +32,7 @@ import {
   createVirtualClock,
   type VirtualClock
 } from '../../src/testing/index.ts'
+import { rootOf } from '../support/root-of.ts'
 
 type AnyBehavior = PublicBehavior<unknown, unknown>
 
@@ -105,12 +105,6 @@ describe('the behaviours of a node', () => {
   afterEach(async () => {
     await clock.run(cluster.dispose())
   })
-
-  function rootOf(target: ClusterNode) {
-    const handle = rootHandleOf(target.key.publicKey)
-    if (!handle.ok) throw new Error('no handle')
-    return handle.value
-  }
 
   function ask<Request, Reply>(caller: ClusterNode, behavior: PublicBehavior<Request, Reply>, request: NoInfer<Request>) {
     return clock.run(caller.actors.root.invoke(rootOf(node), behavior, request, { timeout: seconds(5) }))

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { rootHandleOf } from '../../src/actor/index.ts'
 import { seconds } from '../../src/base/index.ts'
 import { hello, publicStatus } from '../../src/protocol/index.ts'
 import { type Cluster, type ClusterNode, createCluster, createVirtualClock, type VirtualClock } from '../../src/testing/index.ts'
+import { rootOf } from '../support/root-of.ts'
 
 describe('between nodes of an unreliable network', () => {
   let clock: VirtualClock
@@ -26,12 +26,6 @@ describe('between nodes of an unreliable network', () => {
   afterEach(async () => {
     await clock.run(cluster.dispose())
   })
-
-  function rootOf(target: ClusterNode) {
-    const handle = rootHandleOf(target.key.publicKey)
-    if (!handle.ok) throw new Error('no handle')
-    return handle.value
-  }
 
   const cut = (target: ClusterNode): void => cluster.network.unlink(caller.key.peerId, target.key.peerId)
   const heal = (target: ClusterNode): void => cluster.network.link(caller.key.peerId, target.key.peerId)
