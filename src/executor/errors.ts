@@ -29,6 +29,12 @@ export class ExecutorStartFailedError extends DmsError {
   readonly kind = 'internal'
 }
 
+/** This kind of executor cannot do what is asked, on no machine. */
+export class ExecutorUnsupportedError extends DmsError {
+  readonly code = 'EXECUTOR_UNSUPPORTED'
+  readonly kind = 'invalid'
+}
+
 /** The workload asks for a right that the owner of this machine does not give. */
 export class ExecutorNotPermittedError extends DmsError {
   readonly code = 'EXECUTOR_NOT_PERMITTED'

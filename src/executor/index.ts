@@ -11,15 +11,26 @@ export {
   ExecutorNotPermittedError,
   ExecutorStartFailedError,
   ExecutorUnavailableError,
-  ExecutorUnknownHandleError
+  ExecutorUnknownHandleError,
+  ExecutorUnsupportedError
 } from './errors.ts'
 export type {
+  ExecOptions,
+  ExecResult,
   Executor,
+  ExecutorFeatures,
   ExitStatus,
   LogChunk,
   Probe,
   RunHandle,
+  StartOptions,
+  StartProgress,
   Workload,
+  WorkloadFile,
+  WorkloadGpu,
   WorkloadLimits,
+  WorkloadMount,
+  WorkloadPort,
+  WorkloadScript,
   WorkloadUsage
 } from './executor.ts'

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonValue, nearest } from '../base/index.ts'
-import { ExecutorBadSpecError } from './errors.ts'
-import type { Workload } from './executor.ts'
+import { ExecutorBadSpecError, ExecutorUnsupportedError } from './errors.ts'
+import type { ExecutorFeatures, Workload } from './executor.ts'
 
 const WORKLOAD_ID = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
 const VARIABLE = /^[^=\0]+=[^\0]*$/
@@ -100,4 +100,23 @@ export function checkLimits({ limits, directory }: Workload): void {
     if (!(limits[name] > 0 && Number.isFinite(limits[name]))) throw new ExecutorBadSpecError(`limits.${name}`, 'must be positive')
   }
   if (!directory.startsWith('/')) throw new ExecutorBadSpecError('directory', `must be absolute, is ${JSON.stringify(directory)}`)
+}
+
+/** What a driver can do that only runs programs. */
+export const NO_FEATURES: ExecutorFeatures = Object.freeze({
+  ports: false,
+  mounts: false,
+  files: false,
+  scripts: false,
+  gpus: false,
+  exec: false
+})
+
+/** @throws ExecutorUnsupportedError when the workload asks for what this kind of executor cannot do. */
+export function checkFeatures(kind: string, features: ExecutorFeatures, workload: Workload): void {
+  for (const name of ['ports', 'mounts', 'files', 'scripts', 'gpus'] as const) {
+    if ((workload[name] ?? []).length > 0 && !features[name]) {
+      throw new ExecutorUnsupportedError(`the executor ${kind} gives no ${name} to a workload`)
+    }
+  }
 }

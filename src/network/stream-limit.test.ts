@@ -1,14 +1,16 @@
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { addressOf, createLoopbackHost, eventually } from '../../test/support/network-hosts.ts'
 import { fromUtf8, millis, systemClock, utf8 } from '../base/index.ts'
 import { generateKeyPair } from '../identity/index.ts'
+import { createVirtualClock } from '../testing/index.ts'
 import { encodeFrame } from './frame.ts'
 import type { NetworkHost } from './index.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import { DEFAULT_LIMITS, inboxProtocol } from './limits.ts'
+import { limitStreams } from './stream-limit.ts'
 
 const LIMIT = 40
 
@@ -28,8 +30,10 @@ async function attack(): Promise<() => Promise<Stream>> {
     peerScore: () => 0
   })
   await attacker.start()
-  const connection = await attacker.dial(multiaddr(addressOf(host)))
-  return () => connection.newStream(inboxProtocol('root'), { maxOutboundStreams: 10_000, negotiateFully: true })
+  return async () => {
+    const connection = await attacker.dial(multiaddr(addressOf(host))) // the one that is open, if one is
+    return await connection.newStream(inboxProtocol('root'), { maxOutboundStreams: 10_000, negotiateFully: true })
+  }
 }
 
 test('a peer that opens ever more streams is cut off at the limit, and frames arrive again when it gave some back', async () => {
@@ -63,7 +67,7 @@ test('a peer that opens streams faster than they can be served loses some of the
       stream.abort(new Error('enough'))
     })
   )
-  expect(opened.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(500)
+  expect(opened.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(100)
   for (let attempt = 0; attempt < 100 && heard.length === 0; attempt += 1) {
     const stream = await open().catch(() => undefined) // the budget fills up again
     stream?.send(encodeFrame(utf8('hello')))
@@ -71,4 +75,53 @@ test('a peer that opens streams faster than they can be served loses some of the
     await systemClock.sleep(millis(50))
   }
   expect(heard).toContain('hello')
+})
+
+describe('a connection that goes on opening streams although they are refused', () => {
+  const LIMIT_OF_ALL = 600
+
+  function connect(): { readonly open: (count: number) => number; readonly connection: { status: string; resets: number } } {
+    const connection = {
+      status: 'open',
+      resets: 0,
+      abort: () => {
+        connection.status = 'aborted'
+      }
+    }
+    const reset = (): void => {
+      connection.resets += 1
+    }
+    const muxer = new EventTarget()
+    const factory = limitStreams(() => ({ protocol: '/test', createStreamMuxer: () => muxer }) as never, {
+      limit: 10_000,
+      clock: createVirtualClock()
+    })({} as never).createStreamMuxer(connection as never)
+    let admitted = 0
+    factory.addEventListener('stream', () => {
+      admitted += 1
+    })
+    function open(count: number): number {
+      admitted = 0
+      for (let index = 0; index < count; index += 1) {
+        const stream = Object.assign(new EventTarget(), { abort: reset })
+        muxer.dispatchEvent(new CustomEvent('stream', { detail: stream }))
+      }
+      return admitted
+    }
+    return { open, connection }
+  }
+
+  test('is closed after some hundred refusals, so that the others cost nothing', () => {
+    const { open, connection } = connect()
+    expect(open(10_000)).toBeLessThanOrEqual(LIMIT_OF_ALL)
+    expect(connection.status).toBe('aborted')
+    expect(connection.resets).toBeLessThan(300)
+  })
+
+  test('stays open when few were refused', () => {
+    const { open, connection } = connect()
+    open(LIMIT_OF_ALL + 50)
+    expect(connection.resets).toBeGreaterThan(0)
+    expect(connection.status).toBe('open')
+  })
 })

@@ -14,10 +14,13 @@ const OF_ALL: BudgetSize = { capacity: 600, perSecond: 1500 }
 /** What one connection may open however much the others do. */
 const RESERVED: BudgetSize = { capacity: 8, perSecond: 4 }
 
+/** How many streams of one connection are refused one by one; a peer that goes on is cut off, which costs less than its refusals. */
+const REFUSALS: BudgetSize = { capacity: 200, perSecond: 50 }
+
 /**
  * Bounds the streams that all peers together have open at this node (B §5.1), and how fast they are opened: one too many is reset at
  * once, before anything is negotiated on it, and those that are open go on. Each may hold a receive window of memory, whatever
- * becomes of it.
+ * becomes of it. A connection on which hundreds were reset within a moment is closed: its peer may dial again.
  */
 export function limitStreams(muxer: Muxer, { limit, clock }: { readonly limit: number; readonly clock: Clock }): Muxer {
   let open = 0
@@ -42,8 +45,14 @@ export function limitStreams(muxer: Muxer, { limit, clock }: { readonly limit: n
       protocol: factory.protocol,
       createStreamMuxer(connection) {
         const [own, reserved] = [createBudget(clock, OF_ONE), createBudget(clock, RESERVED)]
+        const refusals = createBudget(clock, REFUSALS)
         const mayOpen = (): boolean => own.take() && (all.take() || reserved.take())
-        return guard(factory.createStreamMuxer(connection), (stream) => admit(stream, mayOpen))
+        return guard(factory.createStreamMuxer(connection), (stream) => {
+          if (connection.status !== 'open') return false
+          if (admit(stream, mayOpen)) return true
+          if (!refusals.take()) connection.abort(new Error('too many streams were refused'))
+          return false
+        })
       }
     }
   }

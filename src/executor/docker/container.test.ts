@@ -21,7 +21,7 @@ function configOf(workload: Workload, withDiskLimit = false) {
 }
 
 describe('the description of a container', () => {
-  const port = { hostAddress: '127.0.0.1', hostPort: 1, port: 80 }
+  const port = { protocol: 'tcp' as const, hostAddress: '127.0.0.1', hostPort: 1, port: 80 }
   test.each<[string, JsonValue, Partial<Workload>, string]>([
     ['no map', [], {}, 'execution: must be a map'],
     ['an unknown field', { image: 'a', command: [] }, {}, 'command: '],
@@ -74,16 +74,18 @@ describe('the container', () => {
 
   test('publishes each port on its address, also several to one port inside', () => {
     const ports = [
-      { hostAddress: '10.0.0.2', hostPort: 8080, port: 80 },
-      { hostAddress: '10.0.0.2', hostPort: 8081, port: 80 }
+      { protocol: 'tcp' as const, hostAddress: '10.0.0.2', hostPort: 8080, port: 80 },
+      { protocol: 'udp' as const, hostAddress: '10.0.0.2', hostPort: 8080, port: 80 },
+      { protocol: 'tcp' as const, hostAddress: '10.0.0.2', hostPort: 8081, port: 80 }
     ]
     const config = configOf(makeWorkload({ image: 'a' }, { ports }))
-    expect(config['ExposedPorts']).toEqual({ '80/tcp': {} })
+    expect(config['ExposedPorts']).toEqual({ '80/tcp': {}, '80/udp': {} })
     expect(config.HostConfig['PortBindings']).toEqual({
       '80/tcp': [
         { HostIp: '10.0.0.2', HostPort: '8080' },
         { HostIp: '10.0.0.2', HostPort: '8081' }
-      ]
+      ],
+      '80/udp': [{ HostIp: '10.0.0.2', HostPort: '8080' }]
     })
   })
 

@@ -54,7 +54,7 @@ export function containerConfig(
     ...(spec.user === undefined ? {} : { User: spec.user }),
     Env: spec.environment,
     Labels: containerLabels(options.nodeId, workload.id),
-    ExposedPorts: Object.fromEntries(workload.ports.map(({ port }) => [`${port}/tcp`, {}])),
+    ExposedPorts: Object.fromEntries(workload.ports.map(({ port, protocol }) => [`${port}/${protocol}`, {}])),
     Tty: false,
     AttachStdin: false,
     OpenStdin: false,
@@ -88,8 +88,8 @@ function confinement(): Readonly<Record<string, unknown>> {
 
 function portBindings({ ports }: Workload): Readonly<Record<string, unknown>> {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {}
-  for (const { hostAddress, hostPort, port } of ports) {
-    const name = `${port}/tcp`
+  for (const { protocol, hostAddress, hostPort, port } of ports) {
+    const name = `${port}/${protocol}`
     bindings[name] = [...(bindings[name] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }]
   }
   return bindings

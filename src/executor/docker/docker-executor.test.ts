@@ -202,7 +202,9 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
   test('a port of the container answers on the host port', async () => {
     const port = 20_000 + (Number.parseInt(randomHex(systemRandom, 2), 16) % 10_000)
     const script = 'echo served > /tmp/index.html; exec httpd -f -p 8080 -h /tmp'
-    const workload = makeWorkload(sh(script), { ports: [{ hostAddress: '127.0.0.1', hostPort: port, port: 8080 }] })
+    const workload = makeWorkload(sh(script), {
+      ports: [{ protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: port, port: 8080 }]
+    })
     await executor.start(workload)
     await expect.poll(async () => (await fetch(`http://127.0.0.1:${port}/`)).text(), { timeout: 10_000 }).toBe('served\n')
   })

@@ -1,5 +1,5 @@
 import { type Clock, DmsError, isJsonObject, type Logger, type Millis, minutes } from '../../base/index.ts'
-import { ExecutorUnknownHandleError } from '../errors.ts'
+import { ExecutorUnknownHandleError, ExecutorUnsupportedError } from '../errors.ts'
 import type { Executor, Probe, RunHandle } from '../executor.ts'
 import { idOfHandle, toHandle } from '../handle.ts'
 import { createDockerClient, type DockerClient } from './client.ts'
@@ -7,7 +7,7 @@ import { createContainers } from './containers.ts'
 import type { PullProgress } from './image.ts'
 import { readLogs, waitForEnd } from './observe.ts'
 import { defaultDockerSocket } from './socket.ts'
-import { parseDockerSpec } from './spec.ts'
+import { DOCKER_FEATURES, parseDockerSpec } from './spec.ts'
 import { startContainer } from './start.ts'
 
 /** Options of {@link createDockerExecutor}. */
@@ -47,6 +47,7 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
 
   return {
     kind: 'docker',
+    features: DOCKER_FEATURES,
     probe: (abort) => probeDocker(client, abort?.signal),
     check(workload) {
       parseDockerSpec(workload)
@@ -77,6 +78,7 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
       yield* readLogs({ client, containers, clock, log }, knownId(handle), follow, abort)
     },
     usage: async (handle) => containers.usage(knownId(handle)),
+    exec: () => Promise.reject(new ExecutorUnsupportedError('commands inside of a container are not supported yet')),
     async list() {
       return (await containers.list()).map(({ id, allocation }) => ({ id: allocation, handle: toHandle('docker', id) }))
     }

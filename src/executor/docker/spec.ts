@@ -1,8 +1,17 @@
 import { isIP } from 'node:net'
 import { createSecret, isJsonObject, mebibytes, type Secret } from '../../base/index.ts'
 import { ExecutorBadSpecError, ExecutorNotPermittedError } from '../errors.ts'
-import type { Workload } from '../executor.ts'
-import { checkLimits, environment, flag, optionalText, optionalTexts, type SpecFields, specFields } from '../spec.ts'
+import type { ExecutorFeatures, Workload } from '../executor.ts'
+import {
+  checkFeatures,
+  checkLimits,
+  environment,
+  flag,
+  optionalText,
+  optionalTexts,
+  type SpecFields,
+  specFields
+} from '../spec.ts'
 import { type ImageReference, parseImageReference } from './reference.ts'
 
 /** What to run, checked. */
@@ -36,6 +45,16 @@ const FIELDS: readonly string[] = [
   'registry_auth'
 ]
 const RESTART_POLICIES: readonly string[] = ['no', 'on-failure', 'always', 'unless-stopped']
+/** What containers can have. */
+export const DOCKER_FEATURES: ExecutorFeatures = Object.freeze({
+  ports: true,
+  mounts: false,
+  files: false,
+  scripts: false,
+  gpus: false,
+  exec: false
+})
+
 /** Docker refuses less. */
 const LEAST_MEMORY = mebibytes(6)
 const LEAST_CORES = 0.01
@@ -101,6 +120,7 @@ function readRegistryAuth(fields: SpecFields): RegistryAuth | undefined {
 
 function checkMachine(workload: Workload): void {
   checkLimits(workload)
+  checkFeatures('docker', DOCKER_FEATURES, workload)
   const { limits, ports } = workload
   if (limits.memory < LEAST_MEMORY) throw new ExecutorBadSpecError('limits.memory', `must be at least ${LEAST_MEMORY} bytes`)
   if (limits.cpuCores < LEAST_CORES) throw new ExecutorBadSpecError('limits.cpuCores', `must be at least ${LEAST_CORES}`)

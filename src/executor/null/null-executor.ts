@@ -1,8 +1,8 @@
 import { type AbortOptions, bytes, CancelledError, type Clock, type Millis, millis, utf8 } from '../../base/index.ts'
-import { ExecutorUnknownHandleError } from '../errors.ts'
+import { ExecutorUnknownHandleError, ExecutorUnsupportedError } from '../errors.ts'
 import type { Executor, ExitStatus, LogChunk, RunHandle, Workload } from '../executor.ts'
 import { toHandle } from '../handle.ts'
-import { checkLimits, flag, optionalInteger, optionalText, specFields } from '../spec.ts'
+import { checkFeatures, checkLimits, flag, NO_FEATURES, optionalInteger, optionalText, specFields } from '../spec.ts'
 
 /** What survives a restart of the daemon in a test: give it to the next executor. */
 export interface NullMachine {
@@ -56,6 +56,7 @@ export function createNullExecutor({ clock, machine = createNullMachine() }: Nul
 
   return {
     kind: 'null',
+    features: NO_FEATURES,
     probe: async () => ({ available: true, version: '1' }),
     check(workload) {
       parseNullSpec(workload)
@@ -84,6 +85,7 @@ export function createNullExecutor({ clock, machine = createNullMachine() }: Nul
       yield* readRun(find(handle), handle, options)
     },
     usage: async (handle) => (find(handle).isRunning() ? { cpuPercent: 0, memory: bytes(0) } : {}),
+    exec: () => Promise.reject(new ExecutorUnsupportedError('nothing runs in an executor of kind null')),
     list: async () => [...runs].map(([handle, { id }]) => ({ id, handle }))
   }
 }
@@ -91,6 +93,7 @@ export function createNullExecutor({ clock, machine = createNullMachine() }: Nul
 function parseNullSpec(workload: Workload): NullSpec {
   const fields = specFields(workload, FIELDS)
   checkLimits(workload)
+  checkFeatures('null', NO_FEATURES, workload)
   return {
     duration: flag(fields, 'forever') ? undefined : millis(optionalInteger(fields, 'duration_ms', 0, MAX_DURATION_MS) ?? 0),
     exitCode: optionalInteger(fields, 'exit_code', 0, 255) ?? 0,

@@ -1,7 +1,16 @@
 import { type Bytes, decodeBase64, type Millis, millis } from '../../base/index.ts'
 import { ExecutorBadSpecError } from '../errors.ts'
 import type { Workload } from '../executor.ts'
-import { checkLimits, environment, optionalInteger, optionalTexts, type SpecFields, specFields } from '../spec.ts'
+import {
+  checkFeatures,
+  checkLimits,
+  environment,
+  NO_FEATURES,
+  optionalInteger,
+  optionalTexts,
+  type SpecFields,
+  specFields
+} from '../spec.ts'
 
 /** What to run, checked. */
 export interface WasmSpec {
@@ -32,6 +41,7 @@ export function parseWasmSpec(workload: Workload, maxModule: Bytes): WasmSpec {
   const fields = specFields(workload, FIELDS)
   checkLimits(workload)
   if (workload.ports.length > 0) throw new ExecutorBadSpecError('ports', 'a WASI module cannot listen on ports')
+  checkFeatures('wasm', NO_FEATURES, workload)
   if (workload.limits.memory < WASM_PAGE) throw new ExecutorBadSpecError('limits.memory', `must be at least ${WASM_PAGE} bytes`)
   const timeout = optionalInteger(fields, 'timeout', 1, MAX_TIMEOUT_SECONDS)
   return {

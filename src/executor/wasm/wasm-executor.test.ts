@@ -137,7 +137,9 @@ describe.skipIf(!needs.available)(needs.title('the wasm executor'), () => {
 
   test('refuses ports, as a module cannot listen', async () => {
     const workload = await machine.workload({ module: 'AGFzbQEAAAA=' })
-    expect(() => executor.check({ ...workload, ports: [{ hostAddress: '127.0.0.1', hostPort: 1, port: 1 }] })).toThrow('ports')
+    expect(() =>
+      executor.check({ ...workload, ports: [{ protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 1, port: 1 }] })
+    ).toThrow('ports')
   })
 
   test('refuses a module over its limit before it is decoded', async () => {

@@ -9,9 +9,10 @@ import {
   mebibytes,
   millis
 } from '../../base/index.ts'
-import { ExecutorStartFailedError, ExecutorUnknownHandleError } from '../errors.ts'
+import { ExecutorStartFailedError, ExecutorUnknownHandleError, ExecutorUnsupportedError } from '../errors.ts'
 import type { Executor, ExitStatus, Probe, RunHandle, Workload } from '../executor.ts'
 import { idOfHandle, toHandle } from '../handle.ts'
+import { NO_FEATURES } from '../spec.ts'
 import { launchRun, prepareRun } from './launch.ts'
 import { endOf, measureUsage, stopRun } from './observe.ts'
 import { readOutput } from './output.ts'
@@ -67,6 +68,7 @@ export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WAS
 
   return {
     kind: 'wasm',
+    features: NO_FEATURES,
     probe: () => probeWasm(),
     check(workload) {
       parseWasmSpec(workload, limits.module)
@@ -103,6 +105,7 @@ export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WAS
       yield* readOutput(files, clock, hasEnded, options)
     },
     usage: async (handle) => measureUsage(await knownFiles(handle), clock),
+    exec: () => Promise.reject(new ExecutorUnsupportedError('a module has no other commands inside')),
     list: async () => (await records.list()).map(({ id }) => ({ id, handle: toHandle('wasm', id) }))
   }
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { DmsError, millis } from '../../base/index.ts'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bytes, DmsError, millis } from '../../base/index.ts'
 import type { Executor, LogChunk, RunHandle, Workload } from '../../executor/index.ts'
 
 /** Kinds of workload that every driver must be able to make. */
@@ -23,6 +26,11 @@ export interface ExecutorFixture {
   readonly executor: Executor
   /** A workload with an id that was not used before. */
   workload(kind: WorkloadKind): Promise<Workload>
+  /**
+   * A workload that runs a script of a POSIX shell, for drivers whose workloads have one: what their features promise is checked with
+   * it.
+   */
+  readonly shell?: (script: string) => Promise<Workload>
   /** A workload that must be refused, and the field that the refusal must name. */
   invalid(): Promise<{ readonly workload: Workload; readonly field: string }>
   /** Another executor over the same machine, as after a restart of the daemon. */
@@ -56,6 +64,9 @@ export function executorCompliance({ test, create }: ExecutorComplianceOptions):
   checkEnding(check)
   checkOutput(check)
   checkRecovery(check)
+  checkFeatures(check)
+  checkPreparation(check)
+  checkCommands(check)
 }
 
 type Check = (name: string, work: (fixture: ExecutorFixture) => Promise<void>) => void
@@ -247,6 +258,128 @@ function checkRecovery(check: Check): void {
     await executor.wait(handle)
     assert.deepEqual(await executor.usage(handle), {})
   })
+}
+
+function checkFeatures(check: Check): void {
+  check('what the executor does not give to workloads is refused before anything is done', async ({ executor, workload }) => {
+    const hello = await workload('hello')
+    for (const [name, request] of Object.entries(REQUESTS)) {
+      if (executor.features[name as keyof typeof REQUESTS]) continue
+      await assert.rejects(
+        executor.start({ ...hello, ...request }),
+        (error: unknown) => error instanceof DmsError && error.kind === 'invalid',
+        name
+      )
+    }
+    assert.deepEqual(await executor.list(), [])
+  })
+
+  check('a start tells its progress, if at all, before it ends', async ({ executor, workload }) => {
+    let isStarted = false
+    await executor.start(await workload('hello'), {
+      onProgress: ({ step }) => {
+        assert.ok(step.length > 0 && !isStarted)
+      }
+    })
+    isStarted = true
+  })
+}
+
+const REQUESTS = {
+  ports: { ports: [{ protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 40_000, port: 80 }] },
+  mounts: { mounts: [{ source: '/tmp', target: '/data', isReadOnly: true }] },
+  files: { files: [{ path: '/etc/key', content: new Uint8Array([1]), mode: 0o600 }] },
+  scripts: { scripts: [{ name: 'first', content: new Uint8Array([35, 10]) }] },
+  gpus: { gpus: [{ vendor: 'nvidia', uuid: 'GPU-0', devices: [] }] }
+} as const
+
+/** What is put into a workload before its program runs; of drivers with a shell. */
+function checkPreparation(check: Check): void {
+  check('scripts run in order before the program, in the same inside', async ({ executor, shell }) => {
+    if (shell === undefined || !executor.features.scripts) return
+    const workload = await shell('cat /tmp/trace; echo program')
+    const scripts = [script('second-by-name', 'echo one > /tmp/trace'), script('a', '#!/bin/sh\necho two >> /tmp/trace\n')]
+    const handle = await executor.start({ ...workload, scripts })
+    assert.deepEqual(await executor.wait(handle), { type: 'exited', code: 0 })
+    assert.equal((await collect(executor.logs(handle))).stdout, 'one\ntwo\nprogram\n')
+  })
+
+  check('a script that fails ends the workload with its code, and nothing after it runs', async ({ executor, shell }) => {
+    if (shell === undefined || !executor.features.scripts) return
+    const scripts = [script('fails', 'echo tried; exit 7'), script('never', 'echo never')]
+    const handle = await executor.start({ ...(await shell('echo never')), scripts })
+    assert.deepEqual(await executor.wait(handle), { type: 'exited', code: 7 })
+    assert.equal((await collect(executor.logs(handle))).stdout, 'tried\n')
+  })
+
+  check('files are inside with their content and mode before anything runs', async ({ executor, shell }) => {
+    if (shell === undefined || !executor.features.files) return
+    const files = [{ path: '/etc/keys/secret key', content: Buffer.from('opened\n'), mode: 0o600 }]
+    const workload = await shell('cat "/etc/keys/secret key"; stat -c %a "/etc/keys/secret key"')
+    const handle = await executor.start({ ...workload, files })
+    assert.deepEqual(await executor.wait(handle), { type: 'exited', code: 0 })
+    assert.equal((await collect(executor.logs(handle))).stdout, 'opened\n600\n')
+  })
+
+  check('a mounted directory is written where that is allowed, and only there', async ({ executor, shell }) => {
+    if (shell === undefined || !executor.features.mounts) return
+    const directory = await mkdtemp(join(tmpdir(), 'compliance-'))
+    try {
+      await Promise.all(['in', 'out'].map((name) => mkdir(join(directory, name))))
+      await writeFile(join(directory, 'in', 'given'), 'given\n')
+      const workload = await shell('cat /in/given; cp /in/given /out/taken; (echo x > /in/given) 2>/dev/null || echo refused')
+      const mounts = [
+        { source: join(directory, 'in'), target: '/in', isReadOnly: true },
+        { source: join(directory, 'out'), target: '/out', isReadOnly: false }
+      ]
+      const handle = await executor.start({ ...workload, mounts })
+      assert.deepEqual(await executor.wait(handle), { type: 'exited', code: 0 })
+      assert.equal((await collect(executor.logs(handle))).stdout, 'given\nrefused\n')
+      assert.equal(await readFile(join(directory, 'out', 'taken'), 'utf8'), 'given\n')
+      await executor.remove(handle)
+      assert.equal(await readFile(join(directory, 'out', 'taken'), 'utf8'), 'given\n')
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
+}
+
+/** Commands inside of a running workload; of drivers with a shell. */
+function checkCommands(check: Check): void {
+  check('a command inside of nothing is an error', async ({ executor, workload }) => {
+    const handle = await executor.start(await workload('exit3'))
+    await executor.wait(handle)
+    const isRefused = (error: unknown): boolean => error instanceof DmsError
+    await assert.rejects(executor.exec(handle, ['true'], { maxOutput: bytes(100) }), isRefused)
+    await executor.remove(handle)
+    await assert.rejects(executor.exec(handle, ['true'], { maxOutput: bytes(100) }), isRefused)
+  })
+
+  check('a command inside gives its code and its output, cut where it is too long', async ({ executor, shell }) => {
+    if (shell === undefined || !executor.features.exec) return
+    const handle = await executor.start(await shell('echo inside > /tmp/mark; sleep 600'))
+    const run = (command: string, maxOutput = 1000) =>
+      executor.exec(handle, ['sh', '-c', command], { maxOutput: bytes(maxOutput) })
+    const { code, output, isCut } = await run('until test -s /tmp/mark; do sleep 0.1; done; cat /tmp/mark; exit 5')
+    assert.deepEqual([code, Buffer.from(output).toString('utf8'), isCut], [5, 'inside\n', false])
+    const long = await run('i=0; while [ $i -lt 2000 ]; do echo $i; i=$((i+1)); done', 64)
+    assert.deepEqual([long.code, long.output.length, long.isCut], [0, 64, true])
+  })
+
+  check('a command inside that lasts too long ends with its signal, and the workload goes on', async ({ executor, shell }) => {
+    if (shell === undefined || !executor.features.exec) return
+    const handle = await executor.start(await shell('sleep 600'))
+    const limit = { maxOutput: bytes(100), signal: AbortSignal.timeout(1500) }
+    await assert.rejects(
+      executor.exec(handle, ['sleep', '500'], limit),
+      (error: unknown) => error instanceof DmsError && error.kind === 'cancelled'
+    )
+    assert.notDeepEqual(await executor.usage(handle), {})
+  })
+}
+
+function script(name: string, text: string): { readonly name: string; readonly content: Uint8Array } {
+  return { name, content: Buffer.from(text) }
 }
 
 /** All output by stream; fails when there is more than 16 MiB. */

@@ -87,6 +87,7 @@ export function mountExecutor(world: World, host: WorkloadHost, process: Simulat
 
   return {
     kind: 'null',
+    features: driver.features,
     probe: (options) => process.guard(async () => current().probe(options)),
     check: (workload) => driver.check(workload),
     start: (workload, options) => process.guard(() => start(workload, options)),
@@ -106,6 +107,7 @@ export function mountExecutor(world: World, host: WorkloadHost, process: Simulat
       }),
     logs: (handle, options) => current().logs(handle, options),
     usage: (handle) => process.guard(async () => current().usage(handle)),
+    exec: (handle, command, options) => process.guard(async () => current().exec(handle, command, options)),
     list: () => process.guard(async () => current().list())
   }
 }
