@@ -43,7 +43,7 @@ function blocksOf(text: string, family: 'ipv4' | 'ipv6'): BlockList {
 export type AddressLookup = (
   host: string,
   options: LookupOptions & { readonly all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[] | undefined) => void
 ) => void
 
 /**
@@ -56,7 +56,7 @@ export function createPublicLookup(lookup: AddressLookup = systemLookup): Lookup
   return (host, options, callback) => {
     lookup(host, { ...options, all: true }, (error, addresses) => {
       const [first] = addresses ?? []
-      if (error !== null || first === undefined) {
+      if (error !== null || addresses === undefined || first === undefined) {
         const failure = error ?? Object.assign(new Error(`${host} has no address`), { code: 'ENOTFOUND' })
         callback(failure, options.all === true ? [] : '')
         return

@@ -418,7 +418,7 @@ describe('the store', () => {
     await images.prepare(name(), { workloadId: 'w' })
     await images.prepare(name('other:1'), { workloadId: 'w' })
     await images.release('w')
-    expect((await images.prune({ unusedFor: minutes(1) })).removed).toEqual([])
+    expect((await images.prune({ usedBefore: millis(systemClock.now() - minutes(1)) })).removed).toEqual([])
     const { removed } = await images.prune({ downTo: bytes(images.size() - 1) })
     expect(removed.map(({ references }) => references)).toEqual([[name()]])
   })

@@ -76,8 +76,8 @@ export interface StoredImage {
 
 /** What may be removed; with neither member, all that nothing uses. */
 export interface PruneOptions {
-  /** Only what was not used for so long. */
-  readonly unusedFor?: Millis
+  /** Only what was last used before. */
+  readonly usedBefore?: Millis
   /** The least recently used first, until what is left takes no more than this. */
   readonly downTo?: Bytes
 }
@@ -273,7 +273,7 @@ export function createImages(options: ImagesOptions): Images {
         .map(toStored)
         .sort((left, right) => right.usedAt - left.usedAt),
     size: () => bytes(sizeNow()),
-    prune: ({ unusedFor, downTo }) =>
+    prune: ({ usedBefore, downTo }) =>
       writes.run(async () => {
         const before = sizeNow()
         const removed: StoredImage[] = []
@@ -281,7 +281,7 @@ export function createImages(options: ImagesOptions): Images {
           .records()
           .map(toStored)
           .filter(({ usedBy }) => usedBy.length === 0)
-          .filter(({ usedAt }) => unusedFor === undefined || clock.now() - usedAt >= unusedFor)
+          .filter(({ usedAt }) => usedBefore === undefined || usedAt < usedBefore)
           .sort((left, right) => left.usedAt - right.usedAt)
         for (const image of idle) {
           if (downTo !== undefined && sizeNow() <= downTo) break

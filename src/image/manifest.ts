@@ -194,7 +194,7 @@ function digestOf(value: JsonValue | undefined): string {
 function listOf(value: JsonValue | undefined, path: string, most: number): readonly JsonValue[] {
   if (!Array.isArray(value)) throw new ImageRefusedError(`${path} is not a list`)
   if (value.length > most) throw new ImageRefusedError(`${path} has ${value.length} members; at most ${most} are accepted`)
-  return value
+  return value as readonly JsonValue[]
 }
 
 function stringsOf(value: JsonValue | undefined, path: string): readonly string[] {

@@ -97,7 +97,7 @@ export function decodeLease(value: JsonObject): Lease | undefined {
 }
 
 function listOf(value: JsonValue | undefined): readonly JsonValue[] {
-  return Array.isArray(value) ? value : []
+  return Array.isArray(value) ? (value as readonly JsonValue[]) : []
 }
 
 function stringsOf(value: JsonValue | undefined): readonly string[] {

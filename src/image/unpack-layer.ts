@@ -6,7 +6,7 @@ import { Transform, type TransformCallback } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { Decompress } from 'fzstd'
-import { extract, type Header } from 'tar-stream'
+import { extract } from 'tar-stream'
 import { hasErrno } from '../base/index.ts'
 import { ImageRefusedError } from './errors.ts'
 import { type KernelCalls, loadKernelCalls } from './kernel-calls.ts'
@@ -44,6 +44,18 @@ const WHITEOUT = '.wh.'
 const OPAQUE = '.wh..wh..opq'
 /** Every entry takes at least a block of the archive, and an inode. */
 const ENTRY_COST = 512
+
+/** What the reader of archives may find; its own types promise more than archives keep. */
+interface EntryHeader {
+  readonly name: string
+  readonly type: string | null | undefined
+  readonly size: number | undefined
+  readonly mode: number | undefined
+  readonly mtime: Date | undefined
+  readonly linkname: string | null | undefined
+  readonly uid: number | undefined
+  readonly gid: number | undefined
+}
 
 interface EntryContent extends AsyncIterable<unknown> {
   /** Reads the rest and drops it. */
@@ -134,15 +146,15 @@ function createUnzstd(): Transform {
   }
   return new Transform({
     transform(piece: Uint8Array, _encoding, callback) {
-      flush.call(this, callback, () => stream.push(piece))
+      flush.call(this, callback, () => void stream.push(piece))
     },
     flush(callback) {
-      flush.call(this, callback, () => stream.push(new Uint8Array(0), true))
+      flush.call(this, callback, () => void stream.push(new Uint8Array(0), true))
     }
   })
 }
 
-async function writeEntry(state: Unpacking, header: Header, content: EntryContent): Promise<void> {
+async function writeEntry(state: Unpacking, header: EntryHeader, content: EntryContent): Promise<void> {
   count(state, header)
   const parts = partsOf(header.name)
   const name = parts.at(-1)
@@ -158,7 +170,7 @@ async function writeEntry(state: Unpacking, header: Header, content: EntryConten
   content.resume()
 }
 
-function count(state: Unpacking, header: Header): void {
+function count(state: Unpacking, header: EntryHeader): void {
   const { maxBytes, maxFiles } = state.job
   state.files += 1
   state.bytes += header.type === 'file' || header.type === 'contiguous-file' ? (header.size ?? 0) : 0
@@ -231,7 +243,7 @@ async function writeWhiteout(state: Unpacking, parent: string, name: string): Pr
   state.kernel.makeWhiteout(path)
 }
 
-async function writeNode(state: Unpacking, path: string, header: Header, content: EntryContent): Promise<void> {
+async function writeNode(state: Unpacking, path: string, header: EntryHeader, content: EntryContent): Promise<void> {
   const { type } = header
   const found = await look(path)
   const isSameDirectory = type === 'directory' && found?.isDirectory() === true
@@ -254,7 +266,7 @@ async function writeNode(state: Unpacking, path: string, header: Header, content
 }
 
 /** A symbolic link may say what it likes: it is followed only inside of the job. */
-function linkName({ linkname }: Header): string {
+function linkName({ linkname }: EntryHeader): string {
   const target = linkname ?? ''
   if (target === '' || target.length > MAX_PATH || target.includes('\0'))
     throw new ImageRefusedError('a layer has a link without a proper target')
@@ -282,7 +294,7 @@ async function writeFile(path: string, content: EntryContent): Promise<void> {
   }
 }
 
-async function setAttributes(state: Unpacking, path: string, header: Header): Promise<void> {
+async function setAttributes(state: Unpacking, path: string, header: EntryHeader): Promise<void> {
   if (state.isRoot) await lchown(path, ownerOf(header.uid), ownerOf(header.gid))
   await chmod(path, (header.mode ?? 0o755) & 0o7777) // after the owner, whose change takes the special bits away
   const at = header.mtime

@@ -25,7 +25,7 @@ export async function unpackLayers(jobs: readonly LayerJob[], { signal }: AbortO
   const parsed = parseJson(text)
   const answer = parsed.ok && isJsonObject(parsed.value) ? parsed.value : {}
   const { layers, error } = answer
-  if (isJsonObject(error)) throw toError(String(error['code']), String(error['message']))
+  if (isJsonObject(error)) throw toError(textOf(error['code']), textOf(error['message']))
   if (!Array.isArray(layers) || layers.length !== jobs.length)
     throw new ImageStoreFailedError('the process that unpacks layers ended early')
   return layers.map(toSummary)
@@ -34,6 +34,10 @@ export async function unpackLayers(jobs: readonly LayerJob[], { signal }: AbortO
 function toSummary(value: JsonValue): LayerSummary {
   const { bytes = 0, files = 0, skipped = 0 } = isJsonObject(value) ? value : {}
   return { bytes: Number(bytes), files: Number(files), skipped: Number(skipped) }
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
 }
 
 function toError(code: string, message: string): Error {

@@ -8,7 +8,7 @@
 export { CLUSTER_MACHINE, type Cluster, type ClusterNode, createCluster } from './cluster.ts'
 export * from './compliance/index.ts'
 export { BUSYBOX_IMAGE, loadBusyboxImage } from './docker-image.ts'
-export { CLUSTER_HOST, createMemoryLogs } from './host.ts'
+export { CLUSTER_HOST, createMemoryLogs, NO_ARTIFACTS } from './host.ts'
 export {
   type LedgerEmulator,
   type LedgerEmulatorOptions,
