@@ -49,7 +49,8 @@ const packages = {
   pino: 'telemetry',
   yaml: 'protocol',
   '@noble/.+': '(identity|testing)',
-  'node-hid': 'wallet'
+  'node-hid': 'wallet',
+  'tar-stream': '(executor|image|storage)'
 }
 
 module.exports = { modules, dms, drivers, packages }

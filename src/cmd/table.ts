@@ -8,6 +8,7 @@ import { config } from './groups/config.ts'
 import { deploy, get } from './groups/deployments.ts'
 import { events } from './groups/events.ts'
 import { contextFlag, json } from './groups/flags.ts'
+import { gpu } from './groups/gpu.ts'
 import { invitationCommands } from './groups/invitations.ts'
 import { key } from './groups/key.ts'
 import { setup } from './groups/setup.ts'
@@ -48,6 +49,7 @@ export const ROOT: CommandSpec = {
     deploy,
     get,
     events,
+    gpu,
     config,
     {
       name: 'doctor',

@@ -23,6 +23,7 @@ import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
 import type { Amount, ResourceLedger } from '../resources/index.ts'
 import { sealKey, unsealKey } from '../sealed-key.ts'
 import { NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
+import { type Preparation, sealPreparation, unsealPreparation } from './preparation.ts'
 import { type AllocationRecord, allocationRecordCodec } from './record.ts'
 import { type AllocationRunner, createAllocationRunner } from './runner.ts'
 import { eraseTime, START_PATIENCE, statusText } from './state.ts'
@@ -38,6 +39,7 @@ export interface AllocationRequest {
   readonly executor: string
   readonly params: JsonValue
   readonly amount: Amount
+  readonly preparation: Preparation
 }
 
 /** The allocations that run on this machine. */
@@ -129,6 +131,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       clock,
       log,
       allowPrivileged: options.allowPrivileged,
+      preparation: () => unsealPreparation(nodeKey, runner.record.sealedPreparation),
       lifetime: lifetime.signal,
       save: (changed) => save(changed, runner.record),
       free: (id) => ledger.release(id),
@@ -303,8 +306,11 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     }
     await ledger.allocate(request.id, request.owner)
     const key = generateKeyPair(random)
+    const { preparation, ...asked } = request
+    const sealedPreparation = sealPreparation(nodeKey, preparation)
     const record: AllocationRecord = {
-      ...request,
+      ...asked,
+      ...(sealedPreparation === undefined ? {} : { sealedPreparation }),
       sealedKey: sealKey(nodeKey, key),
       createdAt: clock.now(),
       state: { phase: 'pending' }

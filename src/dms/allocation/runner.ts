@@ -13,6 +13,7 @@ import type { Executor, RunHandle, Workload } from '../../executor/index.ts'
 import type { JobOutput } from '../output.ts'
 import { captureOutput } from './capture.ts'
 import { MissingExecutorError } from './errors.ts'
+import type { Preparation } from './preparation.ts'
 import type { AllocationRecord } from './record.ts'
 import { type AllocationEffect, type AllocationEvent, type AllocationState, advance, UNREPORTED_RETENTION } from './state.ts'
 
@@ -49,6 +50,8 @@ export interface RunnerOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly allowPrivileged: boolean
+  /** What is put inside before the program runs. */
+  preparation(): Preparation
   /** Ends all effects of this process; workloads go on. */
   readonly lifetime: AbortSignal
   save(record: AllocationRecord): Promise<void>
@@ -149,7 +152,8 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       limits: { ...record.amount, pids: PIDS_LIMIT },
       directory: await output.prepare(record.id),
       allowPrivileged: options.allowPrivileged,
-      ports: []
+      ports: [],
+      ...options.preparation()
     }
   }
 

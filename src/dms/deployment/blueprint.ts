@@ -10,14 +10,19 @@ export function toBlueprint(ensemble: EnsembleConfig): Blueprint {
     nodes.push({ name: node, peer: peer ?? '', place: location, allocations: names })
     for (const name of names) {
       const allocation = ensemble.allocations.get(name)
-      if (allocation !== undefined) allocations.set(name, toAllocation(name, node, allocation))
+      if (allocation !== undefined) allocations.set(name, toAllocation(name, node, allocation, ensemble.scripts))
     }
   }
   return { nodes, allocations, excludedPeers: ensemble.excludePeers }
 }
 
-function toAllocation(name: string, node: string, allocation: EnsembleAllocation): BlueprintAllocation {
-  const { type, executor, resources, execution, dependsOn, dnsName } = allocation
+function toAllocation(
+  name: string,
+  node: string,
+  allocation: EnsembleAllocation,
+  scripts: EnsembleConfig['scripts']
+): BlueprintAllocation {
+  const { type, executor, resources, execution, dependsOn, dnsName, provision, keys } = allocation
   const { cpu, ram, disk } = resources
   return {
     name,
@@ -25,6 +30,11 @@ function toAllocation(name: string, node: string, allocation: EnsembleAllocation
     type,
     executor,
     params: execution.params,
+    scripts: provision.flatMap((script) => {
+      const content = scripts.get(script)
+      return content === undefined ? [] : [{ name: script, content }]
+    }),
+    keys,
     cpuCores: cpu.cores,
     clockHz: cpu.clockHz ?? 0,
     architecture: cpu.architecture ?? '',

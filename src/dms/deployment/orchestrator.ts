@@ -284,8 +284,9 @@ function allocationConfig(allocation: BlueprintAllocation) {
     executor: allocation.executor,
     resources: wireResources([allocation]),
     execution: { type: allocation.executor, params: allocation.params },
-    scripts: {},
-    keys: null,
+    scripts: Object.fromEntries(allocation.scripts.map(({ name, content }) => [name, content])),
+    ...(allocation.scripts.length === 0 ? {} : { scriptOrder: allocation.scripts.map(({ name }) => name) }),
+    keys: allocation.keys.length === 0 ? null : allocation.keys.map((key) => ({ ...key })),
     volume: null,
     contracts: null
   }

@@ -9,6 +9,9 @@ export interface BlueprintAllocation {
   readonly type: 'task' | 'service'
   readonly executor: string
   readonly params: JsonValue
+  /** Run before the program, in this order. */
+  readonly scripts: readonly { readonly name: string; readonly content: Uint8Array }[]
+  readonly keys: readonly { readonly type: 'ssh' | 'gpg'; readonly file: string; readonly dest?: string }[]
   readonly cpuCores: number
   readonly clockHz: number
   readonly architecture: string

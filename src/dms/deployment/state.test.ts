@@ -16,6 +16,8 @@ function allocation(name: string, node: string, dependsOn: readonly string[] = [
     type: 'task',
     executor: 'null',
     params: null,
+    scripts: [],
+    keys: [],
     cpuCores: 1,
     clockHz: 0,
     architecture: '',

@@ -25,7 +25,7 @@ import {
   type WireBid,
   type WireResources
 } from '../../protocol/index.ts'
-import type { AllocationRequest, Allocations } from '../allocation/index.ts'
+import { type AllocationRequest, type Allocations, toPreparation } from '../allocation/index.ts'
 import { type BidItem, BidMismatchError, type Bids, judge, NoBidError, type ProviderFacts } from '../bidding/index.ts'
 import type { Place, PlaceRule } from '../place.ts'
 import { add, type ResourceLedger, shortages } from '../resources/index.ts'
@@ -147,8 +147,9 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
       const executor = config.executor === '' ? config.execution.type : config.executor
       const type = config.type === 'task' ? 'task' : 'service'
       const { params } = config.execution
-      checkWorkload(options, { id, executor, params, amount })
-      return { id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount }
+      const preparation = toPreparation(config.scripts, config.scriptOrder, config.keys)
+      checkWorkload(options, { id, executor, params, amount, preparation })
+      return { id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount, preparation }
     })
     const handles = await allocations.allocate(requests)
     serveEnsemble(ensembleId)
@@ -200,11 +201,12 @@ function fullId(ensembleId: string, nodeId: string, name: string): string {
 
 function checkWorkload(
   { executors, allowPrivileged }: ProviderBehaviorsOptions,
-  { id, executor, params, amount }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount'>
+  { id, executor, params, amount, preparation }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount' | 'preparation'>
 ): void {
   const driver = executors.get(executor)
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
-  driver.check({ id, spec: params, limits: { ...amount, pids: 1 }, directory: '/', allowPrivileged, ports: [] })
+  const limits = { ...amount, pids: 1 }
+  driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], ...preparation })
 }
 
 type BidRequest = ValueOf<typeof bidRequest.request>
