@@ -18,12 +18,13 @@ const modules = {
   network: ['base'],
   hardware: ['base'],
   executor: ['base'],
+  image: ['base'],
   protocol: ['base', 'identity', 'ucan', 'actor'],
   dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'protocol'],
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
   doctor: ['base', 'config', 'identity', 'ucan', 'hardware', 'executor'],
-  cmd: ['base', 'db', 'config', 'identity', 'wallet', 'ucan', 'agent', 'actor', 'protocol', 'client', 'doctor']
+  cmd: ['base', 'db', 'config', 'identity', 'wallet', 'ucan', 'agent', 'actor', 'image', 'protocol', 'client', 'doctor']
 }
 
 /** The same between the parts of `dms`; files directly in src/dms may be used by every part. */
@@ -45,7 +46,9 @@ const packages = {
   'libp2p|@libp2p/.+|@multiformats/.+|multiformats|datastore-core|@chainsafe/libp2p-quic|ws': 'network',
   'fastify|@fastify/.+': 'api',
   '@photostructure/sqlite': 'db',
-  koffi: '(network|heap)',
+  koffi: '(network|heap|image)',
+  'tar-stream': '(image|testing)',
+  fzstd: 'image',
   pino: 'telemetry',
   yaml: 'protocol',
   '@noble/.+': '(identity|testing)',

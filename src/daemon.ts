@@ -9,6 +9,7 @@ import {
   createServiceGroup,
   createSystemTurns,
   encodeGoJson,
+  gibibytes,
   type Logger,
   millis,
   ok,
@@ -36,6 +37,7 @@ import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
 import { createHeapKeeper } from './heap/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
+import { createImages, type Images } from './image/index.ts'
 import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
 import { describeApi } from './protocol/index.ts'
 import {
@@ -195,6 +197,7 @@ function composeDaemon(
     turns: createSystemTurns(TURN_BUDGET),
     journal: createReplayJournal(store)
   })
+  const images = createImageStore(config, clock, random, log.child({ logger: 'images' }))
   const node = createNode({
     store,
     actors,
@@ -207,6 +210,7 @@ function composeDaemon(
     host: factsOf(config, version),
     logs: controlOf(daemonLog),
     executors: createExecutors(config, key.peerId, clock, log.child({ logger: 'executor' })),
+    artifacts: images,
     jobOutput: createJobOutput(join(general.work_dir, 'jobs'), 0o700),
     deploymentOutput: createJobOutput(join(general.work_dir, 'deployments'), 0o755),
     place: { continent: general.host_continent, country: general.host_country, city: general.host_city },
@@ -246,7 +250,7 @@ function composeDaemon(
     }
   }
   return {
-    service: createServiceGroup('parts', [api, store, revocations, actors, network, node, watch, doorkeeper]),
+    service: createServiceGroup('parts', [api, store, revocations, images, actors, network, node, watch, doorkeeper]),
     watch,
     info: () => ({
       did: key.did,
@@ -295,6 +299,21 @@ function storePeers(store: KeyValueStore): PeerStorage {
     load: async () => (await records.get('all')) ?? [],
     save: (peers) => store.transaction([records.put('all', peers)])
   }
+}
+
+/** Images and artefacts for the executors that need no container daemon. */
+function createImageStore({ general, image }: Config, clock: Clock, random: Random, log: Logger): Images {
+  return createImages({
+    directory: join(general.work_dir, 'images'),
+    rules: { allowedPrivate: image.allowed_private_registries, insecure: image.insecure_registries },
+    cacheSize: gibibytes(image.cache_size),
+    maxImageSize: gibibytes(image.max_size),
+    stallLimit: seconds(image.stall_timeout),
+    pullLimit: seconds(image.pull_timeout),
+    clock,
+    random,
+    log
+  })
 }
 
 function createExecutors({ general }: Config, nodeId: string, clock: Clock, log: Logger): ReadonlyMap<string, Executor> {

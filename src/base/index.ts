@@ -33,9 +33,17 @@ export {
   TimeoutError,
   unreachable
 } from './errors.ts'
+export { type ImageName, isImageDigest, parseImageName } from './image-reference.ts'
 export { encodeGoJson, isJsonObject, type JsonValue, parseJson } from './json.ts'
 export { createServiceGroup, type Service } from './lifecycle.ts'
 export { type LogFields, type Logger, silentLogger } from './log.ts'
+export {
+  type AddressLookup,
+  createPublicLookup,
+  isPublicAddress,
+  PrivateAddressError,
+  refusePrivateLiteral
+} from './public-address.ts'
 export { type Random, randomHex, randomInt, shuffled, systemRandom } from './random.ts'
 export { err, ok, type Result } from './result.ts'
 export { createSecret, type Secret } from './secret.ts'

@@ -118,6 +118,30 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
     ],
     examples: ['nunet actor cmd -c dms /dms/node/allocations/list --status running']
   },
+  {
+    name: '/dms/node/artifacts/list',
+    summary: 'Lists the images and artefacts that the node keeps for its jobs.',
+    flags: [
+      { name: 'limit', type: 'integer', value: 'number', doc: 'Most artefacts on a page.' },
+      { name: 'offset', type: 'integer', value: 'number', doc: 'How many to leave out before.' }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/artifacts/list --limit 10']
+  },
+  {
+    name: '/dms/node/artifacts/prune',
+    summary: 'Removes images and artefacts that no job uses.',
+    flags: [
+      { name: 'used-before', type: 'text', value: 'time', doc: `Only what was last used before, ${whenDoc}.` },
+      {
+        name: 'down-to',
+        type: 'text',
+        value: 'size',
+        doc: 'The least recently used, until no more is left: GiB, or text such as 512MiB.'
+      }
+    ],
+    timeout: seconds(120),
+    examples: ['nunet actor cmd -c dms /dms/node/artifacts/prune --used-before 7d']
+  },
   { name: '/dms/node/status', summary: 'Shows everything about the node; secrets are masked.', isPlain: true },
   { name: '/dms/node/metrics', summary: 'Shows what the node counted, and what its process uses.', isPlain: true },
   {

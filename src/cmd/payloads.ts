@@ -1,6 +1,8 @@
 import { encodeGoJson, invariant, type JsonValue, parseJson } from '../base/index.ts'
 import {
   allocationsList,
+  artifactsList,
+  artifactsPrune,
   broadcastHello,
   broadcastStatus,
   capAnchor,
@@ -63,6 +65,13 @@ export const CALLS: readonly Call[] = [
     limit: flags.number('limit'),
     offset: flags.number('offset'),
     status: flags.isSet('status') ? flags.list('status') : undefined
+  })),
+  query(artifactsList, (flags) => ({ limit: flags.number('limit'), offset: flags.number('offset') })),
+  change(artifactsPrune, (flags, io) => ({
+    usedBefore: flags.isSet('used-before')
+      ? parseWhen('used-before', flags.text('used-before') ?? '', io.clock.now())
+      : undefined,
+    downTo: flags.isSet('down-to') ? parseSize('down-to', flags.text('down-to') ?? '') : undefined
   })),
   change(loggerConfig, (flags) => ({
     interval: flags.number('interval'),

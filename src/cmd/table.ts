@@ -2,6 +2,7 @@ import type { CommandSpec } from './command.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 import { actor } from './groups/actor.ts'
 import { agentCommands } from './groups/agent.ts'
+import { artifacts } from './groups/artifacts.ts'
 import { cap } from './groups/cap.ts'
 import { completion, hiddenCommands } from './groups/completion.ts'
 import { config } from './groups/config.ts'
@@ -48,6 +49,7 @@ export const ROOT: CommandSpec = {
     actor,
     deploy,
     get,
+    artifacts,
     events,
     gpu,
     config,

@@ -11,6 +11,7 @@ import {
   path,
   port,
   providerList,
+  registryList,
   restAddress,
   socketPath,
   text,
@@ -203,6 +204,31 @@ export const CONFIG_SCHEMA = {
   job: {
     allow_privileged_docker: key(toggle, false, 'Whether jobs may ask for privileged containers. They own the machine then.'),
     require_contracts_for_deployment: futureKey(toggle, false, 'Whether only ensembles with valid contracts get bids.')
+  },
+  image: {
+    cache_size: key(
+      wholeNumber(1, 1_048_576),
+      20,
+      'What images and artefacts may take on the disk; beyond it those are removed that no job uses, the least recently used first.',
+      { unit: 'GiB' }
+    ),
+    max_size: key(wholeNumber(1, 1_048_576), 10, 'The largest image that jobs may ask for, packed and unpacked.', {
+      unit: 'GiB'
+    }),
+    allowed_private_registries: key(
+      registryList,
+      [],
+      'Registries in private networks or on this machine that jobs may fetch images from, as `host` or `host:port`; all others there are refused.'
+    ),
+    insecure_registries: key(
+      registryList,
+      [],
+      'Registries that may be spoken to without encryption, or whose certificate nobody vouches for; they may be private as well.'
+    ),
+    stall_timeout: key(wholeNumber(1, 3600), 30, 'How long a registry may send nothing until it counts as stalled.', {
+      unit: 'seconds'
+    }),
+    pull_timeout: key(wholeNumber(10, 604_800), 3600, 'How long fetching one image may take.', { unit: 'seconds' })
   },
   observability: { logging, elastic, otel },
   apm: {

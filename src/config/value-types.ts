@@ -224,6 +224,18 @@ export const addressList: ValueType<readonly string[]> = {
   counterexamples: ['0.0.0.0:9100', '[1]', '["/ip4/0.0.0.0/tcp/9100"']
 }
 
+/** A list of registries of images, each `host` or `host:port`; as text a JSON list, or items between commas. */
+export const registryList: ValueType<readonly string[]> = {
+  name: 'list of registries',
+  read: (value) =>
+    readList(value, 'must be a list of texts, each a registry such as registry.lan:5000', (item) =>
+      typeof item === 'string' && /^(?:[a-zA-Z0-9.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::\d{1,5})?$/.test(item) ? item : undefined
+    ),
+  fromText: (words) => (/^\s*\[(?:"|\s*\])/.test(words) ? fromJson(words) : ok(splitList(words))),
+  examples: ['registry.lan:5000', '["registry.lan:5000","10.0.0.5"]', 'localhost:5000,[::1]:5000', '[]'],
+  counterexamples: ['https://registry.lan', '["https://registry.lan"]', '["registry.lan/path"]']
+}
+
 /** The list of external providers; as text a JSON list. */
 export const providerList: ValueType<readonly ProviderConfig[]> = {
   name: 'list of objects with name, type and config',

@@ -5,7 +5,15 @@
  * State: offer, commitments, allocations, deployments, learned revocations, accepted messages, in the store; output of jobs, below the work directory.
  */
 
-export type { CapabilityFile, HostFacts, HostInterface, LogControl, LogEvent, ProcessVitals } from './node/index.ts'
+export type {
+  ArtifactStore,
+  CapabilityFile,
+  HostFacts,
+  HostInterface,
+  LogControl,
+  LogEvent,
+  ProcessVitals
+} from './node/index.ts'
 export { createNode, type Node, type NodeOptions } from './node.ts'
 export { createJobOutput, type JobOutput } from './output.ts'
 export type { Place } from './place.ts'

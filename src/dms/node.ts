@@ -10,6 +10,7 @@ import { createBids, type ProviderFacts } from './bidding/index.ts'
 import { createDeployments, type Deployments } from './deployment/index.ts'
 import { createEventLog, type NodeEvent } from './events.ts'
 import {
+  type ArtifactStore,
   BIDDING,
   type CapabilityFile,
   CHATTER,
@@ -25,6 +26,7 @@ import {
   type PeerDirectory,
   type SpreadRule,
   serveAllocationBehaviors,
+  serveArtifactBehaviors,
   serveCapabilityBehaviors,
   serveDeploymentBehaviors,
   serveEventBehaviors,
@@ -58,6 +60,8 @@ export interface NodeOptions {
   readonly logs: LogControl
   /** By the `executor:` word of ensembles. */
   readonly executors: ReadonlyMap<string, Executor>
+  /** What is kept of registries for jobs. */
+  readonly artifacts: ArtifactStore
   /** Output of the jobs that run here. */
   readonly jobOutput: JobOutput
   /** Output that deployments of this node have fetched. */
@@ -158,6 +162,7 @@ export function createNode(options: NodeOptions): Node {
       })
       serveLogBehaviors({ actor: actors.root, logs, log: log.child({ logger: 'telemetry' }) })
       serveAllocationBehaviors({ actor: actors.root, allocations, hardware })
+      serveArtifactBehaviors(actors.root, options.artifacts)
       const bids = createBids({ clock, ledger })
       serveProviderBehaviors({
         actors,

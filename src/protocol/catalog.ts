@@ -1,4 +1,5 @@
 import { allocationsList } from './allocations.ts'
+import { artifactsList, artifactsPrune } from './artifacts.ts'
 import type { PublicBehavior } from './behavior.ts'
 import {
   capAnchor,
@@ -92,7 +93,9 @@ export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
       resourcesOnboarded,
       resourcesAllocated,
       resourcesFree,
-      allocationsList
+      allocationsList,
+      artifactsList,
+      artifactsPrune
     ]
   },
   {

@@ -4,7 +4,9 @@
  * Imports: base, identity, ucan, actor.
  * State: none.
  */
+
 export { ALLOCATION_PAGE, allocationsList } from './allocations.ts'
+export { ARTIFACT_PAGE, artifactsList, artifactsPrune } from './artifacts.ts'
 export { type Callers, define, type PublicBehavior } from './behavior.ts'
 export {
   capAnchor,

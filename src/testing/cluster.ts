@@ -20,7 +20,7 @@ import type { HardwareProbe, Machine } from '../hardware/index.ts'
 import { type Did, generateKeyPair, type KeyPair } from '../identity/index.ts'
 import { createCounters } from '../telemetry/index.ts'
 import { type CapabilityContext, type ContextFile, createContext, createContextStore } from '../ucan/index.ts'
-import { CLUSTER_HOST, createMemoryLogs } from './host.ts'
+import { CLUSTER_HOST, createMemoryLogs, NO_ARTIFACTS } from './host.ts'
 import { createMemoryNetwork, type MemoryNetwork } from './memory-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -99,6 +99,7 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
       hardware,
       host: CLUSTER_HOST,
       logs: createMemoryLogs(clock),
+      artifacts: NO_ARTIFACTS,
       executors: new Map([['null', createNullExecutor({ clock, machine })]]),
       jobOutput: createJobOutput(join(directory, key.peerId, 'jobs'), 0o700),
       deploymentOutput: createJobOutput(join(directory, key.peerId, 'deployments'), 0o755),

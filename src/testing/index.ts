@@ -8,7 +8,7 @@
 export { CLUSTER_MACHINE, type Cluster, type ClusterNode, createCluster } from './cluster.ts'
 export * from './compliance/index.ts'
 export { BUSYBOX_IMAGE, loadBusyboxImage } from './docker-image.ts'
-export { CLUSTER_HOST, createMemoryLogs } from './host.ts'
+export { CLUSTER_HOST, createMemoryLogs, NO_ARTIFACTS } from './host.ts'
 export {
   type LedgerEmulator,
   type LedgerEmulatorOptions,
@@ -16,6 +16,21 @@ export {
   startLedgerEmulator
 } from './ledger-emulator.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory-network.ts'
+export {
+  assemble,
+  digestOf,
+  type FakeRegistry,
+  type ImageRecipe,
+  type Interference,
+  type LayerFile,
+  type MadeBlob,
+  type MadeImage,
+  makeArchive,
+  makeArtifact,
+  makeImage,
+  pushImage,
+  startFakeRegistry
+} from './registry.ts'
 export { type FoundRequirement, type Requirement, requirement } from './requirements.ts'
 export { FAULTS, type Fault, type Faults, faultNames, parseFaults } from './simulator/faults.ts'
 export type { Frame, HandlerOutcome, HandlerRun, Observer } from './simulator/observer.ts'

@@ -58,6 +58,12 @@ const KEYS = [
   'p2p.fd',
   'job.allow_privileged_docker',
   'job.require_contracts_for_deployment',
+  'image.cache_size', // ours
+  'image.max_size', // ours
+  'image.allowed_private_registries', // ours
+  'image.insecure_registries', // ours
+  'image.stall_timeout', // ours
+  'image.pull_timeout', // ours
   'observability.logging.level',
   'observability.logging.file',
   'observability.logging.rotation.max_size_mb',

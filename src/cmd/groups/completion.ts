@@ -47,5 +47,11 @@ export const hiddenCommands: readonly CommandSpec[] = [
     isHidden: true,
     args: ['directory'],
     load: async () => (await import('../commands/man.ts')).writePages
+  },
+  {
+    name: '__unpack-layers',
+    summary: 'Unpacks layers of images; the jobs come on stdin.',
+    isHidden: true,
+    load: async () => (await import('../commands/unpack-layers.ts')).unpackLayers
   }
 ]

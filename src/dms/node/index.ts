@@ -5,6 +5,7 @@
  * State: which executors answer, which peers greeted, streams of events; in memory.
  */
 export { serveAllocationBehaviors } from './allocation-behaviors.ts'
+export { type ArtifactStore, serveArtifactBehaviors } from './artifact-behaviors.ts'
 export { type CapabilityFile, serveCapabilityBehaviors } from './capability-behaviors.ts'
 export { serveDeploymentBehaviors } from './deployment-behaviors.ts'
 export { serveEventBehaviors } from './event-behaviors.ts'

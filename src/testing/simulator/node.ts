@@ -4,7 +4,7 @@ import { createKnownRevocations, createNode, createReplayJournal } from '../../d
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import { createCounters } from '../../telemetry/index.ts'
 import { type ContextFile, createContextStore } from '../../ucan/index.ts'
-import { CLUSTER_HOST, createMemoryLogs } from '../host.ts'
+import { CLUSTER_HOST, createMemoryLogs, NO_ARTIFACTS } from '../host.ts'
 import { createDisk, mountDisk } from './disk.ts'
 import { createWorkloadHost, mountExecutor, simulatedHardware } from './machine.ts'
 import type { SimulatedNetwork } from './network.ts'
@@ -134,6 +134,7 @@ async function compose(
     hardware: simulatedHardware,
     host: CLUSTER_HOST,
     logs: createMemoryLogs(clock),
+    artifacts: NO_ARTIFACTS,
     executors: new Map([['null', executor]]),
     jobOutput: disk.jobOutput,
     deploymentOutput: disk.deploymentOutput,
