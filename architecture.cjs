@@ -18,8 +18,9 @@ const modules = {
   network: ['base'],
   hardware: ['base'],
   executor: ['base'],
+  storage: ['base'],
   protocol: ['base', 'identity', 'ucan', 'actor'],
-  dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'protocol'],
+  dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'storage', 'protocol'],
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
   doctor: ['base', 'config', 'identity', 'ucan', 'hardware', 'executor'],
@@ -38,7 +39,7 @@ const dms = {
 }
 
 /** Modules whose folders hold drivers: only daemon.ts and checkup.ts (and tests) import src/<module>/<driver>/. */
-const drivers = ['executor']
+const drivers = ['executor', 'storage']
 
 /** Every npm package has one home; the keys and values are regular expressions. */
 const packages = {
@@ -49,7 +50,8 @@ const packages = {
   pino: 'telemetry',
   yaml: 'protocol',
   '@noble/.+': '(identity|testing)',
-  'node-hid': 'wallet'
+  'node-hid': 'wallet',
+  '@aws-sdk/.+': 'storage'
 }
 
 module.exports = { modules, dms, drivers, packages }
