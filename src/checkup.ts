@@ -36,11 +36,8 @@ export async function readMachine(diskPath: string): Promise<Machine> {
   return await createHardwareProbe({ diskPath, clock: systemClock }).capacity()
 }
 
-/** A graphics card as commands show it. */
-export type GpuFacts = Gpu
-
 /** The graphics cards of this machine, with what is in use of them. */
-export async function readGpus(): Promise<readonly GpuFacts[]> {
+export async function readGpus(): Promise<readonly Gpu[]> {
   return (await createHardwareProbe({ diskPath: tmpdir(), clock: systemClock }).capacity()).gpus
 }
 
@@ -59,7 +56,7 @@ const DRIVERS: Readonly<Record<GpuVendor, WorkloadGpu['vendor'] | undefined>> = 
 
 /** Runs a container that looks at a graphics card, through the executor that jobs use; nothing of it stays. */
 export async function tryGpu(
-  gpu: GpuFacts,
+  gpu: Gpu,
   image: string,
   { clock, environment }: { readonly clock: Clock; readonly environment: NodeJS.ProcessEnv }
 ): Promise<GpuVerdict> {

@@ -152,50 +152,54 @@ export function createImages(options: ImagesOptions): Images {
     const pinned = new Set<string>()
     pins.add(pinned)
     const limit = Math.min(maxImageSize, fetchOptions.maxBytes ?? maxImageSize)
+    async function work(inner: AbortSignal): Promise<ImageRecord> {
+      const cached = source.digest === undefined ? undefined : store.find(source.digest)
+      // A private image is given only to whom its registry gives it.
+      if (cached?.kind === kind && !cached.isPrivate) return await use(cached, source.text, workloadId, pinned)
+      const session = createSession({ connection, source, auth, clock })
+      const pull: Pull = {
+        session,
+        source,
+        store,
+        clock,
+        queues,
+        pinned,
+        maxBytes: limit,
+        maxFiles: MAX_FILES,
+        signal: anySignal(inner, lifetime.signal),
+        onProgress: throttle(clock, onProgress)
+      }
+      const resolved = await resolveManifest(pull)
+      const known = store.find(resolved.digest)
+      if (known?.kind === kind) return await use(known, source.text, workloadId, pinned)
+      await makeRoom(resolved.manifest.layers.reduce((sum, { size }) => sum + size, 0))
+      const content = await fetch(pull, resolved)
+      const now = clock.now()
+      const { digest, aliases } = resolved
+      const record: ImageRecord = {
+        kind,
+        digest,
+        aliases,
+        references: [],
+        ...content,
+        isPrivate: session.isPrivate(),
+        createdAt: now,
+        usedAt: now
+      }
+      return await use(record, source.text, workloadId, pinned)
+    }
+
+    let working: Promise<ImageRecord> | undefined
     try {
       return await withTimeout(
         clock,
         options.pullLimit,
         `pulling ${source.text}`,
-        async (inner) => {
-          const cached = source.digest === undefined ? undefined : store.find(source.digest)
-          // A private image is given only to whom its registry gives it.
-          if (cached?.kind === kind && !cached.isPrivate) return await use(cached, source.text, workloadId, pinned)
-          const session = createSession({ connection, source, auth, clock })
-          const pull: Pull = {
-            session,
-            source,
-            store,
-            clock,
-            queues,
-            pinned,
-            maxBytes: limit,
-            maxFiles: MAX_FILES,
-            signal: anySignal(inner, lifetime.signal),
-            onProgress: throttle(clock, onProgress)
-          }
-          const resolved = await resolveManifest(pull)
-          const known = store.find(resolved.digest)
-          if (known?.kind === kind) return await use(known, source.text, workloadId, pinned)
-          await makeRoom(resolved.manifest.layers.reduce((sum, { size }) => sum + size, 0))
-          const content = await fetch(pull, resolved)
-          const now = clock.now()
-          const { digest, aliases } = resolved
-          const record: ImageRecord = {
-            kind,
-            digest,
-            aliases,
-            references: [],
-            ...content,
-            isPrivate: session.isPrivate(),
-            createdAt: now,
-            usedAt: now
-          }
-          return await use(record, source.text, workloadId, pinned)
-        },
+        (inner) => (working = work(inner)),
         signal === undefined ? {} : { signal }
       )
     } finally {
+      await working?.catch(() => undefined) // given up, but not ended yet
       pins.delete(pinned)
       await writes.run(() => store.collect(isPinned))
     }

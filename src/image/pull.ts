@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { type AbortOptions, type Clock, mapConcurrently } from '../base/index.ts'
+import { type AbortOptions, type Clock, linkSignals, mapConcurrently } from '../base/index.ts'
 import { readSmall } from './connection.ts'
 import { digestOf } from './digest.ts'
 import { downloadBlob } from './download.ts'
@@ -61,21 +61,51 @@ export async function pullImage(pull: Pull, { manifest }: Resolved): Promise<Pic
   const { config, diffIds } = parseConfig(await fetchConfig(pull, manifest.config), manifest.layers.length)
   for (const diffId of diffIds) pull.pinned.add(diffId)
   let unpacked = 0
-  const layers = await mapConcurrently(manifest.layers, PARALLEL, async (blob, index): Promise<LayerEntry> => {
+  /** Only pulls from the same registry wait for each other: a slow one must not hold up those from others. */
+  const runFor = <T>(diffId: string, task: () => Promise<T>, signal: AbortSignal) =>
+    pull.queues.run(`${source.host} ${diffId}`, task, { signal })
+  const layers = await allOrNone(pull, manifest.layers, async (blob, index, signal): Promise<LayerEntry> => {
     const diffId = diffIds[index] ?? ''
-    const bytes = await pull.queues.run(diffId, async () => {
-      const known = store.layerBytes(diffId)
-      if (known !== undefined) {
-        pull.onProgress('pull', blob.size, total)
-        return known
-      }
-      return await pullLayer(pull, { blob, diffId, total, left: pull.maxBytes - unpacked })
-    })
+    const bytes = await runFor(
+      diffId,
+      async () => {
+        const known = store.layerBytes(diffId)
+        if (known !== undefined) {
+          pull.onProgress('pull', blob.size, total)
+          return known
+        }
+        return await pullLayer({ ...pull, signal }, { blob, diffId, total, left: pull.maxBytes - unpacked })
+      },
+      signal
+    )
     unpacked += bytes
     if (unpacked > pull.maxBytes) throw new ImageRefusedError(`${source.text} unpacks to more than ${pull.maxBytes} bytes`)
     return { blob: blob.digest, mediaType: blob.mediaType, diffId, bytes }
   })
   return { layers, config }
+}
+
+/** The first failure ends the others, and none goes on after this has returned. */
+async function allOrNone<T>(
+  { signal }: AbortOptions,
+  blobs: readonly Descriptor[],
+  work: (blob: Descriptor, index: number, signal: AbortSignal) => Promise<T>
+): Promise<readonly T[]> {
+  const linked = linkSignals(signal)
+  const failures: unknown[] = []
+  const results = await mapConcurrently(blobs, PARALLEL, async (blob, index) => {
+    if (failures.length > 0) return undefined
+    try {
+      return await work(blob, index, linked.signal)
+    } catch (error) {
+      failures.push(error)
+      linked.end()
+      return undefined
+    }
+  })
+  linked.end()
+  if (failures.length > 0) throw failures[0]
+  return results.filter((result) => result !== undefined)
 }
 
 function checkSize({ source, maxBytes }: Pull, total: number): void {
@@ -147,7 +177,7 @@ export async function pullArtifact(pull: Pull, { manifest }: Resolved, mediaType
   const blob = chooseBlob(manifest, mediaTypes, source)
   checkSize(pull, blob.size)
   pull.pinned.add(blob.digest)
-  await pull.queues.run(blob.digest, async () => {
+  await pull.queues.run(`${source.host} ${blob.digest}`, async () => {
     if (store.hasBlob(blob.digest)) return
     await download(pull, blob, store.layout.blob(blob.digest), (count) => pull.onProgress('pull', count, blob.size))
     store.blobCame(blob.digest)

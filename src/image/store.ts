@@ -135,6 +135,7 @@ export function createImageStore({ directory, random, log }: StoreOptions): Imag
     layerBytes: (diffId) => layers.get(diffId),
     keepLayer: (diffId, unpacked, bytes) =>
       removals.run(async () => {
+        if (layers.has(diffId)) return // came from elsewhere meanwhile
         await place(unpacked, layout.layer(diffId)).catch((error: unknown) => {
           throw toStoreError(error, `cannot keep layer ${diffId}`)
         })

@@ -181,7 +181,7 @@ function toZstd(content: Buffer): Buffer {
 
 function attributeOf(path: string): string {
   const name = process.getuid?.() === 0 ? 'trusted.overlay.opaque' : 'user.overlay.opaque'
-  const read = koffi.load(null).func('ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size)')
+  const read = koffi.load(null).func('long lgetxattr(const char *path, const char *name, void *value, size_t size)')
   const value = Buffer.alloc(16)
   return value.toString('utf8', 0, Number(read(path, name, value, value.length)))
 }

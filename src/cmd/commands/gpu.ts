@@ -1,11 +1,21 @@
 import { errorMessage } from '../../base/index.ts'
-import type { GpuFacts } from '../../checkup.ts'
 import type { Action } from '../command.ts'
 import { GpuNotUsableError, NoGpuError } from '../errors.ts'
 import { printJson } from '../output.ts'
 import { withProgress } from '../progress.ts'
 
 const MIB = 2 ** 20
+
+/** What is shown of a graphics card; sizes in bytes. */
+export interface GpuFacts {
+  readonly index: number
+  readonly vendor: string
+  readonly model: string
+  readonly uuid: string
+  readonly pciAddress: string
+  readonly vram: number
+  readonly vramUsed?: number
+}
 
 /** `nunet gpu list`: a line for each card in the form that clients read (D §2.6, E §2.1). */
 export const listGpus: Action = async ({ flags }, io) => {

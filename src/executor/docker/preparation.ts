@@ -2,7 +2,6 @@ import { pack } from 'tar-stream'
 import { isJsonObject, type JsonValue, mebibytes } from '../../base/index.ts'
 import { ExecutorBadSpecError } from '../errors.ts'
 import type { Workload, WorkloadFile, WorkloadScript } from '../executor.ts'
-import type { DockerSpec } from './spec.ts'
 
 /** Where scripts lie inside; root's, so that the program cannot change them unless it is root itself. */
 const SCRIPTS = '/.nunet/scripts'
@@ -41,7 +40,10 @@ function textsOf(value: JsonValue | undefined): readonly string[] {
 }
 
 /** The program behind the scripts: another entrypoint than the image's leaves the arguments of the image behind. */
-export function scriptedCommand(spec: DockerSpec, image: DockerCommand): DockerCommand {
+export function scriptedCommand(
+  spec: { readonly [Part in keyof DockerCommand]: DockerCommand[Part] | undefined },
+  image: DockerCommand
+): DockerCommand {
   const entrypoint = spec.entrypoint ?? image.entrypoint
   const cmd = spec.cmd ?? (spec.entrypoint === undefined ? image.cmd : [])
   return { entrypoint: ['/bin/sh', RUNNER], cmd: [...entrypoint, ...cmd] }
