@@ -35,13 +35,6 @@ export function requiredText(fields: VolumeFields, field: string): string {
   return value
 }
 
-/** A text that matches; `rule` says what would be right. */
-export function matchingText(fields: VolumeFields, field: string, pattern: RegExp, rule: string): string | undefined {
-  const value = optionalText(fields, field)
-  if (value !== undefined && !pattern.test(value)) throw new StorageBadSpecError(field, rule)
-  return value
-}
-
 /** A whole number of bytes, positive. */
 export function optionalSize(fields: VolumeFields, field: string): number | undefined {
   const value = fields[field]

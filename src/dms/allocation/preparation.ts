@@ -97,16 +97,23 @@ export function unsealPreparation(nodeKey: KeyPair, sealed: string | undefined):
   if (!isJsonObject(wire)) throw new UnreadablePreparationError('the files and scripts of a stored allocation cannot be read')
   return {
     files: itemsOf(wire['files']).map((item) => ({
-      path: String(item['path']),
+      path: textIn(item, 'path'),
       content: contentOf(item),
       mode: Number(item['mode'])
     })),
-    scripts: itemsOf(wire['scripts']).map((item) => ({ name: String(item['name']), content: contentOf(item) }))
+    scripts: itemsOf(wire['scripts']).map((item) => ({ name: textIn(item, 'name'), content: contentOf(item) }))
   }
 }
 
 function itemsOf(value: JsonValue | undefined): readonly Readonly<Record<string, JsonValue>>[] {
   return Array.isArray(value) ? (value as readonly JsonValue[]).filter(isJsonObject) : []
+}
+
+function textIn(item: Readonly<Record<string, JsonValue>>, member: string): string {
+  const value = item[member]
+  if (typeof value !== 'string')
+    throw new UnreadablePreparationError('the files and scripts of a stored allocation cannot be read')
+  return value
 }
 
 function contentOf({ content }: Readonly<Record<string, JsonValue>>): Uint8Array {

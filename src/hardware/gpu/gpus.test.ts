@@ -89,11 +89,11 @@ describe('what a tool of a vendor prints', () => {
   })
 
   test('is understood of both tools of AMD', () => {
-    expect(parseAmdSmi(recorded('amd-smi.json'))).toEqual([
+    expect(parseAmdSmi(recorded('amd-smi.txt'))).toEqual([
       { pciAddress: '0000:05:00.0', uuid: 'GPU-ddb2e5e4f6c7a889', model: 'AMD Instinct MI300X' },
       { pciAddress: '0000:26:00.0' }
     ])
-    expect(parseRocmSmi(recorded('rocm-smi.json'))).toEqual([
+    expect(parseRocmSmi(recorded('rocm-smi.txt'))).toEqual([
       {
         pciAddress: '0000:03:00.0',
         uuid: 'GPU-8c1f3a5d7e9b2046',
@@ -105,8 +105,8 @@ describe('what a tool of a vendor prints', () => {
   })
 
   test('is understood of Intel', () => {
-    expect(parseXpuSmi(recorded('xpu-smi.json'))).toMatchObject([{ id: 0, pciAddress: '0000:4d:00.0' }])
-    expect(parseXpuSmiCard(recorded('xpu-smi-0.json'))).toEqual({ vram: 14_248_050_688 })
+    expect(parseXpuSmi(recorded('xpu-smi.txt'))).toMatchObject([{ id: 0, pciAddress: '0000:4d:00.0' }])
+    expect(parseXpuSmiCard(recorded('xpu-smi-0.txt'))).toEqual({ vram: 14_248_050_688 })
     expect(parseXpuSmiCard('{"memory_physical_size": "15473.00 MiB"}')).toEqual({ vram: 15_473 * MIB })
   })
 })
@@ -175,9 +175,9 @@ describe('the graphics cards of a machine', () => {
     )
     const { run } = toolsWith({
       'nvidia-smi': recorded('nvidia-smi-several.csv'),
-      'amd-smi': recorded('amd-smi.json'),
-      'xpu-smi': recorded('xpu-smi.json'),
-      'xpu-smi 0': recorded('xpu-smi-0.json')
+      'amd-smi': recorded('amd-smi.txt'),
+      'xpu-smi': recorded('xpu-smi.txt'),
+      'xpu-smi 0': recorded('xpu-smi-0.txt')
     })
     expect(
       (await findGpus(files, run)).map(({ index, vendor, model, vram, devices }) => [index, vendor, model, vram, devices])
@@ -191,7 +191,7 @@ describe('the graphics cards of a machine', () => {
   })
 
   test('of AMD are described by the older tool where only that is installed', async () => {
-    const { run } = toolsWith({ 'rocm-smi': recorded('rocm-smi.json') })
+    const { run } = toolsWith({ 'rocm-smi': recorded('rocm-smi.txt') })
     const [gpu] = await findGpus(machineWith({ '0000:03:00.0': '1002:744c 0x030000' }), run)
     expect(gpu).toMatchObject({ model: 'Radeon RX 7900 XTX', uuid: 'GPU-8c1f3a5d7e9b2046', vramUsed: 27_201_536 })
   })
