@@ -4,6 +4,7 @@ import type { KeyValueStore } from '../db/index.ts'
 import type { Executor } from '../executor/index.ts'
 import type { HardwareProbe } from '../hardware/index.ts'
 import type { KeyPair } from '../identity/index.ts'
+import type { Volumes } from '../storage/index.ts'
 import type { CapabilityContext } from '../ucan/index.ts'
 import { type Allocations, createAllocations } from './allocation/index.ts'
 import { createBids, type ProviderFacts } from './bidding/index.ts'
@@ -62,6 +63,8 @@ export interface NodeOptions {
   readonly executors: ReadonlyMap<string, Executor>
   /** What is kept of registries for jobs. */
   readonly artifacts: ArtifactStore
+  /** Gives volumes to jobs; without it none are had. */
+  readonly volumes?: Volumes
   /** Output of the jobs that run here. */
   readonly jobOutput: JobOutput
   /** Output that deployments of this node have fetched. */
@@ -107,6 +110,7 @@ export function createNode(options: NodeOptions): Node {
     executors: options.executors,
     output: options.jobOutput,
     allowPrivileged,
+    volumes: options.volumes,
     onStatus: ({ id, ensembleId }, status) => publish({ type: 'allocation', allocation: id, deployment: ensembleId, status })
   })
   const deployments = createDeployments({
@@ -177,6 +181,7 @@ export function createNode(options: NodeOptions): Node {
         counters,
         place,
         allowPrivileged,
+        volumes: options.volumes,
         spread: spread(BIDDING),
         facts
       })

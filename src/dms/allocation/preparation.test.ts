@@ -67,7 +67,7 @@ test('what is stored of them tells nobody but this node what they are', () => {
 })
 
 test('nothing is stored of nothing', () => {
-  const nothing = { files: [], scripts: [] }
+  const nothing = { files: [], scripts: [], volumes: [] }
   expect(sealPreparation(generateKeyPair(), nothing)).toBeUndefined()
   expect(unsealPreparation(generateKeyPair(), undefined)).toEqual(nothing)
 })

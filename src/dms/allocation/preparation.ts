@@ -7,6 +7,8 @@ import { BadPreparationError, UnreadablePreparationError } from './errors.ts'
 export interface Preparation {
   readonly files: readonly WorkloadFile[]
   readonly scripts: readonly WorkloadScript[]
+  /** Volumes as the ensemble lists them; they may hold secrets too. */
+  readonly volumes: readonly JsonValue[]
 }
 
 /** Where keys of type `ssh` without a destination go: the keys that open the account of root. */
@@ -17,6 +19,7 @@ const KEY_MODE = 0o600
 
 const MOST_KEYS = 64
 const MOST_SCRIPTS = 64
+const MOST_VOLUMES = 64
 const LONGEST_KEY = 65_536
 const LONGEST_PATH = 4096
 
@@ -34,7 +37,8 @@ const KERNEL = /^\/(proc|sys|dev)(\/|$)/
 export function toPreparation(
   scripts: Readonly<Record<string, Uint8Array>>,
   order: readonly string[] | undefined,
-  keys: JsonValue
+  keys: JsonValue,
+  volume: JsonValue = null
 ): Preparation {
   const names = order ?? Object.keys(scripts).sort()
   if (names.length > MOST_SCRIPTS)
@@ -45,8 +49,18 @@ export function toPreparation(
       if (content === undefined) throw new BadPreparationError(`the script ${JSON.stringify(name.slice(0, 128))} is missing`)
       return { name, content }
     }),
-    files: toFiles(keys)
+    files: toFiles(keys),
+    volumes: toVolumes(volume)
   }
+}
+
+/** A list, or the one volume of older requests; what each of them says is for the providers of volumes to judge. */
+function toVolumes(volume: JsonValue): readonly JsonValue[] {
+  if (volume === null) return []
+  const list: readonly JsonValue[] = Array.isArray(volume) ? volume : [volume]
+  if (list.length > MOST_VOLUMES)
+    throw new BadPreparationError(`${list.length} volumes are wanted, at most ${MOST_VOLUMES} may be`)
+  return list
 }
 
 /** Keys that share a destination, as those of several users for one account, become lines of one file. */
@@ -80,18 +94,19 @@ function readKey(key: JsonValue, at: string): { readonly path: string; readonly 
 }
 
 /** The form in which it is stored: for this node alone, because keys and scripts hold secrets (C §15.4, 6). Nothing for nothing. */
-export function sealPreparation(nodeKey: KeyPair, { files, scripts }: Preparation): string | undefined {
-  if (files.length + scripts.length === 0) return undefined
+export function sealPreparation(nodeKey: KeyPair, { files, scripts, volumes }: Preparation): string | undefined {
+  if (files.length + scripts.length + volumes.length === 0) return undefined
   const wire = {
     files: files.map(({ path, content, mode }) => ({ path, content: encodeBase64(content), mode })),
-    scripts: scripts.map(({ name, content }) => ({ name, content: encodeBase64(content) }))
+    scripts: scripts.map(({ name, content }) => ({ name, content: encodeBase64(content) })),
+    volumes
   }
   return encodeBase64(nodeKey.seal(utf8(JSON.stringify(wire))))
 }
 
 /** Opens what {@link sealPreparation} made. */
 export function unsealPreparation(nodeKey: KeyPair, sealed: string | undefined): Preparation {
-  if (sealed === undefined) return { files: [], scripts: [] }
+  if (sealed === undefined) return { files: [], scripts: [], volumes: [] }
   const data = decodeBase64(sealed)
   const wire: unknown = data.ok ? JSON.parse(fromUtf8(nodeKey.unseal(data.value))) : undefined
   if (!isJsonObject(wire)) throw new UnreadablePreparationError('the files and scripts of a stored allocation cannot be read')
@@ -101,12 +116,17 @@ export function unsealPreparation(nodeKey: KeyPair, sealed: string | undefined):
       content: contentOf(item),
       mode: Number(item['mode'])
     })),
-    scripts: itemsOf(wire['scripts']).map((item) => ({ name: textIn(item, 'name'), content: contentOf(item) }))
+    scripts: itemsOf(wire['scripts']).map((item) => ({ name: textIn(item, 'name'), content: contentOf(item) })),
+    volumes: listOf(wire['volumes'])
   }
 }
 
 function itemsOf(value: JsonValue | undefined): readonly Readonly<Record<string, JsonValue>>[] {
-  return Array.isArray(value) ? (value as readonly JsonValue[]).filter(isJsonObject) : []
+  return listOf(value).filter(isJsonObject)
+}
+
+function listOf(value: JsonValue | undefined): readonly JsonValue[] {
+  return Array.isArray(value) ? value : []
 }
 
 function textIn(item: Readonly<Record<string, JsonValue>>, member: string): string {

@@ -9,7 +9,7 @@ import {
   seconds,
   withTimeout
 } from '../../base/index.ts'
-import type { Executor, RunHandle, Workload } from '../../executor/index.ts'
+import type { Executor, RunHandle, Workload, WorkloadMount } from '../../executor/index.ts'
 import type { JobOutput } from '../output.ts'
 import { captureOutput } from './capture.ts'
 import { MissingExecutorError } from './errors.ts'
@@ -52,6 +52,8 @@ export interface RunnerOptions {
   readonly allowPrivileged: boolean
   /** What is put inside before the program runs. */
   preparation(): Preparation
+  /** Makes the volumes of the allocation usable; again after a crash it goes on where it was. */
+  mount(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<readonly WorkloadMount[]>
   /** Ends all effects of this process; workloads go on. */
   readonly lifetime: AbortSignal
   save(record: AllocationRecord): Promise<void>
@@ -142,10 +144,11 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
   }
 
   async function start(signal: AbortSignal): Promise<RunHandle> {
-    return present(executor, record.executor).start(await workload(), { signal })
+    return present(executor, record.executor).start(await workload(signal), { signal })
   }
 
-  async function workload(): Promise<Workload> {
+  async function workload(signal: AbortSignal): Promise<Workload> {
+    const { files, scripts, volumes } = options.preparation()
     return {
       id: record.id,
       spec: record.params,
@@ -153,7 +156,9 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       directory: await output.prepare(record.id),
       allowPrivileged: options.allowPrivileged,
       ports: [],
-      ...options.preparation()
+      files,
+      scripts,
+      mounts: await options.mount(record, volumes, signal)
     }
   }
 

@@ -1,5 +1,5 @@
-import { isJsonObject } from '../../base/index.ts'
-import type { EnsembleAllocation, EnsembleConfig } from '../../protocol/index.ts'
+import { isJsonObject, type JsonValue } from '../../base/index.ts'
+import type { EnsembleAllocation, EnsembleConfig, Volume } from '../../protocol/index.ts'
 import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
 
 /** Derives from an ensemble what its orchestrator needs. */
@@ -22,7 +22,7 @@ function toAllocation(
   allocation: EnsembleAllocation,
   scripts: EnsembleConfig['scripts']
 ): BlueprintAllocation {
-  const { type, executor, resources, execution, dependsOn, dnsName, provision, keys } = allocation
+  const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes } = allocation
   const { cpu, ram, disk } = resources
   return {
     name,
@@ -35,6 +35,7 @@ function toAllocation(
       return content === undefined ? [] : [{ name: script, content }]
     }),
     keys,
+    volumes: volumes.map(toWireVolume),
     cpuCores: cpu.cores,
     clockHz: cpu.clockHz ?? 0,
     architecture: cpu.architecture ?? '',
@@ -43,5 +44,15 @@ function toAllocation(
     privileged: isJsonObject(execution.params) && execution.params['privileged'] === true,
     dependsOn,
     dnsName
+  }
+}
+
+function toWireVolume(volume: Volume): JsonValue {
+  const mount = { mount_destination: volume.mountDestination, read_only: volume.readOnly }
+  if (volume.type === 'local') return { type: 'local', src: volume.src, ...mount }
+  const { name, servers, clientPrivateKey, clientPem, clientCa } = volume
+  return {
+    ...{ type: 'glusterfs', name, servers, ...mount },
+    ...{ client_private_key: clientPrivateKey, client_pem: clientPem, client_ca: clientCa }
   }
 }

@@ -287,7 +287,7 @@ function allocationConfig(allocation: BlueprintAllocation) {
     scripts: Object.fromEntries(allocation.scripts.map(({ name, content }) => [name, content])),
     ...(allocation.scripts.length === 0 ? {} : { scriptOrder: allocation.scripts.map(({ name }) => name) }),
     keys: allocation.keys.length === 0 ? null : allocation.keys.map((key) => ({ ...key })),
-    volume: null,
+    volume: allocation.volumes.length === 0 ? null : allocation.volumes,
     contracts: null
   }
 }

@@ -18,6 +18,7 @@ function allocation(name: string, node: string, dependsOn: readonly string[] = [
     params: null,
     scripts: [],
     keys: [],
+    volumes: [],
     cpuCores: 1,
     clockHz: 0,
     architecture: '',

@@ -25,6 +25,7 @@ import {
   type WireBid,
   type WireResources
 } from '../../protocol/index.ts'
+import type { Volumes } from '../../storage/index.ts'
 import { type AllocationRequest, type Allocations, toPreparation } from '../allocation/index.ts'
 import { type BidItem, BidMismatchError, type Bids, judge, NoBidError, type ProviderFacts } from '../bidding/index.ts'
 import type { Place, PlaceRule } from '../place.ts'
@@ -47,6 +48,7 @@ export interface ProviderBehaviorsOptions {
   readonly counters: Counters
   readonly place: Place
   readonly allowPrivileged: boolean
+  readonly volumes?: Pick<Volumes, 'check'> | undefined
   /** Spreads the answers to broadcasts. */
   readonly spread: Spread
   /** What this provider is and has now. */
@@ -147,7 +149,7 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
       const executor = config.executor === '' ? config.execution.type : config.executor
       const type = config.type === 'task' ? 'task' : 'service'
       const { params } = config.execution
-      const preparation = toPreparation(config.scripts, config.scriptOrder, config.keys)
+      const preparation = toPreparation(config.scripts, config.scriptOrder, config.keys, config.volume)
       checkWorkload(options, { id, executor, params, amount, preparation })
       return { id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount, preparation }
     })
@@ -200,13 +202,18 @@ function fullId(ensembleId: string, nodeId: string, name: string): string {
 }
 
 function checkWorkload(
-  { executors, allowPrivileged }: ProviderBehaviorsOptions,
+  { executors, allowPrivileged, volumes }: ProviderBehaviorsOptions,
   { id, executor, params, amount, preparation }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount' | 'preparation'>
 ): void {
   const driver = executors.get(executor)
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
   const limits = { ...amount, pids: 1 }
-  driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], ...preparation })
+  const { files, scripts } = preparation
+  driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], files, scripts })
+  if (preparation.volumes.length === 0) return
+  if (volumes === undefined || !driver.features.mounts)
+    throw new BadRequestError(`jobs of executor ${executor} get no volumes here`)
+  volumes.check(preparation.volumes)
 }
 
 type BidRequest = ValueOf<typeof bidRequest.request>

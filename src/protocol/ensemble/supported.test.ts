@@ -33,7 +33,10 @@ function lines(issues: readonly { readonly path: string; readonly message: strin
 
 describe('not supported yet', () => {
   test.each([
-    ['volume: [{type: local, src: data, mount_destination: /data}]', 'allocations.web.volume: volumes are'],
+    [
+      'volume: [{type: glusterfs, name: v, servers: [a], client_private_key: k, client_pem: p, client_ca: c, mount_destination: /d}]',
+      'allocations.web.volume.0.type: volumes of type glusterfs are'
+    ],
     ['healthcheck: {type: command, exec: [x]}', 'allocations.web.healthcheck: health checks of type command are'],
     ['healthcheck: {type: http, endpoint: "http://localhost/"}', 'allocations.web.healthcheck: health checks of type http are']
   ])('is an allocation with %s', (member, message) => {

@@ -61,7 +61,10 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
     ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
     ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts'),
-    ...gap(volumes.length > 0, [...at, 'volume'], 'volumes are'),
+    ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes'),
+    ...volumes.flatMap(({ type }, index) =>
+      gap(type !== 'local', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)
+    ),
     ...gap(contracts.length > 0, [...at, 'contracts'], 'contracts are')
   ]
 }

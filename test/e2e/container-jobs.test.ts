@@ -11,21 +11,28 @@ const docker = await requirement('docker', () =>
   createDockerExecutor({ nodeId: 'probe', clock: systemClock, log: silentLogger }).probe()
 )
 
+/** An example with the image of the tests. */
+async function exampleOf(name: string): Promise<string> {
+  const text = await readFile(new URL(`../../examples/${name}`, import.meta.url), 'utf8')
+  return text.replace('nunet-demo/busybox:latest', BUSYBOX_IMAGE)
+}
+
 interface Status {
   readonly status: string
   readonly error: string
 }
 
-describe.skipIf(!docker.available)(docker.title('a job that is prepared by scripts and keys'), () => {
+describe.skipIf(!docker.available)(docker.title('what a container is given: scripts, keys, volumes'), () => {
   let machines: TestMachines
   let deployer: TestMachine
   let provider: TestMachine
   let example: string
+  let counting: string
 
   beforeAll(async () => {
     await loadBusyboxImage(defaultDockerSocket({}))
-    const text = await readFile(new URL('../../examples/provision.yaml', import.meta.url), 'utf8')
-    example = text.replace('nunet-demo/busybox:latest', BUSYBOX_IMAGE)
+    example = await exampleOf('provision.yaml')
+    counting = await exampleOf('volume.yaml')
     machines = await createMachines()
     deployer = await machines.create('deployer')
     provider = await machines.create('provider')
@@ -71,13 +78,31 @@ describe.skipIf(!docker.available)(docker.title('a job that is prepared by scrip
     return logs.stdout
   }
 
-  test('fails with the code of a script that fails, and its program never runs', async () => {
+  test('a job fails with the code of a script that fails, and its program never runs', async () => {
     const { id, status } = await deploy(example.replace('grep -q greet', 'grep -q nobody'))
     expect(status).toMatchObject({ status: 'Failed', error: expect.stringContaining('code 1') as unknown })
     expect(await outputOf(id)).toBe('')
   })
 
-  test('finds what they made, and its keys', async () => {
+  test('a path of the machine is not among the volumes', async () => {
+    const { status } = await deploy(counting.replace('src: counter', 'src: /etc'))
+    expect(status).toMatchObject({ status: 'Failed', error: expect.stringContaining('/etc') as unknown })
+  })
+
+  test('a named volume keeps what one job wrote for the next, and nothing stays mounted', async () => {
+    const runs: string[] = []
+    for (let run = 0; run < 2; run += 1) {
+      const { id, status } = await deploy(counting)
+      expect(status).toMatchObject({ status: 'Completed' })
+      runs.push((await outputOf(id)).trim())
+    }
+    expect(runs).toEqual(['1', '2'])
+    await eventually('the end of the mount', 30, async () =>
+      (await readFile('/proc/self/mounts', 'utf8')).includes(provider.home) ? undefined : true
+    )
+  })
+
+  test('a job finds what its scripts made, and its keys', async () => {
     const { id, status } = await deploy(example)
     expect(status).toMatchObject({ status: 'Completed' })
     expect(await outputOf(id)).toBe('prepared by greet\nnot really a secret')
