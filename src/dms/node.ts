@@ -35,7 +35,8 @@ import {
   serveNodeBehaviors,
   servePeerBehaviors,
   serveProviderBehaviors,
-  serveStatusBehaviors
+  serveStatusBehaviors,
+  serveVolumeBehaviors
 } from './node/index.ts'
 import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
@@ -167,6 +168,7 @@ export function createNode(options: NodeOptions): Node {
       serveLogBehaviors({ actor: actors.root, logs, log: log.child({ logger: 'telemetry' }) })
       serveAllocationBehaviors({ actor: actors.root, allocations, hardware })
       serveArtifactBehaviors(actors.root, options.artifacts)
+      serveVolumeBehaviors(actors.root, options.volumes)
       const bids = createBids({ clock, ledger })
       serveProviderBehaviors({
         actors,

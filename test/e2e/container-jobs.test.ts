@@ -97,9 +97,17 @@ describe.skipIf(!docker.available)(docker.title('what a container is given: scri
       runs.push((await outputOf(id)).trim())
     }
     expect(runs).toEqual(['1', '2'])
+    const { volumes } = await provider.command<{
+      readonly volumes: readonly { readonly owner: string; readonly name: string }[]
+    }>('/dms/node/volumes/list')
+    expect(volumes).toMatchObject([{ type: 'local', name: 'counter' }])
     await eventually('the end of the mount', 30, async () =>
       (await readFile('/proc/self/mounts', 'utf8')).includes(provider.home) ? undefined : true
     )
+    const owner = volumes[0]?.owner ?? ''
+    await expect(provider.command('/dms/node/volumes/delete', '--owner', owner, '--name', 'other')).rejects.toThrow()
+    await provider.command('/dms/node/volumes/delete', '--owner', owner, '--name', 'counter')
+    expect(await provider.command('/dms/node/volumes/list')).toMatchObject({ volumes: [], total: 0 })
   })
 
   test('a job finds what its scripts made, and its keys', async () => {

@@ -3,6 +3,7 @@ import type { Action } from '../command.ts'
 import { GpuNotUsableError, NoGpuError } from '../errors.ts'
 import { printJson } from '../output.ts'
 import { withProgress } from '../progress.ts'
+import { loadSettings } from '../settings.ts'
 
 const MIB = 2 ** 20
 
@@ -19,6 +20,7 @@ export interface GpuFacts {
 
 /** `nunet gpu list`: a line for each card in the form that clients read (D §2.6, E §2.1). */
 export const listGpus: Action = async ({ flags }, io) => {
+  await loadSettings(flags, io) // a configuration that is broken is said by every command
   const { readGpus } = await import('../../checkup.ts')
   const gpus = await withProgress(io, { text: 'asking the drivers' }, readGpus)
   if (flags.isOn('json')) return await printJson(io, { gpus: gpus.map(toJson) })
@@ -42,6 +44,7 @@ function toJson({ index, vendor, model, uuid, pciAddress, vram, vramUsed }: GpuF
 
 /** `nunet gpu test`: fails when a card cannot be used. */
 export const testGpus: Action = async ({ flags }, io) => {
+  await loadSettings(flags, io)
   const { readGpus, tryGpu } = await import('../../checkup.ts')
   const wanted = flags.number('index')
   const gpus = (await readGpus()).filter(({ index }) => wanted === undefined || index === wanted)

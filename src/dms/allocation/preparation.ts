@@ -126,7 +126,7 @@ function itemsOf(value: JsonValue | undefined): readonly Readonly<Record<string,
 }
 
 function listOf(value: JsonValue | undefined): readonly JsonValue[] {
-  return Array.isArray(value) ? value : []
+  return Array.isArray(value) ? (value as readonly JsonValue[]) : []
 }
 
 function textIn(item: Readonly<Record<string, JsonValue>>, member: string): string {
