@@ -88,3 +88,11 @@ test('a card whose memory nobody tells is warned of: it is not lent', async () =
     'warning graphics card 0: NVIDIA T4; its memory cannot be told'
   ])
 })
+
+test('the maker of a card is named once', async () => {
+  const card = { ...gpu(81_559 * 2 ** 20), model: 'NVIDIA H100 80GB HBM3' }
+  const machine = async () => ({ ...GOOD_MACHINE, gpus: [card] })
+  expect(brief(await hardware.run({ ...(await subjectOf({})), machine }))).toContain(
+    'ok graphics card 0: 79.6 GiB on NVIDIA H100 80GB HBM3'
+  )
+})

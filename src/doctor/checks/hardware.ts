@@ -126,7 +126,7 @@ function judgeSize(subject: string, size: number, least: number, recommended: nu
 }
 
 function judgeGpus({ gpus }: Machine, isGpu: boolean, least: number, recommended: number): readonly Finding[] {
-  const builtIn = gpus.filter((gpu) => !isForJobs(gpu)).map(({ vendor, model }) => `${vendor} ${model}`)
+  const builtIn = gpus.filter((gpu) => !isForJobs(gpu)).map(nameOf)
   const found = gpus.filter(isForJobs).map((gpu) => judgeGpu(gpu, least, recommended))
   return [
     ...found,
@@ -143,11 +143,23 @@ function isForJobs({ vendor, vram }: Gpu): boolean {
 function judgeGpu({ index, vendor, model, vram }: Gpu, least: number, recommended: number): Finding {
   const subject = `graphics card ${index}`
   if (vram > 0)
-    return judgeSize(subject, vram, least, recommended, 'Jobs that need more will not come here.', ` on ${vendor} ${model}`)
-  return warning(subject, `${vendor} ${model}; its memory cannot be told`, {
+    return judgeSize(
+      subject,
+      vram,
+      least,
+      recommended,
+      'Jobs that need more will not come here.',
+      ` on ${nameOf({ vendor, model })}`
+    )
+  return warning(subject, `${nameOf({ vendor, model })}; its memory cannot be told`, {
     advice: 'Install the driver of the vendor with its tool nvidia-smi; a card whose memory is unknown is not lent.',
     command: 'nvidia-smi'
   })
+}
+
+/** Drivers begin the name of a model with that of its maker, lists of devices do not. */
+function nameOf({ vendor, model }: Pick<Gpu, 'vendor' | 'model'>): string {
+  return model.toLowerCase().startsWith(vendor.toLowerCase()) ? model : `${vendor} ${model}`
 }
 
 function noGpu(): Finding {
