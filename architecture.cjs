@@ -19,8 +19,9 @@ const modules = {
   hardware: ['base'],
   executor: ['base'],
   image: ['base'],
+  storage: ['base'],
   protocol: ['base', 'identity', 'ucan', 'actor'],
-  dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'protocol'],
+  dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'storage', 'protocol'],
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
   doctor: ['base', 'config', 'identity', 'ucan', 'hardware', 'executor'],
@@ -39,7 +40,7 @@ const dms = {
 }
 
 /** Modules whose folders hold drivers: only daemon.ts and checkup.ts (and tests) import src/<module>/<driver>/. */
-const drivers = ['executor']
+const drivers = ['executor', 'storage']
 
 /** Every npm package has one home; the keys and values are regular expressions. */
 const packages = {
@@ -47,12 +48,12 @@ const packages = {
   'fastify|@fastify/.+': 'api',
   '@photostructure/sqlite': 'db',
   koffi: '(network|heap|image)',
-  'tar-stream': '(image|testing)',
   fzstd: 'image',
   pino: 'telemetry',
   yaml: 'protocol',
   '@noble/.+': '(identity|testing)',
-  'node-hid': 'wallet'
+  'node-hid': 'wallet',
+  'tar-stream': '(executor|image|testing)'
 }
 
 module.exports = { modules, dms, drivers, packages }

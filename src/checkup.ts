@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { silentLogger, systemClock } from './base/index.ts'
+import { type Clock, gibibytes, mebibytes, millis, silentLogger, systemClock } from './base/index.ts'
 import { type CheckReport, createLocalSystem, examine, type Subject } from './doctor/index.ts'
-import { defaultDockerSocket, describeDocker } from './executor/docker/index.ts'
+import { createDockerExecutor, defaultDockerSocket, describeDocker } from './executor/docker/index.ts'
+import type { Executor, Workload, WorkloadGpu } from './executor/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
-import { createHardwareProbe, type Machine } from './hardware/index.ts'
+import { createHardwareProbe, type Gpu, type GpuVendor, type Machine } from './hardware/index.ts'
 
 /** What a checkup is told by its caller; the rest is this machine. */
 export type CheckupOptions = Pick<Subject, 'config' | 'contextName' | 'home' | 'environment' | 'needsGpu' | 'clock'>
@@ -31,3 +35,69 @@ export async function checkMachine(options: CheckupOptions): Promise<readonly Ch
 export async function readMachine(diskPath: string): Promise<Machine> {
   return await createHardwareProbe({ diskPath, clock: systemClock }).capacity()
 }
+
+/** The graphics cards of this machine, with what is in use of them. */
+export async function readGpus(): Promise<readonly Gpu[]> {
+  return (await createHardwareProbe({ diskPath: tmpdir(), clock: systemClock }).capacity()).gpus
+}
+
+/** What a container showed of a graphics card. */
+export interface GpuVerdict {
+  readonly isUsable: boolean
+  readonly output: string
+}
+
+const DRIVERS: Readonly<Record<GpuVendor, WorkloadGpu['vendor'] | undefined>> = {
+  NVIDIA: 'nvidia',
+  'AMD/ATI': 'amd',
+  Intel: 'intel',
+  Unknown: undefined
+}
+
+/** Runs a container that looks at a graphics card, through the executor that jobs use; nothing of it stays. */
+export async function tryGpu(
+  gpu: Gpu,
+  image: string,
+  { clock, environment }: { readonly clock: Clock; readonly environment: NodeJS.ProcessEnv }
+): Promise<GpuVerdict> {
+  const vendor = DRIVERS[gpu.vendor]
+  if (vendor === undefined) return { isUsable: false, output: 'containers are given cards of NVIDIA, AMD and Intel only' }
+  const look = vendor === 'nvidia' ? ['nvidia-smi', '-L'] : ['ls', '-l', ...gpu.devices]
+  const executor = createDockerExecutor({
+    nodeId: 'gpu-test',
+    clock,
+    log: silentLogger,
+    socketPath: defaultDockerSocket(environment)
+  })
+  const directory = await mkdtemp(join(tmpdir(), 'nunet-gpu-test-'))
+  try {
+    return await runToEnd(executor, {
+      id: `nunet-gpu-test-${randomUUID()}`,
+      spec: { type: 'docker', image, entrypoint: [], cmd: look },
+      limits: { cpuCores: 1, memory: gibibytes(1), disk: gibibytes(1), pids: 64 },
+      directory,
+      allowPrivileged: false,
+      ports: [],
+      gpus: [{ vendor, uuid: gpu.uuid, pciAddress: gpu.pciAddress, devices: gpu.devices }]
+    })
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function runToEnd(executor: Executor, workload: Workload): Promise<GpuVerdict> {
+  const handle = await executor.start(workload)
+  try {
+    const exit = await executor.wait(handle, { signal: AbortSignal.timeout(GPU_TEST_LIMIT) })
+    const pieces: Uint8Array[] = []
+    for await (const { data } of executor.logs(handle)) pieces.push(data)
+    const output = Buffer.concat(pieces).subarray(0, mebibytes(1)).toString('utf8')
+    return { isUsable: exit.type === 'exited' && exit.code === 0, output }
+  } finally {
+    await executor.stop(handle, millis(0))
+    await executor.remove(handle)
+  }
+}
+
+/** A card whose driver hangs takes the container with it. */
+const GPU_TEST_LIMIT = 60_000

@@ -40,6 +40,8 @@ import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createImages, type Images } from './image/index.ts'
 import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
 import { describeApi } from './protocol/index.ts'
+import { createVolumes, type Volumes } from './storage/index.ts'
+import { createLocalVolumes } from './storage/local/index.ts'
 import {
   createCounters,
   createLogger,
@@ -211,6 +213,7 @@ function composeDaemon(
     logs: controlOf(daemonLog),
     executors: createExecutors(config, key.peerId, clock, log.child({ logger: 'executor' })),
     artifacts: images,
+    volumes: createVolumeStore(config, log.child({ logger: 'volumes' })),
     jobOutput: createJobOutput(join(general.work_dir, 'jobs'), 0o700),
     deploymentOutput: createJobOutput(join(general.work_dir, 'deployments'), 0o755),
     place: { continent: general.host_continent, country: general.host_country, city: general.host_city },
@@ -302,6 +305,18 @@ function storePeers(store: KeyValueStore): PeerStorage {
 }
 
 /** Images and artefacts for the executors that need no container daemon. */
+/** Named volumes; paths of the machine are given to nobody. Mounts of single jobs lie beside them. */
+function createVolumeStore({ general, storage }: Config, log: Logger): Volumes {
+  const directory = join(general.work_dir, 'volumes')
+  const quotas = {
+    volume: gibibytes(storage.volume_size),
+    perOwner: gibibytes(storage.volumes_per_owner),
+    total: gibibytes(storage.volumes_total)
+  }
+  const local = createLocalVolumes({ directory: join(directory, 'named'), hostPaths: [], hidden: [], quotas, log })
+  return createVolumes({ providers: [local], directory: join(directory, 'jobs') })
+}
+
 function createImageStore({ general, image }: Config, clock: Clock, random: Random, log: Logger): Images {
   return createImages({
     directory: join(general.work_dir, 'images'),

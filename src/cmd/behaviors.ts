@@ -142,6 +142,24 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
     timeout: seconds(120),
     examples: ['nunet actor cmd -c dms /dms/node/artifacts/prune --used-before 7d']
   },
+  {
+    name: '/dms/node/volumes/list',
+    summary: 'Lists the named volumes that jobs left on the machine.',
+    flags: [
+      { name: 'limit', type: 'integer', value: 'number', doc: 'Most volumes on a page.' },
+      { name: 'offset', type: 'integer', value: 'number', doc: 'How many to leave out before.' }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/volumes/list']
+  },
+  {
+    name: '/dms/node/volumes/delete',
+    summary: 'Deletes a named volume and what is in it.',
+    flags: [
+      { name: 'owner', type: 'text', value: 'did', doc: 'Whose jobs may use it.', required: true },
+      { name: 'name', type: 'text', value: 'name', doc: 'Its name.', required: true }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/volumes/delete --owner <did> --name counter']
+  },
   { name: '/dms/node/status', summary: 'Shows everything about the node; secrets are masked.', isPlain: true },
   { name: '/dms/node/metrics', summary: 'Shows what the node counted, and what its process uses.', isPlain: true },
   {

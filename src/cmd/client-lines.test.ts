@@ -20,6 +20,7 @@ const node = (name: string) => `actor cmd /dms/node/${name}`
  * single spaces; `{…}` stands for a JSON object.
  */
 const LINES: readonly (readonly [line: string, command: string])[] = [
+  ['gpu list', 'gpu list'],
   ['version', 'version'],
   ['key did dms', 'key did'],
   ['-c dms actor cmd /dms/node/peers/self', node('peers/self')],
@@ -65,7 +66,6 @@ const LINES: readonly (readonly [line: string, command: string])[] = [
 
 /** Lines of parts that do not exist yet: what they say until then is what clients look for. */
 const LATER: readonly (readonly [line: string, part: string, message: string])[] = [
-  ['gpu list', 'graphics cards', 'unknown command "gpu" for "nunet"'],
   [
     '-c dms actor cmd --timeout 180s /dms/node/deployment/info --id ID --usage',
     'usage of deployments',

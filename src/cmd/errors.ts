@@ -179,6 +179,18 @@ export class UnhealthyError extends DmsError {
   }
 }
 
+/** This machine has no graphics card, or not the one that was named. */
+export class NoGpuError extends DmsError {
+  readonly code = 'CMD_NO_GPU'
+  readonly kind = 'not-found'
+}
+
+/** A container with a graphics card did not start, or its program does not see the card. */
+export class GpuNotUsableError extends DmsError {
+  readonly code = 'CMD_GPU_NOT_USABLE'
+  readonly kind = 'unavailable'
+}
+
 /** What was being shown may not be seen any more: the right to it was revoked, or has expired. */
 export class NoLongerAllowedError extends DmsError {
   readonly code = 'CMD_NO_LONGER_ALLOWED'

@@ -28,7 +28,9 @@ import {
   onboardingResource,
   type PublicBehavior,
   peersConnect,
-  peersPing
+  peersPing,
+  volumesDelete,
+  volumesList
 } from '../protocol/index.ts'
 import type { Flags } from './command.ts'
 import { readDid } from './dids.ts'
@@ -73,6 +75,8 @@ export const CALLS: readonly Call[] = [
       : undefined,
     downTo: flags.isSet('down-to') ? parseSize('down-to', flags.text('down-to') ?? '') : undefined
   })),
+  query(volumesList, (flags) => ({ limit: flags.number('limit'), offset: flags.number('offset') })),
+  change(volumesDelete, (flags) => ({ owner: flags.text('owner') ?? '', name: flags.text('name') ?? '' })),
   change(loggerConfig, (flags) => ({
     interval: flags.number('interval'),
     url: flags.text('url'),

@@ -9,6 +9,7 @@ import { config } from './groups/config.ts'
 import { deploy, get } from './groups/deployments.ts'
 import { events } from './groups/events.ts'
 import { contextFlag, json } from './groups/flags.ts'
+import { gpu } from './groups/gpu.ts'
 import { invitationCommands } from './groups/invitations.ts'
 import { key } from './groups/key.ts'
 import { setup } from './groups/setup.ts'
@@ -50,6 +51,7 @@ export const ROOT: CommandSpec = {
     get,
     artifacts,
     events,
+    gpu,
     config,
     {
       name: 'doctor',

@@ -205,6 +205,11 @@ export const CONFIG_SCHEMA = {
     allow_privileged_docker: key(toggle, false, 'Whether jobs may ask for privileged containers. They own the machine then.'),
     require_contracts_for_deployment: futureKey(toggle, false, 'Whether only ensembles with valid contracts get bids.')
   },
+  storage: {
+    volume_size: key(wholeNumber(1, 1_048_576), 10, 'What a named volume may hold.', { unit: 'GiB' }),
+    volumes_per_owner: key(wholeNumber(1, 1_048_576), 50, 'What all named volumes of one user may hold.', { unit: 'GiB' }),
+    volumes_total: key(wholeNumber(1, 1_048_576), 200, 'What all named volumes may hold.', { unit: 'GiB' })
+  },
   image: {
     cache_size: key(
       wholeNumber(1, 1_048_576),

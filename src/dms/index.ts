@@ -1,7 +1,7 @@
 /**
  * dms: the domain: lends a machine, runs work for others, deploys work on machines of others.
  *
- * Imports: base, db, identity, ucan, actor, hardware, executor, protocol.
+ * Imports: base, db, identity, ucan, actor, hardware, executor, storage, protocol.
  * State: offer, commitments, allocations, deployments, learned revocations, accepted messages, in the store; output of jobs, below the work directory.
  */
 

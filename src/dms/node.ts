@@ -4,6 +4,7 @@ import type { KeyValueStore } from '../db/index.ts'
 import type { Executor } from '../executor/index.ts'
 import type { HardwareProbe } from '../hardware/index.ts'
 import type { KeyPair } from '../identity/index.ts'
+import type { Volumes } from '../storage/index.ts'
 import type { CapabilityContext } from '../ucan/index.ts'
 import { type Allocations, createAllocations } from './allocation/index.ts'
 import { createBids, type ProviderFacts } from './bidding/index.ts'
@@ -34,7 +35,8 @@ import {
   serveNodeBehaviors,
   servePeerBehaviors,
   serveProviderBehaviors,
-  serveStatusBehaviors
+  serveStatusBehaviors,
+  serveVolumeBehaviors
 } from './node/index.ts'
 import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
@@ -62,6 +64,8 @@ export interface NodeOptions {
   readonly executors: ReadonlyMap<string, Executor>
   /** What is kept of registries for jobs. */
   readonly artifacts: ArtifactStore
+  /** Gives volumes to jobs; without it none are had. */
+  readonly volumes?: Volumes
   /** Output of the jobs that run here. */
   readonly jobOutput: JobOutput
   /** Output that deployments of this node have fetched. */
@@ -107,6 +111,7 @@ export function createNode(options: NodeOptions): Node {
     executors: options.executors,
     output: options.jobOutput,
     allowPrivileged,
+    volumes: options.volumes,
     onStatus: ({ id, ensembleId }, status) => publish({ type: 'allocation', allocation: id, deployment: ensembleId, status })
   })
   const deployments = createDeployments({
@@ -163,6 +168,7 @@ export function createNode(options: NodeOptions): Node {
       serveLogBehaviors({ actor: actors.root, logs, log: log.child({ logger: 'telemetry' }) })
       serveAllocationBehaviors({ actor: actors.root, allocations, hardware })
       serveArtifactBehaviors(actors.root, options.artifacts)
+      serveVolumeBehaviors(actors.root, options.volumes)
       const bids = createBids({ clock, ledger })
       serveProviderBehaviors({
         actors,
@@ -177,6 +183,7 @@ export function createNode(options: NodeOptions): Node {
         counters,
         place,
         allowPrivileged,
+        volumes: options.volumes,
         spread: spread(BIDDING),
         facts
       })

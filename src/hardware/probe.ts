@@ -1,13 +1,24 @@
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type AbortOptions, type Bytes, bytes, type Clock, errorMessage, hasErrno, millis } from '../base/index.ts'
+import {
+  type AbortOptions,
+  type Bytes,
+  bytes,
+  type Clock,
+  errorMessage,
+  hasErrno,
+  type Millis,
+  millis,
+  minutes
+} from '../base/index.ts'
 import { type CgroupLimits, readCgroupLimits } from './cgroup.ts'
 import { busyCores, type CpuTimes, describeCpu, parseCpuTimes } from './cpu.ts'
 import { HardwareUnreadableError } from './errors.ts'
-import { findGpus } from './gpus.ts'
+import { findGpus } from './gpu/gpus.ts'
 import { parseMemory } from './memory.ts'
 import { createSystemFiles, readInteger, type SystemFiles } from './system-files.ts'
-import type { HardwareProbe, Machine } from './types.ts'
+import { createToolRunner, type RunTool } from './tools.ts'
+import type { Gpu, HardwareProbe, Machine } from './types.ts'
 
 /** Options of {@link createHardwareProbe}. */
 export interface HardwareProbeOptions {
@@ -16,16 +27,20 @@ export interface HardwareProbeOptions {
   readonly clock: Clock
   /** Where `/proc` and `/sys` are looked for; default `/`. */
   readonly root?: string
+  /** Runs the tools of vendors; default: those of this machine. */
+  readonly run?: RunTool
   /** As Node names it; default that of this process. */
   readonly architecture?: string
 }
 
 /** How long the use of the CPU is watched. */
 const SAMPLE = millis(200)
+/** How long the cards are taken to be the same. */
+const REMEMBERED = minutes(1)
 const MAXIMUM_CLOCK = '/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq'
 
 /**
- * Reads the machine from files of the kernel (Linux).
+ * Reads the machine from files of the kernel (Linux), and its graphics cards from the tools of their vendors too.
  *
  * Where control groups leave less than the machine has (a container, a systemd slice), that counts as what the machine has.
  * Both methods throw `HARDWARE_UNREADABLE` (unavailable) where the kernel does not tell.
@@ -34,9 +49,19 @@ export function createHardwareProbe({
   diskPath,
   clock,
   root = '/',
+  run = createToolRunner(),
   architecture = process.arch
 }: HardwareProbeOptions): HardwareProbe {
   const files = createSystemFiles(root)
+  let known: { readonly gpus: Promise<readonly Gpu[]>; readonly until: Millis } | undefined
+
+  /** Calls that come while the tools run share what they say. */
+  function gpus(): Promise<readonly Gpu[]> {
+    const now = clock.now()
+    if (known === undefined || known.until < now) known = { gpus: findGpus(files, run), until: millis(now + REMEMBERED) }
+    return known.gpus
+  }
+
   return {
     async capacity() {
       const limits = await readCgroupLimits(files)
@@ -45,7 +70,7 @@ export function createHardwareProbe({
         cpu: await readCpu(files, limits, architecture),
         memory: atMost(total, limits.memory),
         disk: { path: diskPath, total: (await readDisk(diskPath)).total },
-        gpus: await findGpus(files)
+        gpus: await gpus()
       }
     },
     async usage(options = {}) {
@@ -55,7 +80,8 @@ export function createHardwareProbe({
       return {
         cpuCores: Math.min(cpuCores, limits.cpuCores ?? cpuCores),
         memory: limits.memory !== undefined && limits.memory < total ? (limits.memoryUsed ?? bytes(0)) : bytes(total - available),
-        disk: (await readDisk(diskPath)).used
+        disk: (await readDisk(diskPath)).used,
+        gpus: await findGpus(files, run)
       }
     }
   }

@@ -1,6 +1,7 @@
 import type { Connection, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
+import { millis, systemClock } from '../base/index.ts'
 import { generateKeyPair } from '../identity/index.ts'
 import { parsePeerId } from './addresses.ts'
 import { createGate } from './gate.ts'
@@ -17,16 +18,27 @@ interface Scene {
   readonly open: Connection[]
   readonly reserved: Multiaddr[]
   enter(connection: MultiaddrConnection): boolean
+  enterAtOnce(connection: MultiaddrConnection): boolean
   finish(connection: MultiaddrConnection): void
   reserve(peerId: PeerId): boolean
 }
 
 function createScene(connectionsPerIp = 1000): Scene {
+  let now = 0
   const [open, reserved]: [Connection[], Multiaddr[]] = [[], []]
-  const gate = createGate({ limits: { connectionsPerIp }, connections: () => open, reserved: () => reserved })
+  const gate = createGate({
+    clock: { now: () => millis(now), sleep: async () => undefined },
+    limits: { connectionsPerIp },
+    connections: () => open,
+    reserved: () => reserved
+  })
   return {
     ...{ open, reserved },
-    enter: (connection) => gate.denyInboundConnection?.(connection) === false,
+    enter(connection) {
+      now += 100 // slow enough for the handshakes of all
+      return gate.denyInboundConnection?.(connection) === false
+    },
+    enterAtOnce: (connection) => gate.denyInboundConnection?.(connection) === false,
     finish: (connection) => void gate.denyInboundUpgradedConnection?.(peer, connection),
     reserve: (peerId) => gate.denyInboundRelayReservation?.(peerId) === false
   }
@@ -56,6 +68,16 @@ test('a handshake counts until it succeeded or its connection was closed, and on
   expect([1, 2, 3].map((port) => scene.enter(incoming(`${SITE}/${100 + port}`)))).toEqual([true, true, false])
 })
 
+test('connections that come at the same moment are begun a few at a time, those of this machine too', () => {
+  const scene = createScene()
+  const addresses = Array.from({ length: 30 }, (_, index) =>
+    index % 2 === 0 ? '/ip4/127.0.0.1/tcp/1' : `/ip4/9.9.9.${index}/tcp/1`
+  )
+  const entered = addresses.filter((address) => scene.enterAtOnce(incoming(address)))
+  expect(entered).toHaveLength(24)
+  expect(scene.enter(incoming(`${SITE}/1`))).toBe(true)
+})
+
 test('an IP address with its share of connections gets no more', () => {
   const scene = createScene(2)
   scene.open.push(connected(`${SITE}/1`), connected(`${SITE}/2`))
@@ -72,7 +94,7 @@ test('an IPv4 address that a listener for both kinds sees counts as what it is',
 })
 
 test('whoever names a Unix socket of this machine as its address is not dialled there', async () => {
-  const gate = createGate({ limits: { connectionsPerIp: 1 }, connections: () => [], reserved: () => [] })
+  const gate = createGate({ clock: systemClock, limits: { connectionsPerIp: 1 }, connections: () => [], reserved: () => [] })
   const denies = async (address: string): Promise<boolean | undefined> => gate.denyDialMultiaddr?.(multiaddr(address))
   expect(await denies(`/unix/run%2Fdocker.sock/p2p/${peer}`)).toBe(true)
   expect(await denies('/unix/run%2Fdocker.sock')).toBe(true)

@@ -1,10 +1,12 @@
 import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { type BudgetSize, type Clock, createBudget } from '../base/index.ts'
 import { ipOf, isRelayed, siteOf } from './address-kinds.ts'
 import type { NetworkLimits } from './limits.ts'
 
 /** What deciding about connections needs. */
 export interface GateOptions {
+  readonly clock: Clock
   readonly limits: Pick<NetworkLimits, 'connectionsPerIp'>
   /** Connections that are open now. */
   readonly connections: (peer?: PeerId) => readonly Connection[]
@@ -15,6 +17,12 @@ export interface GateOptions {
 /** Handshakes with one IP address at the same time: a quarter of all, so that no address can take every place. */
 const PENDING_PER_IP = 32
 
+/**
+ * Handshakes that are begun, whoever asks: each costs milliseconds of the processor, and everything else waits for those that come at
+ * the same moment. Who is refused dials again.
+ */
+const HANDSHAKES: BudgetSize = { capacity: 24, perSecond: 40 }
+
 /** Nodes behind one IP address that may be reached through this relay. */
 const RESERVATIONS_PER_IP = 16
 
@@ -24,7 +32,8 @@ const RESERVATIONS_PER_IP = 16
  * enough for a site behind NAT, not enough to shut out everybody else. Of IPv6 a whole /64 counts as one: it is what one site is given.
  * Loopback is not counted: proxies of this machine come from it.
  */
-export function createGate({ limits, connections, reserved }: GateOptions): ConnectionGater {
+export function createGate({ clock, limits, connections, reserved }: GateOptions): ConnectionGater {
+  const begun = createBudget(clock, HANDSHAKES)
   const pending = new Map<string, number>()
 
   function count(ip: string, change: number): void {
@@ -50,9 +59,10 @@ export function createGate({ limits, connections, reserved }: GateOptions): Conn
     denyDialMultiaddr: (address) => address.getComponents().some(({ name }) => name === 'unix'),
     denyInboundConnection(connection) {
       const ip = countedIp(connection.remoteAddr)
-      if (ip === undefined) return false
+      if (ip === undefined) return !begun.take()
       if ((pending.get(ip) ?? 0) >= PENDING_PER_IP) return true
       if (connections().filter(({ remoteAddr }) => countedIp(remoteAddr) === ip).length >= limits.connectionsPerIp) return true
+      if (!begun.take()) return true
       begin(connection, ip)
       return false
     },

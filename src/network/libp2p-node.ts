@@ -85,6 +85,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     streamMuxers: [limitStreams(muxer, { limit: limits.streams, clock })],
     connectionGater: {
       ...createGate({
+        clock,
         limits,
         connections: (peer) => node?.getConnections(peer) ?? [],
         reserved: () => [...(node?.services.relay?.reservations.values() ?? [])].map(({ addr }) => addr)

@@ -9,18 +9,21 @@ export type Muxer = NonNullable<Libp2pOptions['streamMuxers']>[number]
 const OF_ONE: BudgetSize = { capacity: 500, perSecond: 1000 }
 
 /** How many all may open: as many as are negotiated in a fraction of a second, so that everything else still has its turn. */
-const OF_ALL: BudgetSize = { capacity: 600, perSecond: 1500 }
+const OF_ALL: BudgetSize = { capacity: 200, perSecond: 800 }
+
+/** One for all: a stack for each would cost more than the refusal. */
+const REFUSED = new Error('too many streams are open, or were opened within a moment')
 
 /** What one connection may open however much the others do. */
-const RESERVED: BudgetSize = { capacity: 8, perSecond: 4 }
+const RESERVED: BudgetSize = { capacity: 4, perSecond: 4 }
 
 /** How many streams of one connection are refused one by one; a peer that goes on is cut off, which costs less than its refusals. */
-const REFUSALS: BudgetSize = { capacity: 200, perSecond: 50 }
+const REFUSALS: BudgetSize = { capacity: 12, perSecond: 4 }
 
 /**
  * Bounds the streams that all peers together have open at this node (B §5.1), and how fast they are opened: one too many is reset at
  * once, before anything is negotiated on it, and those that are open go on. Each may hold a receive window of memory, whatever
- * becomes of it. A connection on which hundreds were reset within a moment is closed: its peer may dial again.
+ * becomes of it. A connection on which dozens were reset within a moment is closed: its peer may dial again.
  */
 export function limitStreams(muxer: Muxer, { limit, clock }: { readonly limit: number; readonly clock: Clock }): Muxer {
   let open = 0
@@ -28,7 +31,7 @@ export function limitStreams(muxer: Muxer, { limit, clock }: { readonly limit: n
 
   function admit(stream: Stream, mayOpen: () => boolean): boolean {
     if (open >= limit || !mayOpen()) {
-      stream.abort(new Error(open >= limit ? `${open} streams are open already` : 'too many streams are opened'))
+      stream.abort(REFUSED)
       return false
     }
     open += 1

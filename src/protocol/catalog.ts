@@ -49,6 +49,7 @@ import {
 } from './provider.ts'
 import { hardwareSpec, hardwareUsage, resourcesAllocated, resourcesFree, resourcesOnboarded } from './resources.ts'
 import { broadcastStatus, flightRecorder, loggerConfig, nodeMetrics, nodeStatus } from './status.ts'
+import { volumesDelete, volumesList } from './volumes.ts'
 
 /** Behaviours that belong together, as a section of the reference page. */
 export interface BehaviorGroup {
@@ -95,7 +96,9 @@ export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
       resourcesFree,
       allocationsList,
       artifactsList,
-      artifactsPrune
+      artifactsPrune,
+      volumesList,
+      volumesDelete
     ]
   },
   {

@@ -126,6 +126,8 @@ const TEXTS: Readonly<Record<string, string>> = {
   createdbefore: '2026-01-02T00:00:00Z',
   updatedafter: '2026-01-01T00:00:00Z',
   updatedbefore: '2026-01-02T00:00:00Z',
+  usedbefore: '2026-01-02T00:00:00Z',
+  usedat: '2026-01-01T12:00:09Z',
   sortby: '-created_at',
   metadata: 'value',
   reachability: 'public',

@@ -90,3 +90,4 @@ export {
   type PublicFacts,
   STATUS_TOPIC
 } from './status.ts'
+export { VOLUME_PAGE, volumesDelete, volumesList } from './volumes.ts'

@@ -150,6 +150,8 @@ const allocationConfig = object({
   resources: member('Resources', resources),
   execution: member('Execution', object({ type: member('type', text(32)), params: member('params', json) })),
   scripts: member('ProvisionScripts', map(binary(262_144))),
+  /** Ours: the order in which they run; Go nodes do not say it, and JSON maps have none. */
+  scriptOrder: maybe('ProvisionOrder', list(text(256), 1024)),
   keys: member('Keys', json),
   volume: member('Volume', json),
   contracts: member('Contracts', json)

@@ -71,7 +71,7 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
   const running = new Set<ClusterNode>()
   const hardware: HardwareProbe = {
     capacity: () => Promise.resolve(CLUSTER_MACHINE),
-    usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0) })
+    usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: [] })
   }
 
   async function start(previous?: ClusterNode, { onWrite }: ClusterStartOptions = {}): Promise<ClusterNode> {

@@ -50,7 +50,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   '/dms/node/logger/config': 'NODE_LOG_SETTING',
   '/dms/node/onboarding/onboard': 'NODE_UNSUPPORTED_OFFER',
   '/dms/node/onboarding/offboard': 'ONBOARDING_NOT_ONBOARDED',
-  '/dms/node/onboarding/resource': 'NODE_BAD_REQUEST'
+  '/dms/node/onboarding/resource': 'NODE_BAD_REQUEST',
+  '/dms/node/volumes/delete': 'NODE_UNKNOWN_VOLUME'
 }
 
 /** The same behaviour with its JSON as it travels. */

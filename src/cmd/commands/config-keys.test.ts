@@ -58,6 +58,9 @@ const KEYS = [
   'p2p.fd',
   'job.allow_privileged_docker',
   'job.require_contracts_for_deployment',
+  'storage.volume_size', // ours
+  'storage.volumes_per_owner', // ours
+  'storage.volumes_total', // ours
   'image.cache_size', // ours
   'image.max_size', // ours
   'image.allowed_private_registries', // ours

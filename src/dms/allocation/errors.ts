@@ -29,3 +29,15 @@ export class StillEndingError extends DmsError {
   readonly code = 'ALLOCATION_STILL_ENDING'
   readonly kind = 'conflict'
 }
+
+/** Scripts or keys that came with an allocation are not acceptable; the message names the part. */
+export class BadPreparationError extends DmsError {
+  readonly code = 'ALLOCATION_BAD_PREPARATION'
+  readonly kind = 'invalid'
+}
+
+/** Stored scripts and keys cannot be read: the record was made by another node, or is damaged. */
+export class UnreadablePreparationError extends DmsError {
+  readonly code = 'ALLOCATION_UNREADABLE_PREPARATION'
+  readonly kind = 'internal'
+}

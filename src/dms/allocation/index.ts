@@ -5,5 +5,6 @@
  * State: one record per allocation, in the store; its output, below the work directory.
  */
 export { type AllocationRequest, type Allocations, createAllocations } from './manager.ts'
+export { toPreparation } from './preparation.ts'
 export type { AllocationRecord } from './record.ts'
 export { statusText } from './state.ts'

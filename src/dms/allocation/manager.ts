@@ -18,11 +18,13 @@ import type { KeyValueStore } from '../../db/index.ts'
 import type { Executor } from '../../executor/index.ts'
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import { allocationStart, allocationStatus, DONE, orchestratorPresence, taskTermination } from '../../protocol/index.ts'
+import type { Volumes } from '../../storage/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
 import type { Amount, ResourceLedger } from '../resources/index.ts'
 import { sealKey, unsealKey } from '../sealed-key.ts'
 import { NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
+import { type Preparation, sealPreparation, unsealPreparation } from './preparation.ts'
 import { type AllocationRecord, allocationRecordCodec } from './record.ts'
 import { type AllocationRunner, createAllocationRunner } from './runner.ts'
 import { eraseTime, START_PATIENCE, statusText } from './state.ts'
@@ -38,6 +40,7 @@ export interface AllocationRequest {
   readonly executor: string
   readonly params: JsonValue
   readonly amount: Amount
+  readonly preparation: Preparation
 }
 
 /** The allocations that run on this machine. */
@@ -71,6 +74,8 @@ export interface AllocationsOptions {
   readonly random: Random
   readonly log: Logger
   readonly allowPrivileged: boolean
+  /** Gives volumes to allocations; without it none are had. */
+  readonly volumes?: Volumes | undefined
   /** Told of every new status, once it is durable. */
   readonly onStatus?: (record: AllocationRecord, status: string) => void
 }
@@ -114,7 +119,7 @@ interface Live {
 
 /** Creates the provider's allocations over the collection `allocations`. */
 export function createAllocations(options: AllocationsOptions): Allocations {
-  const { store, actors, context, nodeKey, ledger, executors, output, clock, random } = options
+  const { store, actors, context, nodeKey, ledger, executors, output, clock, random, volumes } = options
   const log = options.log.child({ logger: 'allocation' })
   const records = store.collection('allocations', allocationRecordCodec)
   const live = new Map<string, Live>()
@@ -129,9 +134,14 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       clock,
       log,
       allowPrivileged: options.allowPrivileged,
+      preparation: () => unsealPreparation(nodeKey, runner.record.sealedPreparation),
       lifetime: lifetime.signal,
       save: (changed) => save(changed, runner.record),
-      free: (id) => ledger.release(id),
+      free: giveBack,
+      mount: async ({ id, owner, amount }, wanted, signal) => {
+        if (wanted.length === 0 || volumes === undefined) return []
+        return await volumes.prepare({ id, owner, volumes: wanted, limit: amount.disk }, { signal })
+      },
       report: (changed) => report(actor, changed),
       erase
     })
@@ -140,6 +150,12 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     serve(entry)
     await renewGrants(entry)
     return entry
+  }
+
+  /** Volumes before the promise: what is still mounted is still in use. */
+  async function giveBack(id: string): Promise<void> {
+    await volumes?.release(id)
+    await ledger.release(id)
   }
 
   async function save(record: AllocationRecord, before?: AllocationRecord): Promise<void> {
@@ -182,7 +198,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     const entry = live.get(record.id)
     const run = (await executors.get(record.executor)?.list())?.find(({ id }) => id === record.id)
     if (run !== undefined) await executors.get(record.executor)?.remove(run.handle)
-    await ledger.release(record.id)
+    await giveBack(record.id)
     await output.remove(output.directory(record.id))
     await store.transaction([records.delete(record.id)])
     live.delete(record.id)
@@ -221,6 +237,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       await clock.sleep(SWEEP_INTERVAL, { signal: lifetime.signal })
       const now = clock.now()
       for (const entry of live.values()) await attempt(() => lapse(entry, now))
+      await attempt(stopWriters)
       if (now < renewAt) continue
       renewAt = millis(now + GRANT_RENEWAL)
       for (const entry of live.values()) await attempt(() => renewGrants(entry))
@@ -286,6 +303,27 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     }
   }
 
+  /** Releases volumes of jobs that no record knows. */
+  async function sweepVolumes(spared: ReadonlySet<string>): Promise<void> {
+    try {
+      for (const id of (await volumes?.sweep((other) => live.has(other) || spared.has(other))) ?? []) {
+        log.warn('released the volumes of a job that belongs to nobody', { allocationID: id })
+      }
+    } catch (error) {
+      log.info('volumes cannot be swept now', { error: errorMessage(error) })
+    }
+  }
+
+  /** Where no file system bounds a volume, the jobs that write to it are stopped when it holds too much. */
+  async function stopWriters(): Promise<void> {
+    for (const [id, { name, used, size }] of (await volumes?.exceeding()) ?? []) {
+      const runner = live.get(id)?.runner
+      if (runner?.record.state.phase !== 'running') continue
+      log.warn('stopping a job whose volume holds too much', { allocationID: id, volume: name, used, size })
+      await runner.handle({ type: 'stop' })
+    }
+  }
+
   function owned(id: string, owner: string): Live {
     const entry = live.get(id)
     if (entry === undefined) throw new UnknownAllocationError(`allocation not found: ${id}`)
@@ -303,8 +341,11 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     }
     await ledger.allocate(request.id, request.owner)
     const key = generateKeyPair(random)
+    const { preparation, ...asked } = request
+    const sealedPreparation = sealPreparation(nodeKey, preparation)
     const record: AllocationRecord = {
-      ...request,
+      ...asked,
+      ...(sealedPreparation === undefined ? {} : { sealedPreparation }),
       sealedKey: sealKey(nodeKey, key),
       createdAt: clock.now(),
       state: { phase: 'pending' }
@@ -326,6 +367,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
         })
       }
       await sweepOrphans(unusable)
+      await sweepVolumes(unusable)
       for (const [id, { state }] of ledger.commitments()) {
         if (state === 'allocated' && !live.has(id) && !unusable.has(id)) await ledger.release(id) // a crash between promise and record
       }

@@ -17,6 +17,8 @@ export interface AllocationRecord {
   /** The `execution.params`, given to the executor as they are. */
   readonly params: JsonValue
   readonly amount: Amount
+  /** Files and scripts for its inside, sealed with the node's key; absent when there are none. */
+  readonly sealedPreparation?: string
   /** The allocation actor's key, sealed with the node's key; base64. */
   readonly sealedKey: string
   readonly createdAt: Millis
@@ -38,6 +40,8 @@ export const allocationRecordCodec: Codec<AllocationRecord> = {
       return bad('owner, executor or key is missing')
     if (type !== 'task' && type !== 'service') return bad('type must be task or service')
     if (typeof createdAt !== 'number' || !isJsonObject(amount) || !isJsonObject(state)) return bad('amount or state is missing')
+    const { sealedPreparation } = wire
+    if (sealedPreparation !== undefined && typeof sealedPreparation !== 'string') return bad('sealedPreparation must be a text')
     const { cpuCores, memory, disk } = amount
     if (typeof cpuCores !== 'number' || typeof memory !== 'number' || typeof disk !== 'number')
       return bad('amount is not complete')
@@ -52,6 +56,7 @@ export const allocationRecordCodec: Codec<AllocationRecord> = {
       executor,
       params: params ?? null,
       amount: { cpuCores, memory: bytes(memory), disk: bytes(disk) },
+      ...(sealedPreparation === undefined ? {} : { sealedPreparation }),
       sealedKey,
       createdAt: millis(createdAt),
       state: state as unknown as AllocationState

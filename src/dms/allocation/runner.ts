@@ -9,10 +9,11 @@ import {
   seconds,
   withTimeout
 } from '../../base/index.ts'
-import type { Executor, RunHandle, Workload } from '../../executor/index.ts'
+import type { Executor, RunHandle, Workload, WorkloadMount } from '../../executor/index.ts'
 import type { JobOutput } from '../output.ts'
 import { captureOutput } from './capture.ts'
 import { MissingExecutorError } from './errors.ts'
+import type { Preparation } from './preparation.ts'
 import type { AllocationRecord } from './record.ts'
 import { type AllocationEffect, type AllocationEvent, type AllocationState, advance, UNREPORTED_RETENTION } from './state.ts'
 
@@ -49,6 +50,10 @@ export interface RunnerOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly allowPrivileged: boolean
+  /** What is put inside before the program runs. */
+  preparation(): Preparation
+  /** Makes the volumes of the allocation usable; again after a crash it goes on where it was. */
+  mount(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<readonly WorkloadMount[]>
   /** Ends all effects of this process; workloads go on. */
   readonly lifetime: AbortSignal
   save(record: AllocationRecord): Promise<void>
@@ -139,17 +144,21 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
   }
 
   async function start(signal: AbortSignal): Promise<RunHandle> {
-    return present(executor, record.executor).start(await workload(), { signal })
+    return present(executor, record.executor).start(await workload(signal), { signal })
   }
 
-  async function workload(): Promise<Workload> {
+  async function workload(signal: AbortSignal): Promise<Workload> {
+    const { files, scripts, volumes } = options.preparation()
     return {
       id: record.id,
       spec: record.params,
       limits: { ...record.amount, pids: PIDS_LIMIT },
       directory: await output.prepare(record.id),
       allowPrivileged: options.allowPrivileged,
-      ports: []
+      ports: [],
+      files,
+      scripts,
+      mounts: await options.mount(record, volumes, signal)
     }
   }
 

@@ -1,5 +1,5 @@
-import { isJsonObject } from '../../base/index.ts'
-import type { EnsembleAllocation, EnsembleConfig } from '../../protocol/index.ts'
+import { isJsonObject, type JsonValue } from '../../base/index.ts'
+import type { EnsembleAllocation, EnsembleConfig, Volume } from '../../protocol/index.ts'
 import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
 
 /** Derives from an ensemble what its orchestrator needs. */
@@ -10,14 +10,19 @@ export function toBlueprint(ensemble: EnsembleConfig): Blueprint {
     nodes.push({ name: node, peer: peer ?? '', place: location, allocations: names })
     for (const name of names) {
       const allocation = ensemble.allocations.get(name)
-      if (allocation !== undefined) allocations.set(name, toAllocation(name, node, allocation))
+      if (allocation !== undefined) allocations.set(name, toAllocation(name, node, allocation, ensemble.scripts))
     }
   }
   return { nodes, allocations, excludedPeers: ensemble.excludePeers }
 }
 
-function toAllocation(name: string, node: string, allocation: EnsembleAllocation): BlueprintAllocation {
-  const { type, executor, resources, execution, dependsOn, dnsName } = allocation
+function toAllocation(
+  name: string,
+  node: string,
+  allocation: EnsembleAllocation,
+  scripts: EnsembleConfig['scripts']
+): BlueprintAllocation {
+  const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes } = allocation
   const { cpu, ram, disk } = resources
   return {
     name,
@@ -25,6 +30,12 @@ function toAllocation(name: string, node: string, allocation: EnsembleAllocation
     type,
     executor,
     params: execution.params,
+    scripts: provision.flatMap((script) => {
+      const content = scripts.get(script)
+      return content === undefined ? [] : [{ name: script, content }]
+    }),
+    keys,
+    volumes: volumes.map(toWireVolume),
     cpuCores: cpu.cores,
     clockHz: cpu.clockHz ?? 0,
     architecture: cpu.architecture ?? '',
@@ -33,5 +44,15 @@ function toAllocation(name: string, node: string, allocation: EnsembleAllocation
     privileged: isJsonObject(execution.params) && execution.params['privileged'] === true,
     dependsOn,
     dnsName
+  }
+}
+
+function toWireVolume(volume: Volume): JsonValue {
+  const mount = { mount_destination: volume.mountDestination, read_only: volume.readOnly }
+  if (volume.type === 'local') return { type: 'local', src: volume.src, ...mount }
+  const { name, servers, clientPrivateKey, clientPem, clientCa } = volume
+  return {
+    ...{ type: 'glusterfs', name, servers, ...mount },
+    ...{ client_private_key: clientPrivateKey, client_pem: clientPem, client_ca: clientCa }
   }
 }

@@ -284,9 +284,10 @@ function allocationConfig(allocation: BlueprintAllocation) {
     executor: allocation.executor,
     resources: wireResources([allocation]),
     execution: { type: allocation.executor, params: allocation.params },
-    scripts: {},
-    keys: null,
-    volume: null,
+    scripts: Object.fromEntries(allocation.scripts.map(({ name, content }) => [name, content])),
+    ...(allocation.scripts.length === 0 ? {} : { scriptOrder: allocation.scripts.map(({ name }) => name) }),
+    keys: allocation.keys.length === 0 ? null : allocation.keys.map((key) => ({ ...key })),
+    volume: allocation.volumes.length === 0 ? null : allocation.volumes,
     contracts: null
   }
 }

@@ -9,6 +9,11 @@ export interface BlueprintAllocation {
   readonly type: 'task' | 'service'
   readonly executor: string
   readonly params: JsonValue
+  /** Run before the program, in this order. */
+  readonly scripts: readonly { readonly name: string; readonly content: Uint8Array }[]
+  /** In the form of the wire (C §7.7). */
+  readonly volumes: readonly JsonValue[]
+  readonly keys: readonly { readonly type: 'ssh' | 'gpg'; readonly file: string; readonly dest?: string }[]
   readonly cpuCores: number
   readonly clockHz: number
   readonly architecture: string

@@ -41,3 +41,9 @@ export class LogSettingError extends DmsError {
   readonly code = 'NODE_LOG_SETTING'
   readonly kind = 'invalid'
 }
+
+/** No volume of that name and owner is on this machine. */
+export class UnknownVolumeError extends DmsError {
+  readonly code = 'NODE_UNKNOWN_VOLUME'
+  readonly kind = 'not-found'
+}

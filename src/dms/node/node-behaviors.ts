@@ -19,7 +19,7 @@ import { NOTHING, type ResourceLedger } from '../resources/index.ts'
 import { BadRequestError, UnsupportedOfferError } from './errors.ts'
 import type { Greeter } from './hello.ts'
 import type { Spread } from './spread.ts'
-import { amountResources, machineResources, toAmount } from './wire-resources.ts'
+import { amountResources, machineResources, toAmount, usedResources } from './wire-resources.ts'
 
 /** What the node's own behaviours speak to. */
 export interface NodeBehaviorsOptions {
@@ -81,6 +81,6 @@ export function serveNodeBehaviors({ actor, greeter, hardware, onboarding, ledge
   }))
   actor.on(hardwareUsage, async (_nothing, _envelope, options) => ({
     ok: true,
-    resources: amountResources(await hardware.usage(options), await hardware.capacity(options))
+    resources: usedResources(await hardware.usage(options), await hardware.capacity(options))
   }))
 }

@@ -25,7 +25,8 @@ import {
   type WireBid,
   type WireResources
 } from '../../protocol/index.ts'
-import type { AllocationRequest, Allocations } from '../allocation/index.ts'
+import type { Volumes } from '../../storage/index.ts'
+import { type AllocationRequest, type Allocations, toPreparation } from '../allocation/index.ts'
 import { type BidItem, BidMismatchError, type Bids, judge, NoBidError, type ProviderFacts } from '../bidding/index.ts'
 import type { Place, PlaceRule } from '../place.ts'
 import { add, type ResourceLedger, shortages } from '../resources/index.ts'
@@ -47,6 +48,7 @@ export interface ProviderBehaviorsOptions {
   readonly counters: Counters
   readonly place: Place
   readonly allowPrivileged: boolean
+  readonly volumes?: Pick<Volumes, 'check'> | undefined
   /** Spreads the answers to broadcasts. */
   readonly spread: Spread
   /** What this provider is and has now. */
@@ -147,8 +149,9 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
       const executor = config.executor === '' ? config.execution.type : config.executor
       const type = config.type === 'task' ? 'task' : 'service'
       const { params } = config.execution
-      checkWorkload(options, { id, executor, params, amount })
-      return { id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount }
+      const preparation = toPreparation(config.scripts, config.scriptOrder, config.keys, config.volume)
+      checkWorkload(options, { id, executor, params, amount, preparation })
+      return { id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount, preparation }
     })
     const handles = await allocations.allocate(requests)
     serveEnsemble(ensembleId)
@@ -199,12 +202,18 @@ function fullId(ensembleId: string, nodeId: string, name: string): string {
 }
 
 function checkWorkload(
-  { executors, allowPrivileged }: ProviderBehaviorsOptions,
-  { id, executor, params, amount }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount'>
+  { executors, allowPrivileged, volumes }: ProviderBehaviorsOptions,
+  { id, executor, params, amount, preparation }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount' | 'preparation'>
 ): void {
   const driver = executors.get(executor)
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
-  driver.check({ id, spec: params, limits: { ...amount, pids: 1 }, directory: '/', allowPrivileged, ports: [] })
+  const limits = { ...amount, pids: 1 }
+  const { files, scripts } = preparation
+  driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], files, scripts })
+  if (preparation.volumes.length === 0) return
+  if (volumes === undefined || !driver.features.mounts)
+    throw new BadRequestError(`jobs of executor ${executor} get no volumes here`)
+  volumes.check(preparation.volumes)
 }
 
 type BidRequest = ValueOf<typeof bidRequest.request>

@@ -1,5 +1,5 @@
 import { bytes } from '../../base/index.ts'
-import type { Machine } from '../../hardware/index.ts'
+import type { Machine, MachineUsage } from '../../hardware/index.ts'
 import type { WireResources } from '../../protocol/index.ts'
 import type { Amount } from '../resources/index.ts'
 
@@ -24,17 +24,22 @@ export function machineResources({ cpu, memory, disk, gpus }: Machine): WireReso
   const { clockHz, cores, model, vendor, threads, architecture, cacheBytes } = cpu
   return {
     cpu: { clockHz, cores, model, vendor, threads, architecture, cacheBytes },
-    gpus: gpus.map(({ index, vendor: maker, pciAddress, model: name, vram, uuid }) => ({
-      index,
-      vendor: maker,
-      pciAddress,
-      model: name,
-      vram,
-      uuid
-    })),
+    gpus: gpus.map(toWireGpu),
     ram: { size: memory, clockSpeed: 0, type: '' },
     disk: { size: disk.total, type: '' }
   }
+}
+
+/** What a machine uses; `vram` of a card is what is in use of it, 0 where nobody tells. */
+export function usedResources(usage: MachineUsage, machine: Pick<Machine, 'cpu'>): WireResources {
+  return {
+    ...amountResources(usage, machine),
+    gpus: usage.gpus.map((gpu) => ({ ...toWireGpu(gpu), vram: gpu.vramUsed ?? bytes(0) }))
+  }
+}
+
+function toWireGpu({ index, vendor, pciAddress, model, vram, uuid }: Machine['gpus'][number]): WireResources['gpus'][number] {
+  return { index, vendor, pciAddress, model, vram, uuid }
 }
 
 /** The same without what tells this one machine from others of its kind. */

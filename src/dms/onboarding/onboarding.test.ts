@@ -39,7 +39,7 @@ describe('onboarding', () => {
     await ledger.start()
     const hardware = {
       capacity: () => Promise.resolve(CLUSTER_MACHINE),
-      usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0) })
+      usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: [] })
     }
     return { clock, ledger, onboarding: createOnboarding({ ledger, hardware }) }
   }

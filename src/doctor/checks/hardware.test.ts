@@ -10,7 +10,8 @@ const gpu = (vram: number): Gpu => ({
   model: 'T4',
   uuid: '',
   pciAddress: '',
-  vram: vram as Gpu['vram']
+  vram: vram as Gpu['vram'],
+  devices: []
 })
 
 function facts(changes: {
@@ -81,14 +82,17 @@ test('links of real cards are shown, virtual and unplugged ones are not', async 
   )
 })
 
-test('the memory of cards that the kernel does not tell is asked of the tool of their driver', async () => {
-  const stdout = '00000000:3B:00.0, 81559\n[garbage], x\n'
-  const card = { ...gpu(0), pciAddress: '0000:3b:00.0' }
-  const subject = await subjectOf({ programs: { 'nvidia-smi': { code: 0, stdout } } })
-  const machine = async () => ({ ...GOOD_MACHINE, gpus: [card] })
-  expect(brief(await hardware.run({ ...subject, machine }))).toContain('ok graphics card 0: 79.6 GiB on NVIDIA T4')
-  const withoutTool = await subjectOf({})
-  expect(bad(await hardware.run({ ...withoutTool, machine }))).toEqual([
+test('a card whose memory nobody tells is warned of: it is not lent', async () => {
+  const machine = async () => ({ ...GOOD_MACHINE, gpus: [{ ...gpu(0), pciAddress: '0000:3b:00.0' }] })
+  expect(bad(await hardware.run({ ...(await subjectOf({})), machine }))).toEqual([
     'warning graphics card 0: NVIDIA T4; its memory cannot be told'
   ])
+})
+
+test('the maker of a card is named once', async () => {
+  const card = { ...gpu(81_559 * 2 ** 20), model: 'NVIDIA H100 80GB HBM3' }
+  const machine = async () => ({ ...GOOD_MACHINE, gpus: [card] })
+  expect(brief(await hardware.run({ ...(await subjectOf({})), machine }))).toContain(
+    'ok graphics card 0: 79.6 GiB on NVIDIA H100 80GB HBM3'
+  )
 })

@@ -1,4 +1,3 @@
-import { mebibytes } from '../../base/index.ts'
 import type { Gpu, Machine } from '../../hardware/index.ts'
 import { ok, problem, showBytes, skipped, valuesOf, warning } from '../findings.ts'
 import type { Check, Finding, Subject, System } from '../types.ts'
@@ -61,27 +60,11 @@ async function readHardware(subject: Subject): Promise<HardwareFacts> {
   const diskPath = await nearestExisting(system, wanted)
   const space = await system.space(diskPath)
   return {
-    machine: await withMemoryOfCards(system, await subject.machine(diskPath)),
+    machine: await subject.machine(diskPath),
     ...(space === undefined ? {} : { freeDisk: space.free }),
     diskPath: wanted,
     links: await readLinks(system),
     needsGpu
-  }
-}
-
-/** The kernel does not tell the memory of NVIDIA's cards; the tool of their driver does, in MiB by PCI address. */
-async function withMemoryOfCards(system: System, machine: Machine): Promise<Machine> {
-  if (!machine.gpus.some(({ vendor, vram }) => vendor === 'NVIDIA' && vram === 0)) return machine
-  const tool = await system.run('nvidia-smi', ['--query-gpu=pci.bus_id,memory.total', '--format=csv,noheader,nounits'])
-  const sizes = new Map(
-    (tool?.stdout ?? '').split('\n').flatMap((line) => {
-      const [, address, size] = /^\s*[0-9A-Fa-f]{4}([0-9A-Fa-f:.]+),\s*(\d{1,9})\s*$/.exec(line) ?? []
-      return address === undefined ? [] : [[address.toLowerCase(), mebibytes(Number(size))] as const]
-    })
-  )
-  return {
-    ...machine,
-    gpus: machine.gpus.map((gpu) => ({ ...gpu, vram: gpu.vram === 0 ? (sizes.get(gpu.pciAddress) ?? gpu.vram) : gpu.vram }))
   }
 }
 
@@ -143,7 +126,7 @@ function judgeSize(subject: string, size: number, least: number, recommended: nu
 }
 
 function judgeGpus({ gpus }: Machine, isGpu: boolean, least: number, recommended: number): readonly Finding[] {
-  const builtIn = gpus.filter((gpu) => !isForJobs(gpu)).map(({ vendor, model }) => `${vendor} ${model}`)
+  const builtIn = gpus.filter((gpu) => !isForJobs(gpu)).map(nameOf)
   const found = gpus.filter(isForJobs).map((gpu) => judgeGpu(gpu, least, recommended))
   return [
     ...found,
@@ -160,11 +143,23 @@ function isForJobs({ vendor, vram }: Gpu): boolean {
 function judgeGpu({ index, vendor, model, vram }: Gpu, least: number, recommended: number): Finding {
   const subject = `graphics card ${index}`
   if (vram > 0)
-    return judgeSize(subject, vram, least, recommended, 'Jobs that need more will not come here.', ` on ${vendor} ${model}`)
-  return warning(subject, `${vendor} ${model}; its memory cannot be told`, {
+    return judgeSize(
+      subject,
+      vram,
+      least,
+      recommended,
+      'Jobs that need more will not come here.',
+      ` on ${nameOf({ vendor, model })}`
+    )
+  return warning(subject, `${nameOf({ vendor, model })}; its memory cannot be told`, {
     advice: 'Install the driver of the vendor with its tool nvidia-smi; a card whose memory is unknown is not lent.',
     command: 'nvidia-smi'
   })
+}
+
+/** Drivers begin the name of a model with that of its maker, lists of devices do not. */
+function nameOf({ vendor, model }: Pick<Gpu, 'vendor' | 'model'>): string {
+  return model.toLowerCase().startsWith(vendor.toLowerCase()) ? model : `${vendor} ${model}`
 }
 
 function noGpu(): Finding {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { millis, silentLogger, systemClock, utf8 } from '../../base/index.ts'
+import type { StartProgress } from '../executor.ts'
 import { toHandle } from '../handle.ts'
 import { createDockerClient } from './client.ts'
 import { createDockerExecutor, defaultDockerSocket } from './index.ts'
@@ -161,19 +162,20 @@ describe('a daemon that behaves badly', () => {
       const header = request.headers['x-registry-auth']
       if (request.url?.includes('/images/create')) {
         seen.push(request.url, Buffer.from(String(header), 'base64url').toString('utf8'))
-        response.end('{"status":"Pulling"}\n{"errorDetail":{"message":"denied"},"error":"denied: no access"}\n')
+        response.end(
+          '{"status":"Downloading","id":"a","progressDetail":{"current":5,"total":10}}\n{"errorDetail":{"message":"denied"},"error":"denied: no access"}\n'
+        )
         return
       }
       expect(header).toBeUndefined()
       response.writeHead(404).end('{"message":"No such image"}')
     })
-    const steps: string[] = []
+    const steps: StartProgress[] = []
     const executor = createDockerExecutor({
       socketPath,
       nodeId: 'node',
       clock: systemClock,
-      log: silentLogger,
-      onPull: ({ status }) => steps.push(status)
+      log: silentLogger
     })
     const workload = {
       id: 'e_n.a',
@@ -183,13 +185,15 @@ describe('a daemon that behaves badly', () => {
       allowPrivileged: false,
       ports: []
     }
-    const failure = await executor.start(workload as never).catch((error: unknown) => error)
+    const failure = await executor
+      .start(workload as never, { onProgress: (step) => steps.push(step) })
+      .catch((error: unknown) => error)
     expect(failure).toMatchObject({
       code: 'EXECUTOR_IMAGE_NOT_FOUND',
       message: expect.stringContaining('denied: no access') as unknown
     })
     expect(String(failure)).not.toContain('hunter2')
-    expect(steps).toEqual(['Pulling'])
+    expect(steps).toEqual([{ step: 'pull', done: 5, total: 10 }])
     expect(seen).toEqual([
       '/v1.41/images/create?fromImage=ghcr.io%2Fa%2Fb&tag=1',
       '{"username":"u","password":"hunter2","serveraddress":"ghcr.io"}'

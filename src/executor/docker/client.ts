@@ -24,7 +24,7 @@ const NEWEST_API = 51
 
 /** One call of the Engine API. */
 export interface DockerCall extends AbortOptions {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Without version: `/containers/json`. */
   readonly path: string
   readonly query?: Readonly<Record<string, string>>

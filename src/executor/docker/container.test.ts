@@ -37,6 +37,38 @@ describe('the description of a container', () => {
     ['too little memory', { image: 'a' }, { limits: { ...makeWorkload({}).limits, memory: mebibytes(1) } }, 'limits.memory: '],
     ['no processes', { image: 'a' }, { limits: { ...makeWorkload({}).limits, pids: 0 } }, 'limits.pids: must be positive'],
     ['a host name to bind', { image: 'a' }, { ports: [{ ...port, hostAddress: 'localhost' }] }, 'ports.0.hostAddress: must'],
+    [
+      'a file at a path with ..',
+      { image: 'a' },
+      { files: [{ path: '/a/../b', content: new Uint8Array(), mode: 0o600 }] },
+      'files.0.path: must'
+    ],
+    [
+      'a file at the root',
+      { image: 'a' },
+      { files: [{ path: '/', content: new Uint8Array(), mode: 0o600 }] },
+      'files.0.path: must'
+    ],
+    [
+      'a file with setuid',
+      { image: 'a' },
+      { files: [{ path: '/a', content: new Uint8Array(), mode: 0o4755 }] },
+      'files.0.mode: must'
+    ],
+    [
+      'a script whose name is a path',
+      { image: 'a' },
+      { scripts: [{ name: '../x', content: new Uint8Array() }] },
+      'scripts.0.name: must'
+    ],
+    [
+      'files without end',
+      { image: 'a' },
+      { files: [{ path: '/a', content: new Uint8Array(2 ** 24 + 1), mode: 0 }] },
+      'files: have'
+    ],
+    ['a mount at the root', { image: 'a' }, { mounts: [{ source: '/srv', target: '/', isReadOnly: true }] }, 'mounts.0: must'],
+    ['a card without its id', { image: 'a' }, { gpus: [{ vendor: 'nvidia', devices: [] }] }, 'gpus.0.uuid: must'],
     ['a port over the range', { image: 'a' }, { ports: [port, { ...port, port: 65_536 }] }, 'ports.1.port: must']
   ])('is refused with %s', (_, spec, change, message) => {
     expect(() => parseDockerSpec(makeWorkload(spec, change))).toThrow(
@@ -52,10 +84,11 @@ describe('the description of a container', () => {
 })
 
 describe('the container', () => {
-  test('is confined: no capability, no way to gain one, nothing of Docker turned off', () => {
+  test('is confined: few capabilities, no way to gain more, nothing of Docker turned off', () => {
     const { HostConfig } = configOf(makeWorkload({ image: 'a' }))
     expect(HostConfig).toMatchObject({ Privileged: false, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'] })
-    expect(Object.keys(HostConfig)).not.toContain('CapAdd')
+    expect(HostConfig['CapAdd']).not.toContain('NET_RAW')
+    expect(HostConfig['CapAdd']).toHaveLength(8)
     expect(Object.keys(HostConfig)).not.toContain('Binds')
   })
 
@@ -65,6 +98,27 @@ describe('the container', () => {
     const { HostConfig } = configOf(makeWorkload(spec, { allowPrivileged: true }))
     expect(HostConfig).toMatchObject({ Privileged: true, Memory: mebibytes(32), MemorySwap: mebibytes(32), PidsLimit: 32 })
     expect(configOf(makeWorkload({ image: 'a' }, { allowPrivileged: true })).HostConfig).toMatchObject({ Privileged: false })
+  })
+
+  test('has the cards of NVIDIA by their id, and the nodes of others with the groups that own them', () => {
+    const gpus = [
+      { vendor: 'nvidia', uuid: 'GPU-1de3037a-ce90', devices: ['/dev/nvidia0'] },
+      { vendor: 'amd', devices: ['/dev/kfd', '/dev/dri/renderD128'] }
+    ] as const
+    const workload = makeWorkload({ image: 'a' }, { gpus })
+    const options = { nodeId: 'node', withDiskLimit: false, deviceGroups: [44] }
+    expect(containerConfig(workload, parseDockerSpec(workload), options).HostConfig).toMatchObject({
+      DeviceRequests: [{ DeviceIDs: ['GPU-1de3037a-ce90'], Capabilities: [['gpu']] }],
+      Devices: [{ PathOnHost: '/dev/kfd' }, { PathOnHost: '/dev/dri/renderD128', CgroupPermissions: 'rw' }],
+      GroupAdd: ['44']
+    })
+  })
+
+  test('sees what is mounted, and passes on no mounts of this machine', () => {
+    const mounts = [{ source: '/srv/a', target: '/a', isReadOnly: true }]
+    expect(configOf(makeWorkload({ image: 'a' }, { mounts })).HostConfig['Mounts']).toEqual([
+      { Type: 'bind', Source: '/srv/a', Target: '/a', ReadOnly: true, BindOptions: { Propagation: 'rprivate' } }
+    ])
   })
 
   test('has a disk limit where that is possible', () => {

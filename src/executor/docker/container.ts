@@ -1,4 +1,5 @@
-import type { Workload } from '../executor.ts'
+import type { Workload, WorkloadGpu } from '../executor.ts'
+import type { DockerCommand } from './preparation.ts'
 import type { DockerSpec } from './spec.ts'
 
 /** The labels by which a restarted daemon finds its containers: which node's, which allocation's. */
@@ -10,6 +11,17 @@ export const ALLOCATION_LABEL = 'nunet.allocation'
  * stream (16 MiB) fits even as short lines, so that a restarted daemon finds all that it has not read yet.
  */
 const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '64m', 'max-file': '2' } }
+/** What images of servers need to begin as root and go on as somebody else; all else that Docker would give is taken away. */
+const CAPABILITIES: readonly string[] = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'NET_BIND_SERVICE',
+  'SETGID',
+  'SETUID'
+]
 /** Above the daemon's, so that the kernel ends a container first when the machine runs out of memory. */
 const OOM_SCORE = 500
 
@@ -36,7 +48,7 @@ export function containerName(allocationId: string): string {
 }
 
 /**
- * The container of a workload: every limit set, no capability, no way to gain one.
+ * The container of a workload: every limit set, few capabilities, no way to gain more.
  *
  * The only exception is `privileged`, which has been checked against what the owner allows. `withDiskLimit` adds the size of
  * the container's own file system, which only some storage drivers can keep (overlay2 on XFS with project quotas, btrfs, zfs).
@@ -44,12 +56,20 @@ export function containerName(allocationId: string): string {
 export function containerConfig(
   workload: Workload,
   spec: DockerSpec,
-  options: { readonly nodeId: string; readonly withDiskLimit: boolean }
+  options: {
+    readonly nodeId: string
+    readonly withDiskLimit: boolean
+    /** What runs instead of what description and image say: the scripts first. */
+    readonly command?: DockerCommand | undefined
+    /** Groups of this machine that own the devices of the workload. */
+    readonly deviceGroups?: readonly number[]
+  }
 ): ContainerConfig {
+  const { entrypoint, cmd } = options.command ?? spec
   return {
     Image: spec.image.text,
-    ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
-    ...(spec.cmd === undefined ? {} : { Cmd: spec.cmd }),
+    ...(entrypoint === undefined ? {} : { Entrypoint: entrypoint }),
+    ...(cmd === undefined ? {} : { Cmd: cmd }),
     ...(spec.workingDirectory === undefined ? {} : { WorkingDir: spec.workingDirectory }),
     ...(spec.user === undefined ? {} : { User: spec.user }),
     Env: spec.environment,
@@ -66,7 +86,9 @@ export function containerConfig(
       Init: true,
       AutoRemove: false,
       NetworkMode: 'bridge',
-      PortBindings: portBindings(workload)
+      PortBindings: portBindings(workload),
+      ...mounts(workload),
+      ...devices(workload.gpus ?? [], options.deviceGroups ?? [])
     }
   }
 }
@@ -83,7 +105,14 @@ function resourceLimits({ limits }: Workload): Readonly<Record<string, unknown>>
 
 /** Docker's default seccomp profile and masked paths stay in force, because nothing here replaces them. */
 function confinement(): Readonly<Record<string, unknown>> {
-  return { Privileged: false, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'], IpcMode: 'private', CgroupnsMode: 'private' }
+  return {
+    Privileged: false,
+    CapDrop: ['ALL'],
+    CapAdd: CAPABILITIES,
+    SecurityOpt: ['no-new-privileges'],
+    IpcMode: 'private',
+    CgroupnsMode: 'private'
+  }
 }
 
 function portBindings({ ports }: Workload): Readonly<Record<string, unknown>> {
@@ -93,4 +122,33 @@ function portBindings({ ports }: Workload): Readonly<Record<string, unknown>> {
     bindings[name] = [...(bindings[name] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }]
   }
   return bindings
+}
+
+/** What a workload mounts is not passed on to other mounts of this machine, nor theirs to it. */
+function mounts({ mounts = [] }: Workload): Readonly<Record<string, unknown>> {
+  if (mounts.length === 0) return {}
+  return {
+    Mounts: mounts.map(({ source, target, isReadOnly }) => ({
+      Type: 'bind',
+      Source: source,
+      Target: target,
+      ReadOnly: isReadOnly,
+      BindOptions: { Propagation: 'rprivate' }
+    }))
+  }
+}
+
+/** NVIDIA's cards come with the libraries of their driver, by its container toolkit; those of others are device nodes (C §10.1). */
+function devices(gpus: readonly WorkloadGpu[], groups: readonly number[]): Readonly<Record<string, unknown>> {
+  const ids = gpus.flatMap(({ vendor, uuid }) => (vendor === 'nvidia' && uuid !== undefined ? [uuid] : []))
+  const nodes = new Set(gpus.flatMap(({ vendor, devices }) => (vendor === 'nvidia' ? [] : devices)))
+  return {
+    ...(ids.length === 0 ? {} : { DeviceRequests: [{ Driver: '', Count: 0, DeviceIDs: ids, Capabilities: [['gpu']] }] }),
+    ...(nodes.size === 0
+      ? {}
+      : {
+          Devices: [...nodes].map((path) => ({ PathOnHost: path, PathInContainer: path, CgroupPermissions: 'rw' })),
+          GroupAdd: groups.map(String)
+        })
+  }
 }

@@ -56,6 +56,7 @@ describe.skipIf(!needs.available)(needs.title('the docker executor as any execut
       return {
         executor: open(nodeId),
         workload: async (kind) => makeWorkload(SPECS[kind]),
+        shell: async (script) => makeWorkload(sh(script)),
         invalid: async () => ({ workload: makeWorkload({ image: 'UPPER/case' }), field: 'image' }),
         reopen: () => open(nodeId),
         dispose: async () => undefined
@@ -139,11 +140,12 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
     })
   })
 
-  test('the program has no capability and cannot gain any', async () => {
+  test('the program has few capabilities and cannot gain any', async () => {
     const { stdout } = await run(makeWorkload(sh('cat /proc/self/status')))
-    expect(stdout).toMatch(/^CapEff:\t0{16}$/m)
-    expect(stdout).toMatch(/^CapPrm:\t0{16}$/m)
-    expect(stdout).toMatch(/^CapBnd:\t0{16}$/m)
+    // chown, dac_override, fowner, fsetid, kill, setgid, setuid, net_bind_service
+    expect(stdout).toMatch(/^CapEff:\t00000000000004fb$/m)
+    expect(stdout).toMatch(/^CapPrm:\t00000000000004fb$/m)
+    expect(stdout).toMatch(/^CapBnd:\t00000000000004fb$/m)
     expect(stdout).toMatch(/^NoNewPrivs:\t1$/m)
     expect(stdout).toMatch(/^Seccomp:\t2$/m)
   })
@@ -168,7 +170,6 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
         MemorySwap: mebibytes(32),
         NanoCpus: 500_000_000,
         PidsLimit: 32,
-        CapAdd: null,
         CapDrop: ['ALL'],
         SecurityOpt: ['no-new-privileges'],
         Privileged: false,
@@ -190,6 +191,39 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
   test('a program that starts more processes than allowed does not get them', async () => {
     const { stderr } = await run(makeWorkload(sh('i=0; while [ $i -lt 60 ]; do i=$((i+1)); sleep 2 & done; wait')))
     expect(stderr).toContain("can't fork")
+  })
+
+  test('a server that begins as root may give its files away and go on as somebody else', async () => {
+    const script = 'touch /tmp/a && chown 1000:1000 /tmp/a && ls -n /tmp/a | cut -d" " -f6-9 | grep -q 1000 && echo given'
+    expect((await run(makeWorkload(sh(script)))).stdout).toBe('given\n')
+  })
+
+  test('the network cannot be listened to, and devices cannot be made', async () => {
+    const { stdout } = await run(
+      makeWorkload(sh('mknod /tmp/d b 8 0 2>/dev/null || echo no device; ping -c1 -W1 127.0.0.1 2>&1'))
+    )
+    expect(stdout).toContain('no device\n')
+    expect(stdout).toMatch(/permission denied/i)
+  })
+
+  test('scripts run before the command of the image, and what the description says instead of it', async () => {
+    const scripts = [{ name: 'a', content: Buffer.from('echo script') }]
+    const own = await run(makeWorkload({ image: BUSYBOX_IMAGE, entrypoint: ['echo', 'own "words"'] }, { scripts }))
+    expect(own.stdout).toBe('script\nown "words"\n')
+    const arguments_ = await run(makeWorkload({ image: BUSYBOX_IMAGE, cmd: ['echo', '$HOME'] }, { scripts }))
+    expect(arguments_.stdout).toBe('script\n$HOME\n')
+  })
+
+  test('a card of which Docker knows nothing is an error with its words, and leaves nothing', async () => {
+    const gpus = [{ vendor: 'nvidia', uuid: 'GPU-00000000-0000', devices: [] }] as const
+    await expect(executor.start(makeWorkload(SPECS.sleep, { gpus }))).rejects.toMatchObject({ code: 'EXECUTOR_START_FAILED' })
+    expect(await executor.list()).toEqual([])
+  })
+
+  test('the nodes of a card are inside, for the workload to open', async () => {
+    const gpus = [{ vendor: 'intel', devices: ['/dev/full'] }] as const // a device of every machine stands in for /dev/dri/…
+    const { stdout } = await run(makeWorkload(sh('ls -l /dev/full; echo x > /dev/full || echo full'), { gpus }))
+    expect(stdout).toContain('/dev/full')
   })
 
   test('entry point, arguments, variables, directory and user are those of the description', async () => {

@@ -1,10 +1,10 @@
 import { type Clock, DmsError, isJsonObject, type Logger, type Millis, minutes } from '../../base/index.ts'
-import { ExecutorUnknownHandleError, ExecutorUnsupportedError } from '../errors.ts'
+import { ExecutorUnknownHandleError } from '../errors.ts'
 import type { Executor, Probe, RunHandle } from '../executor.ts'
 import { idOfHandle, toHandle } from '../handle.ts'
 import { createDockerClient, type DockerClient } from './client.ts'
+import { runInside } from './command.ts'
 import { createContainers } from './containers.ts'
-import type { PullProgress } from './image.ts'
 import { readLogs, waitForEnd } from './observe.ts'
 import { defaultDockerSocket } from './socket.ts'
 import { DOCKER_FEATURES, parseDockerSpec } from './spec.ts'
@@ -20,8 +20,6 @@ export interface DockerExecutorOptions {
   readonly log: Logger
   /** For the pull of one image; default 30 minutes. */
   readonly pullLimit?: Millis
-  /** Called for every step of a pull. */
-  readonly onPull?: (progress: PullProgress) => void
 }
 
 const CONTAINER_ID = /^[0-9a-f]{64}$/
@@ -29,12 +27,12 @@ const CONTAINER_ID = /^[0-9a-f]{64}$/
 /**
  * Runs containers through a Docker daemon with API 1.41 or newer.
  *
- * A container has the workload's id as its name, hard limits for memory, CPU and processes, no capability, no way to gain
- * privileges (unless `privileged` is both asked for and allowed), and bounded logs. It goes on when this process ends.
+ * A container has the workload's id as its name, hard limits for memory, CPU and processes, few capabilities, no way to gain
+ * more (unless `privileged` is both asked for and allowed), and bounded logs. It goes on when this process ends.
  * The disk limit is kept where Docker's storage driver can (see {@link containerConfig}); a warning says once when it cannot.
  */
 export function createDockerExecutor(options: DockerExecutorOptions): Executor {
-  const { nodeId, clock, log, pullLimit = minutes(30), onPull } = options
+  const { nodeId, clock, log, pullLimit = minutes(30) } = options
   const client = createDockerClient(() => options.socketPath ?? defaultDockerSocket(process.env), clock)
   const containers = createContainers(client, nodeId, clock)
   const disk = { isLimited: true }
@@ -52,8 +50,8 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
     check(workload) {
       parseDockerSpec(workload)
     },
-    async start(workload, abort = {}) {
-      const pull = { limit: pullLimit, ...(onPull === undefined ? {} : { onProgress: onPull }) }
+    async start(workload, { onProgress, ...abort } = {}) {
+      const pull = { limit: pullLimit, ...(onProgress === undefined ? {} : { onProgress }) }
       const id = await startContainer({ client, containers, nodeId, clock, log, pull, disk }, workload, abort)
       return toHandle('docker', id)
     },
@@ -78,7 +76,7 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
       yield* readLogs({ client, containers, clock, log }, knownId(handle), follow, abort)
     },
     usage: async (handle) => containers.usage(knownId(handle)),
-    exec: () => Promise.reject(new ExecutorUnsupportedError('commands inside of a container are not supported yet')),
+    exec: (handle, command, execution) => runInside(client, knownId(handle), command, execution),
     async list() {
       return (await containers.list()).map(({ id, allocation }) => ({ id: allocation, handle: toHandle('docker', id) }))
     }

@@ -1,14 +1,9 @@
-import { type AbortOptions, anySignal, type Clock, isJsonObject, type Millis, withTimeout } from '../../base/index.ts'
+import { type AbortOptions, anySignal, bytes, type Clock, isJsonObject, type Millis, withTimeout } from '../../base/index.ts'
 import { ExecutorImageNotFoundError } from '../errors.ts'
+import type { StartOptions } from '../executor.ts'
 import { type DockerAnswer, type DockerClient, refusalText, unavailable } from './client.ts'
 import type { ImageReference } from './reference.ts'
 import type { RegistryAuth } from './spec.ts'
-
-/** One step of a pull, in the daemon's words: `Downloading`, `Pull complete`. */
-export interface PullProgress {
-  readonly image: string
-  readonly status: string
-}
 
 /** What {@link pullImage} needs besides the image. */
 export interface PullOptions extends AbortOptions {
@@ -16,8 +11,15 @@ export interface PullOptions extends AbortOptions {
   readonly clock: Clock
   /** For the whole pull. */
   readonly limit: Millis
-  readonly onProgress?: (progress: PullProgress) => void
+  readonly onProgress?: StartOptions['onProgress']
 }
+
+/** How often progress is told. */
+const PROGRESS_PAUSE = 250
+const MOST_LAYERS = 256
+const NONE = { done: 0, total: 0 }
+/** What Docker says of a layer whose download is over. */
+const ENDED: ReadonlySet<string> = new Set(['Verifying Checksum', 'Download complete', 'Extracting', 'Pull complete'])
 
 /** A line of the daemon's progress is a few hundred bytes. */
 const MAX_LINE = 65_536
@@ -54,16 +56,31 @@ export async function pullImage(client: DockerClient, image: ImageReference, opt
         },
         (answer) => notFound(image, refusalText(answer))
       )
-      for await (const line of readLines(stream)) report(line, image, onProgress)
+      const progress = createPullProgress(clock, onProgress)
+      for await (const line of readLines(stream)) {
+        const step = parseLine(line)
+        if (step.error !== undefined) throw notFound(image, step.error)
+        progress(step)
+      }
     },
     outer
   )
 }
 
-function report(line: string, image: ImageReference, onProgress: PullOptions['onProgress']): void {
-  const step = parseLine(line)
-  if (step.error !== undefined) throw notFound(image, step.error)
-  if (step.status !== undefined) onProgress?.({ image: image.text, status: step.status })
+/** Adds up the layers of an image, which are told of one by one, and passes the sum on a few times a second. */
+function createPullProgress(clock: Clock, onProgress: PullOptions['onProgress']): (step: PullStep) => void {
+  const layers = new Map<string, { readonly done: number; readonly total: number }>()
+  let nextAt = 0
+  return ({ layer, status, current, total }) => {
+    if (onProgress === undefined) return
+    const known = layers.get(layer)
+    if (total > 0 && layers.size < MOST_LAYERS && status === 'Downloading') layers.set(layer, { done: current, total })
+    else if (known !== undefined && ENDED.has(status)) layers.set(layer, { done: known.total, total: known.total })
+    if (clock.now() < nextAt) return
+    nextAt = clock.now() + PROGRESS_PAUSE
+    const sums = [...layers.values()].reduce((sum, next) => ({ done: sum.done + next.done, total: sum.total + next.total }), NONE)
+    onProgress({ step: 'pull', ...(sums.total === 0 ? {} : { done: bytes(sums.done), total: bytes(sums.total) }) })
+  }
 }
 
 /** The error for an image that cannot be had. */
@@ -78,14 +95,32 @@ function registryHeader(image: ImageReference, { username, password }: RegistryA
   return Buffer.from(JSON.stringify(auth)).toString('base64url')
 }
 
-function parseLine(line: string): { readonly error?: string; readonly status?: string } {
+/** One step of a pull, in the daemon's words. */
+interface PullStep {
+  readonly error?: string
+  /** `Downloading`, `Pull complete`, … */
+  readonly status: string
+  readonly layer: string
+  readonly current: number
+  readonly total: number
+}
+
+function parseLine(line: string): PullStep {
+  const nothing: PullStep = { status: '', layer: '', current: 0, total: 0 }
   try {
     const value: unknown = JSON.parse(line)
-    if (!isJsonObject(value)) return {}
-    const { error, status } = value
-    return { ...(typeof error === 'string' ? { error } : {}), ...(typeof status === 'string' ? { status } : {}) }
+    if (!isJsonObject(value)) return nothing
+    const { error, status, id, progressDetail } = value
+    const { current, total } = isJsonObject(progressDetail) ? progressDetail : {}
+    return {
+      ...(typeof error === 'string' ? { error } : {}),
+      status: typeof status === 'string' ? status : '',
+      layer: typeof id === 'string' ? id : '',
+      current: typeof current === 'number' && current > 0 ? current : 0,
+      total: typeof total === 'number' && total > 0 ? total : 0
+    }
   } catch {
-    return {} // progress is for people; the image is looked for afterwards
+    return nothing // progress is for people; the image is looked for afterwards
   }
 }
 

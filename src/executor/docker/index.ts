@@ -6,5 +6,4 @@
  */
 export { type DockerDescription, describeDocker } from './describe.ts'
 export { createDockerExecutor, type DockerExecutorOptions } from './docker-executor.ts'
-export type { PullProgress } from './image.ts'
 export { defaultDockerSocket } from './socket.ts'

@@ -12,6 +12,7 @@ import {
   type SpecFields,
   specFields
 } from '../spec.ts'
+import { checkPreparation, isNormal } from './preparation.ts'
 import { type ImageReference, parseImageReference } from './reference.ts'
 
 /** What to run, checked. */
@@ -48,11 +49,11 @@ const RESTART_POLICIES: readonly string[] = ['no', 'on-failure', 'always', 'unle
 /** What containers can have. */
 export const DOCKER_FEATURES: ExecutorFeatures = Object.freeze({
   ports: true,
-  mounts: false,
-  files: false,
-  scripts: false,
-  gpus: false,
-  exec: false
+  mounts: true,
+  files: true,
+  scripts: true,
+  gpus: true,
+  exec: true
 })
 
 /** Docker refuses less. */
@@ -121,7 +122,17 @@ function readRegistryAuth(fields: SpecFields): RegistryAuth | undefined {
 function checkMachine(workload: Workload): void {
   checkLimits(workload)
   checkFeatures('docker', DOCKER_FEATURES, workload)
-  const { limits, ports } = workload
+  checkPreparation(workload)
+  const { limits, ports, mounts = [], gpus = [] } = workload
+  for (const [index, { source, target }] of mounts.entries()) {
+    if (!isNormal(source) || !isNormal(target))
+      throw new ExecutorBadSpecError(`mounts.${index}`, 'must have absolute, normal paths')
+  }
+  for (const [index, { vendor, uuid }] of gpus.entries()) {
+    if (vendor === 'nvidia' && !/^(GPU|MIG)-[0-9a-fA-F-]{1,64}$/.test(uuid ?? '')) {
+      throw new ExecutorBadSpecError(`gpus.${index}.uuid`, 'must be that of a card of NVIDIA')
+    }
+  }
   if (limits.memory < LEAST_MEMORY) throw new ExecutorBadSpecError('limits.memory', `must be at least ${LEAST_MEMORY} bytes`)
   if (limits.cpuCores < LEAST_CORES) throw new ExecutorBadSpecError('limits.cpuCores', `must be at least ${LEAST_CORES}`)
   for (const [index, { hostAddress, hostPort, port }] of ports.entries()) {

@@ -1,10 +1,12 @@
+import { stat } from 'node:fs/promises'
 import { type AbortOptions, type Clock, type Logger, type Millis, millis, seconds } from '../../base/index.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
-import type { Workload } from '../executor.ts'
+import type { StartOptions, Workload } from '../executor.ts'
 import { type DockerAnswer, type DockerClient, refusalText } from './client.ts'
 import { containerConfig, containerName } from './container.ts'
 import type { Containers } from './containers.ts'
-import { hasImage, isMissingImage, notFound, type PullProgress, pullImage } from './image.ts'
+import { hasImage, isMissingImage, notFound, pullImage } from './image.ts'
+import { archiveOf, commandOfImage, type DockerCommand, scriptedCommand } from './preparation.ts'
 import { type DockerSpec, parseDockerSpec } from './spec.ts'
 import type { ContainerState } from './state.ts'
 
@@ -18,7 +20,7 @@ export interface StartContext {
   readonly nodeId: string
   readonly clock: Clock
   readonly log: Logger
-  readonly pull: { readonly limit: Millis; readonly onProgress?: (progress: PullProgress) => void }
+  readonly pull: { readonly limit: Millis; readonly onProgress?: StartOptions['onProgress'] }
   /** Turned off by the first container that shows that this daemon cannot limit the disk. */
   readonly disk: { isLimited: boolean }
 }
@@ -34,7 +36,10 @@ export async function startContainer(context: StartContext, workload: Workload, 
   const existing = await findOwn(context, workload, options)
   if (existing === undefined) await ensureImage(context, spec, options)
   const container = existing ?? (await create(context, workload, spec, options))
-  if (container.status === 'created') await run(context, container.id, workload, options)
+  if (container.status === 'created') {
+    await putFiles(context, container.id, workload, options)
+    await run(context, container.id, workload, options)
+  }
   return container.id
 }
 
@@ -77,17 +82,20 @@ async function create(
 }
 
 async function requestCreation(
-  { client, nodeId, log, disk }: StartContext,
+  context: StartContext,
   workload: Workload,
   spec: DockerSpec,
   options: AbortOptions
 ): Promise<DockerAnswer> {
+  const { client, nodeId, log, disk } = context
+  const command = await commandOf(context, workload, spec, options)
+  const deviceGroups = await groupsOf(workload)
   const attempt = (withDiskLimit: boolean): Promise<DockerAnswer> =>
     client.call({
       method: 'POST',
       path: '/containers/create',
       query: { name: containerName(workload.id) },
-      body: containerConfig(workload, spec, { nodeId, withDiskLimit }),
+      body: containerConfig(workload, spec, { nodeId, withDiskLimit, command, deviceGroups }),
       ...options
     })
   const withDiskLimit = disk.isLimited // others may turn it off while this call is under way
@@ -96,6 +104,41 @@ async function requestCreation(
   if (disk.isLimited) log.warn('this Docker cannot limit the disk of containers', { reason: refusalText(answer) })
   disk.isLimited = false
   return attempt(false)
+}
+
+/** What runs when there are scripts; without them Docker joins description and image itself. */
+async function commandOf(
+  { client }: StartContext,
+  { scripts = [] }: Workload,
+  spec: DockerSpec,
+  options: AbortOptions
+): Promise<DockerCommand | undefined> {
+  if (scripts.length === 0) return undefined
+  const { status, body } = await client.call({ method: 'GET', path: `/images/${spec.image.text}/json`, ...options })
+  return status === 200 ? scriptedCommand(spec, commandOfImage(body)) : scriptedCommand(spec, { entrypoint: [], cmd: [] })
+}
+
+/** The groups that may open the devices, by number: an image does not know the names of this machine. */
+async function groupsOf({ gpus = [] }: Workload): Promise<readonly number[]> {
+  const paths = gpus.flatMap(({ vendor, devices }) => (vendor === 'nvidia' ? [] : devices))
+  const groups = await Promise.all(paths.map(async (path) => (await stat(path).catch(() => undefined))?.gid ?? 0))
+  return [...new Set(groups.filter((group) => group !== 0))]
+}
+
+/** A container that was created and not started may have its files already: they are the same. */
+async function putFiles(
+  { client, containers }: StartContext,
+  id: string,
+  workload: Workload,
+  options: AbortOptions
+): Promise<void> {
+  const archive = await archiveOf(workload)
+  if (archive === undefined) return
+  const path = `/containers/${id}/archive`
+  const answer = await client.call({ method: 'PUT', path, query: { path: '/' }, body: archive, ...options })
+  if (answer.status === 200) return
+  await containers.remove(id)
+  throw new ExecutorStartFailedError(`Docker does not take the files of ${workload.id}: ${refusalText(answer)}`)
 }
 
 async function run({ client, containers }: StartContext, id: string, workload: Workload, options: AbortOptions): Promise<void> {

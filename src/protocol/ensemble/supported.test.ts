@@ -33,8 +33,10 @@ function lines(issues: readonly { readonly path: string; readonly message: strin
 
 describe('not supported yet', () => {
   test.each([
-    ['volume: [{type: local, src: data, mount_destination: /data}]', 'allocations.web.volume: volumes are'],
-    ['keys: [{type: ssh, file: k}]', 'allocations.web.keys: keys are'],
+    [
+      'volume: [{type: glusterfs, name: v, servers: [a], client_private_key: k, client_pem: p, client_ca: c, mount_destination: /d}]',
+      'allocations.web.volume.0.type: volumes of type glusterfs are'
+    ],
     ['healthcheck: {type: command, exec: [x]}', 'allocations.web.healthcheck: health checks of type command are'],
     ['healthcheck: {type: http, endpoint: "http://localhost/"}', 'allocations.web.healthcheck: health checks of type http are']
   ])('is an allocation with %s', (member, message) => {
@@ -58,20 +60,31 @@ describe('not supported yet', () => {
       'nodes.n.redundancy: standby nodes are'
     ],
     ['a supervisor', `${PLAIN}supervisor: {strategy: OneForOne, allocations: [web]}`, 'supervisor: supervisor trees are'],
-    ['keys', `${PLAIN}keys: {k: {type: ssh, file: x}}`, 'keys: keys are'],
     ['the subnet', `${PLAIN}subnet: {join: true}`, 'subnet.join: joining the subnet is'],
     ['contracts', `${PLAIN}contracts: {c: {did: "did:key:z", host: "did:key:z"}}`, 'contracts: contracts are']
   ])('are %s', (_, text, message) => {
     expect(lines(checkSupported(parsed(text)))).toEqual([`${message} not supported by this version yet`])
   })
 
-  test('are scripts, with the contracts of an allocation', () => {
-    const text = PLAIN.replace('    type: service', '    type: service\n    provision: [s]\n    contracts: [c]')
-    const config = parsed(`${text}scripts: {s: echo}\ncontracts: {c: {did: "did:key:z", host: "did:key:z"}}`)
-    expect(checkSupported(config).map(({ path }) => path)).toEqual([
-      'allocations.web.provision',
-      'allocations.web.contracts',
-      'contracts'
+  test('are the contracts of an allocation', () => {
+    const text = PLAIN.replace('    type: service', '    type: service\n    contracts: [c]')
+    const config = parsed(`${text}contracts: {c: {did: "did:key:z", host: "did:key:z"}}`)
+    expect(checkSupported(config).map(({ path }) => path)).toEqual(['allocations.web.contracts', 'contracts'])
+  })
+
+  test('are keys and scripts where a workload has no inside for them', () => {
+    const members = '    provision: [s]\n    keys: [{type: ssh, file: k}]'
+    const docker = `${PLAIN.replace('    type: service', `    type: service\n${members}`)}scripts: {s: echo}`
+    expect(checkSupported(parsed(docker))).toEqual([])
+    const nothing = `
+version: V1
+scripts: {s: echo}
+allocations:
+  a: {type: task, executor: "null", resources: {cpu: {cores: 1}, ram: {size: 1}, disk: {size: 1}}, execution: {type: "null"}, provision: [s], keys: [{type: ssh, file: k}]}
+nodes: {n: {allocations: [a]}}`
+    expect(lines(checkSupported(parsed(nothing)))).toEqual([
+      'allocations.a.keys: the executor null puts no keys into a workload',
+      'allocations.a.provision: the executor null runs no scripts'
     ])
   })
 

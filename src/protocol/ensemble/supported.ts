@@ -34,7 +34,6 @@ export function findUnsupported(config: EnsembleConfig, { executors = [] }: Supp
     ...[...config.nodes].flatMap(([name, node]) => nodeGaps(['nodes', name], node)),
     ...gap(config.edges.length > 0, ['edge_constraints'], 'edge constraints are'),
     ...gap(config.supervisor !== undefined, ['supervisor'], 'supervisor trees are'),
-    ...gap(config.keys.size > 0, ['keys'], 'keys are'),
     ...gap(config.subnet.join, ['subnet', 'join'], 'joining the subnet is'),
     ...gap(config.contracts.size > 0, ['contracts'], 'contracts are')
   ]
@@ -42,6 +41,13 @@ export function findUnsupported(config: EnsembleConfig, { executors = [] }: Supp
 
 function gap(isAsked: boolean, path: readonly string[], what: string): Finding[] {
   return isAsked ? [{ path, message: `${what} not supported by this version yet` }] : []
+}
+
+/** Executors whose workloads have no inside where files could lie and scripts could run. */
+const WITHOUT_INSIDE: readonly string[] = ['wasm', 'null']
+
+function inside(isAsked: boolean, path: readonly string[], executor: string, lack: string): Finding[] {
+  return isAsked && WITHOUT_INSIDE.includes(executor) ? [{ path, message: `the executor ${executor} ${lack}` }] : []
 }
 
 function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, runnable: readonly string[]): Finding[] {
@@ -53,9 +59,12 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
       : [{ path: [...at, 'executor'], message: `the executor ${executor} is not supported by this version yet ${known}` }]),
     ...gap(resources.gpus.length > 0, [...at, 'resources', 'gpus'], 'graphics cards are'),
     ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
-    ...gap(keys.length > 0, [...at, 'keys'], 'keys are'),
-    ...gap(provision.length > 0, [...at, 'provision'], 'provision scripts are'),
-    ...gap(volumes.length > 0, [...at, 'volume'], 'volumes are'),
+    ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
+    ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts'),
+    ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes'),
+    ...volumes.flatMap(({ type }, index) =>
+      gap(type !== 'local', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)
+    ),
     ...gap(contracts.length > 0, [...at, 'contracts'], 'contracts are')
   ]
 }

@@ -9,3 +9,8 @@ export {
 } from './executor.ts'
 export { type KeyValueStoreComplianceOptions, keyValueStoreCompliance } from './key-value-store.ts'
 export { type MessageTransportComplianceOptions, messageTransportCompliance, type TransportPair } from './message-transport.ts'
+export {
+  type VolumeProviderComplianceOptions,
+  type VolumeProviderFixture,
+  volumeProviderCompliance
+} from './volume-provider.ts'

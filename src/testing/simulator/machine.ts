@@ -24,7 +24,7 @@ export const SIMULATED_MACHINE: Machine = {
 /** A probe of {@link SIMULATED_MACHINE}. */
 export const simulatedHardware: HardwareProbe = {
   capacity: () => Promise.resolve(SIMULATED_MACHINE),
-  usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0) })
+  usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: [] })
 }
 
 /** What runs on one machine: it outlives processes of the node, and ends with a restart of the machine. */

@@ -1,0 +1,2 @@
+export type { AllowedPath } from './host-path.ts'
+export { createLocalVolumes, type LocalQuotas, type LocalVolumesOptions } from './local-volumes.ts'

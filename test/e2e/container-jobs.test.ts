@@ -1,0 +1,118 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { silentLogger, systemClock } from '../../src/base/index.ts'
+import { createDockerExecutor, defaultDockerSocket } from '../../src/executor/docker/index.ts'
+import { BUSYBOX_IMAGE, loadBusyboxImage } from '../../src/testing/docker-image.ts'
+import { requirement } from '../../src/testing/requirements.ts'
+import { createMachines, eventually, type TestMachine, type TestMachines } from '../support/machine.ts'
+
+const docker = await requirement('docker', () =>
+  createDockerExecutor({ nodeId: 'probe', clock: systemClock, log: silentLogger }).probe()
+)
+
+/** An example with the image of the tests. */
+async function exampleOf(name: string): Promise<string> {
+  const text = await readFile(new URL(`../../examples/${name}`, import.meta.url), 'utf8')
+  return text.replace('nunet-demo/busybox:latest', BUSYBOX_IMAGE)
+}
+
+interface Status {
+  readonly status: string
+  readonly error: string
+}
+
+describe.skipIf(!docker.available)(docker.title('what a container is given: scripts, keys, volumes'), () => {
+  let machines: TestMachines
+  let deployer: TestMachine
+  let provider: TestMachine
+  let example: string
+  let counting: string
+
+  beforeAll(async () => {
+    await loadBusyboxImage(defaultDockerSocket({}))
+    example = await exampleOf('provision.yaml')
+    counting = await exampleOf('volume.yaml')
+    machines = await createMachines()
+    deployer = await machines.create('deployer')
+    provider = await machines.create('provider')
+    await Promise.all([machines.trust(provider, deployer), machines.trust(deployer, provider)])
+    await Promise.all([deployer.start(), provider.start()])
+    const { listen_addr } = await provider.command<{ readonly listen_addr: string }>('/dms/node/peers/self')
+    await deployer.command('/dms/node/peers/connect', '--address', listen_addr.split(', ')[0] ?? '')
+    const { Resources } = await provider.command<{ readonly Resources: { readonly ram: { readonly size: number } } }>(
+      '/dms/node/hardware/spec'
+    )
+    const ram = (Resources.ram.size / 2 ** 30 / 2).toFixed(1)
+    await provider.command('/dms/node/onboarding/onboard', '--cpu', '1', '--ram', ram, '--disk', '2', '--no-gpu')
+  })
+
+  afterAll(async () => {
+    await machines.dispose()
+  })
+
+  async function deploy(ensemble: string): Promise<{ readonly id: string; readonly status: Status }> {
+    await writeFile(join(deployer.home, 'job.yaml'), ensemble)
+    const { EnsembleID: id } = await deployer.command<{ readonly EnsembleID: string }>(
+      '/dms/node/deployment/new',
+      '-t',
+      '90s',
+      '-f',
+      'job.yaml'
+    )
+    const status = await eventually('the end of the job', 90, async () => {
+      const current = await deployer.command<Status>('/dms/node/deployment/status', '-i', id)
+      return current.status === 'Completed' || current.status === 'Failed' ? current : undefined
+    })
+    return { id, status }
+  }
+
+  async function outputOf(id: string): Promise<string> {
+    const logs = await deployer.command<{ readonly stdout: string }>(
+      '/dms/node/deployment/logs',
+      '-i',
+      id,
+      '-a',
+      'anywhere.hello'
+    )
+    return logs.stdout
+  }
+
+  test('a job fails with the code of a script that fails, and its program never runs', async () => {
+    const { id, status } = await deploy(example.replace('grep -q greet', 'grep -q nobody'))
+    expect(status).toMatchObject({ status: 'Failed', error: expect.stringContaining('code 1') as unknown })
+    expect(await outputOf(id)).toBe('')
+  })
+
+  test('a path of the machine is not among the volumes', async () => {
+    const { status } = await deploy(counting.replace('src: counter', 'src: /etc'))
+    expect(status).toMatchObject({ status: 'Failed', error: expect.stringContaining('/etc') as unknown })
+  })
+
+  test('a named volume keeps what one job wrote for the next, and nothing stays mounted', async () => {
+    const runs: string[] = []
+    for (let run = 0; run < 2; run += 1) {
+      const { id, status } = await deploy(counting)
+      expect(status).toMatchObject({ status: 'Completed' })
+      runs.push((await outputOf(id)).trim())
+    }
+    expect(runs).toEqual(['1', '2'])
+    const { volumes } = await provider.command<{
+      readonly volumes: readonly { readonly owner: string; readonly name: string }[]
+    }>('/dms/node/volumes/list')
+    expect(volumes).toMatchObject([{ type: 'local', name: 'counter' }])
+    await eventually('the end of the mount', 30, async () =>
+      (await readFile('/proc/self/mounts', 'utf8')).includes(provider.home) ? undefined : true
+    )
+    const owner = volumes[0]?.owner ?? ''
+    await expect(provider.command('/dms/node/volumes/delete', '--owner', owner, '--name', 'other')).rejects.toThrow()
+    await provider.command('/dms/node/volumes/delete', '--owner', owner, '--name', 'counter')
+    expect(await provider.command('/dms/node/volumes/list')).toMatchObject({ volumes: [], total: 0 })
+  })
+
+  test('a job finds what its scripts made, and its keys', async () => {
+    const { id, status } = await deploy(example)
+    expect(status).toMatchObject({ status: 'Completed' })
+    expect(await outputOf(id)).toBe('prepared by greet\nnot really a secret')
+  })
+})
