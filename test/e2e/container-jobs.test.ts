@@ -5,7 +5,7 @@ import { silentLogger, systemClock } from '../../src/base/index.ts'
 import { createDockerExecutor, defaultDockerSocket } from '../../src/executor/docker/index.ts'
 import { BUSYBOX_IMAGE, loadBusyboxImage } from '../../src/testing/docker-image.ts'
 import { requirement } from '../../src/testing/requirements.ts'
-import { createMachines, eventually, type TestMachine, type TestMachines } from '../support/machine.ts'
+import { createMachines, createPair, eventually, type TestMachine, type TestMachines } from '../support/machine.ts'
 
 const docker = await requirement('docker', () =>
   createDockerExecutor({ nodeId: 'probe', clock: systemClock, log: silentLogger }).probe()
@@ -34,23 +34,14 @@ describe.skipIf(!docker.available)(docker.title('what a container is given: scri
     example = await exampleOf('provision.yaml')
     counting = await exampleOf('volume.yaml')
     machines = await createMachines()
-    deployer = await machines.create('deployer')
-    provider = await machines.create('provider')
-    await Promise.all([machines.trust(provider, deployer), machines.trust(deployer, provider)])
-    await Promise.all([deployer.start(), provider.start()])
-    const { listen_addr } = await provider.command<{ readonly listen_addr: string }>('/dms/node/peers/self')
-    await deployer.command('/dms/node/peers/connect', '--address', listen_addr.split(', ')[0] ?? '')
-    const { Resources } = await provider.command<{ readonly Resources: { readonly ram: { readonly size: number } } }>(
-      '/dms/node/hardware/spec'
-    )
-    const ram = (Resources.ram.size / 2 ** 30 / 2).toFixed(1)
-    await provider.command('/dms/node/onboarding/onboard', '--cpu', '1', '--ram', ram, '--disk', '2', '--no-gpu')
+    ;({ deployer, provider } = await createPair(machines))
   })
 
   afterAll(async () => {
     await machines.dispose()
   })
 
+  /** The deployer looks for a machine that runs the job for as long as it is told, also after a refusal. */
   async function deploy(ensemble: string): Promise<{ readonly id: string; readonly status: Status }> {
     await writeFile(join(deployer.home, 'job.yaml'), ensemble)
     const { EnsembleID: id } = await deployer.command<{ readonly EnsembleID: string }>(
@@ -60,7 +51,7 @@ describe.skipIf(!docker.available)(docker.title('what a container is given: scri
       '-f',
       'job.yaml'
     )
-    const status = await eventually('the end of the job', 90, async () => {
+    const status = await eventually('the end of the job', 150, async () => {
       const current = await deployer.command<Status>('/dms/node/deployment/status', '-i', id)
       return current.status === 'Completed' || current.status === 'Failed' ? current : undefined
     })

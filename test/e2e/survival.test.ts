@@ -7,7 +7,7 @@ import { silentLogger, systemClock } from '../../src/base/index.ts'
 import { createDockerExecutor, defaultDockerSocket } from '../../src/executor/docker/index.ts'
 import { BUSYBOX_IMAGE, loadBusyboxImage } from '../../src/testing/docker-image.ts'
 import { requirement } from '../../src/testing/requirements.ts'
-import { createMachines, eventually, type TestMachine, type TestMachines } from '../support/machine.ts'
+import { createMachines, createPair, eventually, type TestMachine, type TestMachines } from '../support/machine.ts'
 
 const run = promisify(execFile)
 
@@ -46,18 +46,8 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
   beforeAll(async () => {
     await loadBusyboxImage(defaultDockerSocket({}))
     machines = await createMachines()
-    deployer = await machines.create('deployer')
-    provider = await machines.create('provider')
-    await Promise.all([machines.trust(provider, deployer), machines.trust(deployer, provider)])
+    ;({ deployer, provider } = await createPair(machines))
     await writeFile(join(deployer.home, 'job.yaml'), ENSEMBLE)
-    await Promise.all([deployer.start(), provider.start()])
-    const { listen_addr } = await provider.command<{ readonly listen_addr: string }>('/dms/node/peers/self')
-    await deployer.command('/dms/node/peers/connect', '--address', listen_addr.split(', ')[0] ?? '')
-    const { Resources } = await provider.command<{ readonly Resources: { readonly ram: { readonly size: number } } }>(
-      '/dms/node/hardware/spec'
-    )
-    const ram = (Resources.ram.size / 2 ** 30 / 2).toFixed(1)
-    await provider.command('/dms/node/onboarding/onboard', '--cpu', '1', '--ram', ram, '--disk', '2', '--no-gpu')
   })
 
   afterAll(async () => {

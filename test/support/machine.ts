@@ -52,6 +52,24 @@ export interface TestMachines {
   dispose(): Promise<void>
 }
 
+/** Two running machines that trust and know each other; the provider lends a core, half of its memory and 2 GiB of disk. */
+export async function createPair(
+  machines: TestMachines
+): Promise<{ readonly deployer: TestMachine; readonly provider: TestMachine }> {
+  const deployer = await machines.create('deployer')
+  const provider = await machines.create('provider')
+  await Promise.all([machines.trust(provider, deployer), machines.trust(deployer, provider)])
+  await Promise.all([deployer.start(), provider.start()])
+  const { listen_addr } = await provider.command<{ readonly listen_addr: string }>('/dms/node/peers/self')
+  await deployer.command('/dms/node/peers/connect', '--address', listen_addr.split(', ')[0] ?? '')
+  const { Resources } = await provider.command<{ readonly Resources: { readonly ram: { readonly size: number } } }>(
+    '/dms/node/hardware/spec'
+  )
+  const ram = (Resources.ram.size / 2 ** 30 / 2).toFixed(1)
+  await provider.command('/dms/node/onboarding/onboard', '--cpu', '1', '--ram', ram, '--disk', '2', '--no-gpu')
+  return { deployer, provider }
+}
+
 /** A TCP port of loopback that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer()
