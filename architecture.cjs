@@ -24,8 +24,23 @@ const modules = {
   dms: ['base', 'db', 'identity', 'ucan', 'actor', 'hardware', 'executor', 'storage', 'protocol'],
   client: ['base', 'identity', 'ucan', 'actor', 'protocol'],
   api: ['base', 'actor'],
+  plugins: ['base', 'executor'],
   doctor: ['base', 'config', 'identity', 'ucan', 'hardware', 'executor'],
-  cmd: ['base', 'db', 'config', 'identity', 'wallet', 'ucan', 'agent', 'actor', 'image', 'protocol', 'client', 'doctor']
+  cmd: [
+    'base',
+    'db',
+    'config',
+    'identity',
+    'wallet',
+    'ucan',
+    'agent',
+    'actor',
+    'image',
+    'protocol',
+    'client',
+    'plugins',
+    'doctor'
+  ]
 }
 
 /** The same between the parts of `dms`; files directly in src/dms may be used by every part. */

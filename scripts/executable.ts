@@ -38,7 +38,11 @@ interface Parts {
 
 /** Puts the packs of the program into a directory, with a start for running them there; resolves with their names. */
 async function writePacks(work: string): Promise<readonly string[]> {
-  const packs = await bundleProgram({ form: 'executable', plugins: [nativePackages] })
+  const packs = await bundleProgram({
+    form: 'executable',
+    plugins: [nativePackages],
+    define: { 'globalThis.NUNET_PLUGIN_HOST': JSON.stringify(await bundleFile('src/plugins/host.mjs')) }
+  })
   const sandbox = await bundleFile('src/executor/wasm/sandbox.mjs')
   const runner = await bundleFile('src/executor/wasm/runner.mjs', {
     format: 'cjs',

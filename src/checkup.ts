@@ -8,6 +8,7 @@ import { createDockerExecutor, defaultDockerSocket, describeDocker } from './exe
 import type { Executor, Workload, WorkloadGpu } from './executor/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, type Gpu, type GpuVendor, type Machine } from './hardware/index.ts'
+import { BUILT_IN_EXECUTORS, describePlugins, type PluginDescription, pluginPackages } from './plugins/index.ts'
 
 /** What a checkup is told by its caller; the rest is this machine. */
 export type CheckupOptions = Pick<Subject, 'config' | 'contextName' | 'home' | 'environment' | 'needsGpu' | 'clock'>
@@ -26,8 +27,19 @@ export async function checkMachine(options: CheckupOptions): Promise<readonly Ch
       dockerSocket: () => defaultDockerSocket(environment),
       docker: () => describeDocker(() => defaultDockerSocket(environment), clock),
       // only asked whether it works: it never makes this directory
+      plugins: () => describeConfigured(options.config),
       wasm: () => createWasmExecutor({ directory: join(home, '.nunet', 'wasm'), clock, log: silentLogger }).probe()
     }
+  })
+}
+
+async function describeConfigured(loaded: CheckupOptions['config']): Promise<readonly PluginDescription[]> {
+  if (!('config' in loaded)) return []
+  const { plugins, general } = loaded.config
+  return await describePlugins({
+    names: plugins.packages,
+    packages: pluginPackages(general.user_dir),
+    builtIn: BUILT_IN_EXECUTORS
   })
 }
 

@@ -39,6 +39,7 @@ import { createHeapKeeper } from './heap/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createImages, type Images } from './image/index.ts'
 import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
+import { BUILT_IN_EXECUTORS, loadPlugins, type Plugins, pluginPackages } from './plugins/index.ts'
 import { describeApi } from './protocol/index.ts'
 import { createVolumes, type Volumes } from './storage/index.ts'
 import { createLocalVolumes } from './storage/local/index.ts'
@@ -114,9 +115,10 @@ interface Identity {
 async function serve(options: DaemonOptions & Identity): Promise<void> {
   const { config, key, file, signal } = options
   const log = createLog(config, key.did, options.console)
-  const { service, watch, info } = composeDaemon(options, log)
+  const plugins = await loadConfiguredPlugins(config, log.logger)
+  const { service, watch, info } = composeDaemon(options, log, plugins)
   const heap = createHeapKeeper({ clock: systemClock, log: log.logger.child({ logger: 'heap' }) })
-  const daemon = createServiceGroup('daemon', [log.service, heap, service])
+  const daemon = createServiceGroup('daemon', [log.service, plugins, heap, service])
   await daemon.start({ signal })
   for (const warning of [...options.warnings, ...file.notices.map(({ message }) => message)]) log.logger.warn(warning)
   log.logger.info('ready', { peerId: key.peerId, config: options.configPath ?? 'defaults' })
@@ -148,7 +150,8 @@ function createLog({ observability, general }: Config, did: string, console: Log
 /** Builds every part from the configuration; nothing is acquired before `start`. */
 function composeDaemon(
   { config, version, key, file }: DaemonOptions & Identity,
-  daemonLog: Log
+  daemonLog: Log,
+  plugins: Plugins
 ): { readonly service: Service; readonly watch: ContextWatch; readonly info: () => DaemonInfo } {
   const log = daemonLog.logger
   const clock: Clock = systemClock
@@ -211,7 +214,8 @@ function composeDaemon(
     hardware: createHardwareProbe({ diskPath: general.work_dir, clock }),
     host: factsOf(config, version),
     logs: controlOf(daemonLog),
-    executors: createExecutors(config, key.peerId, clock, log.child({ logger: 'executor' })),
+    executors: createExecutors(config, key.peerId, { clock, log: log.child({ logger: 'executor' }), plugins, images }),
+    pluginExecutors: [...plugins.kinds, ...config.plugins.remote_executors],
     artifacts: images,
     volumes: createVolumeStore(config, log.child({ logger: 'volumes' })),
     jobOutput: createJobOutput(join(general.work_dir, 'jobs'), 0o700),
@@ -304,6 +308,19 @@ function storePeers(store: KeyValueStore): PeerStorage {
   }
 }
 
+/** Their threads run before everything else does, as the node is made of their executors. */
+function loadConfiguredPlugins({ general, plugins }: Config, log: Logger): Promise<Plugins> {
+  return loadPlugins({
+    names: plugins.packages,
+    packages: pluginPackages(general.user_dir),
+    state: join(general.data_dir, 'plugins'),
+    builtIn: BUILT_IN_EXECUTORS,
+    environment: process.env,
+    clock: systemClock,
+    log: log.child({ logger: 'plugins' })
+  })
+}
+
 /** Images and artefacts for the executors that need no container daemon. */
 /** Named volumes; paths of the machine are given to nobody. Mounts of single jobs lie beside them. */
 function createVolumeStore({ general, storage }: Config, log: Logger): Volumes {
@@ -331,11 +348,38 @@ function createImageStore({ general, image }: Config, clock: Clock, random: Rand
   })
 }
 
-function createExecutors({ general }: Config, nodeId: string, clock: Clock, log: Logger): ReadonlyMap<string, Executor> {
+/** What the executors are made of, besides the configuration. */
+interface ExecutorParts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly plugins: Plugins
+  readonly images: Images
+}
+
+function createExecutors(
+  { general }: Config,
+  nodeId: string,
+  { clock, log, plugins, images }: ExecutorParts
+): ReadonlyMap<string, Executor> {
   const executors = [
     createDockerExecutor({ nodeId, clock, log }),
-    createWasmExecutor({ directory: join(general.data_dir, 'wasm'), clock, log }),
-    createNullExecutor({ clock })
+    createWasmExecutor({ directory: join(general.data_dir, 'wasm'), clock, log, modules: moduleStore(images) }),
+    createNullExecutor({ clock }),
+    ...plugins.executors
   ]
   return new Map(executors.map((executor) => [executor.kind, executor]))
+}
+
+/** Types under which registries have WebAssembly modules: the present one and those of older tools. */
+const MODULE_TYPES = [
+  'application/wasm',
+  'application/vnd.wasm.content.layer.v1+wasm',
+  'application/vnd.module.wasm.content.layer.v1+wasm'
+] as const
+
+function moduleStore(images: Images): NonNullable<Parameters<typeof createWasmExecutor>[0]['modules']> {
+  return {
+    fetch: (reference, options) => images.fetchArtifact(reference, { ...options, mediaTypes: MODULE_TYPES }),
+    release: (workloadId) => images.release(workloadId)
+  }
 }

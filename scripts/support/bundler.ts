@@ -17,6 +17,8 @@ export interface BundleOptions {
   readonly external?: readonly string[]
   /** Replacements of modules that only make sense with a `node_modules` around them. */
   readonly plugins?: readonly esbuild.Plugin[]
+  /** Texts in place of global names. */
+  readonly define?: Readonly<Record<string, string>>
 }
 
 /** The pack that is loaded first, and its first module. */
@@ -32,7 +34,12 @@ const TARGET = 'node20.19'
  * esbuild splits only ES modules, which Node 20 starts more slowly, so its output is translated once more, module by module. What
  * Node brings is loaded when it is first used, not when a module mentions it.
  */
-export async function bundleProgram({ form, external = [], plugins = [] }: BundleOptions): Promise<readonly BundledFile[]> {
+export async function bundleProgram({
+  form,
+  external = [],
+  plugins = [],
+  define = {}
+}: BundleOptions): Promise<readonly BundledFile[]> {
   const build: ProgramBuild = { form, ...programVersion() }
   const { outputFiles, metafile } = await esbuild.build({
     entryPoints: { main: 'src/bin.ts' },
@@ -48,7 +55,7 @@ export async function bundleProgram({ form, external = [], plugins = [] }: Bundl
     chunkNames: 'chunk-[hash]',
     minifySyntax: true,
     minifyWhitespace: true,
-    define: { 'import.meta.url': '__moduleUrl', NUNET_BUILD: JSON.stringify(build) },
+    define: { 'import.meta.url': '__moduleUrl', NUNET_BUILD: JSON.stringify(build), ...define },
     // on Linux the kernel's own interface is used, and nowhere else does the bundle come without node_modules
     external: [...external, 'node-hid'],
     plugins: [bundledRequire, packageNames, ...plugins],

@@ -148,7 +148,7 @@ async function anchorOf(flags: Flags, io: Io) {
 
 async function ensembleOf(flags: Flags, io: Io): Promise<JsonValue> {
   const path = flags.text('spec-file') ?? ''
-  const { ensemble, unsupported } = await readEnsembleFile(path, io)
+  const { ensemble, unsupported } = await readEnsembleFile(path, flags, io)
   for (const line of unsupported) await note(io, line)
   if (unsupported.length > 0) throw new UsageError(`${path} asks for what this version cannot do (${unsupported.length} times)`)
   return toJson(encodeEnsemble(ensemble))

@@ -4,11 +4,13 @@ import {
   contractAddress,
   duration,
   endpoint,
+  executorList,
   hexNumber,
   host,
   networkName,
   optionalPath,
   path,
+  pluginList,
   port,
   providerList,
   registryList,
@@ -204,6 +206,18 @@ export const CONFIG_SCHEMA = {
   job: {
     allow_privileged_docker: key(toggle, false, 'Whether jobs may ask for privileged containers. They own the machine then.'),
     require_contracts_for_deployment: futureKey(toggle, false, 'Whether only ensembles with valid contracts get bids.')
+  },
+  plugins: {
+    packages: key(
+      pluginList,
+      [],
+      'Packages that add executors: npm names, installed below `general.user_dir` in `plugins`, or absolute paths of directories.'
+    ),
+    remote_executors: key(
+      executorList,
+      [],
+      'Executors of plugins on other nodes that ensembles from here may name; those of the packages need not be listed.'
+    )
   },
   storage: {
     volume_size: key(wholeNumber(1, 1_048_576), 10, 'What a named volume may hold.', { unit: 'GiB' }),

@@ -224,6 +224,23 @@ export const addressList: ValueType<readonly string[]> = {
   counterexamples: ['0.0.0.0:9100', '[1]', '["/ip4/0.0.0.0/tcp/9100"']
 }
 
+/** A list of plugins: npm names, or absolute paths of directories. */
+export const pluginList: ValueType<readonly string[]> = wordList({
+  name: 'list of npm names or absolute paths',
+  pattern: /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$|^\/[^\p{Cc}]{1,1023}$/u,
+  rule: 'must be a list of texts, each the npm name of a package or an absolute path',
+  examples: ['@acme/nunet-executor', '["@acme/nunet-executor","/opt/plugins/echo"]', '[]'],
+  counterexamples: ['../plugin', '[1]', '@acme', 'Upper']
+})
+
+/** A list of names of executors. */
+export const executorList: ValueType<readonly string[]> = wordList({
+  name: 'list of names of executors',
+  pattern: /^[a-z][a-z0-9_-]{0,31}$/,
+  rule: 'must be a list of texts, each of lower-case letters, digits, - and _',
+  examples: ['echo', '["echo","gvisor"]', '[]'],
+  counterexamples: ['Echo', '[1]', '-x']
+})
 /** A list of registries of images, each `host` or `host:port`; as text a JSON list, or items between commas. */
 export const registryList: ValueType<readonly string[]> = {
   name: 'list of registries',
@@ -263,6 +280,15 @@ function matching({ pattern, rule, ...rest }: Matching): ValueType<string> {
     ...rest,
     read: (value) => (typeof value === 'string' && pattern.test(value) ? ok(value) : err(rule)),
     fromText: ok
+  }
+}
+
+/** A list of words; as text a JSON list, or items between commas. `null` is the empty list. */
+function wordList({ pattern, rule, ...rest }: Matching): ValueType<readonly string[]> {
+  return {
+    ...rest,
+    read: (value) => readList(value, rule, (item) => (typeof item === 'string' && pattern.test(item) ? item : undefined)),
+    fromText: (words) => (words.trimStart().startsWith('[') ? fromJson(words) : ok(splitList(words)))
   }
 }
 

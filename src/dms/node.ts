@@ -62,6 +62,8 @@ export interface NodeOptions {
   readonly logs: LogControl
   /** By the `executor:` word of ensembles. */
   readonly executors: ReadonlyMap<string, Executor>
+  /** Executors of plugins that ensembles may name: those of this node, and those that other nodes are said to have. */
+  readonly pluginExecutors?: readonly string[]
   /** What is kept of registries for jobs. */
   readonly artifacts: ArtifactStore
   /** Gives volumes to jobs; without it none are had. */
@@ -118,6 +120,7 @@ export function createNode(options: NodeOptions): Node {
     ...shared,
     output: options.deploymentOutput,
     peers: () => peers.peers(),
+    pluginExecutors: options.pluginExecutors ?? [],
     onStatus: ({ id }, status) => publish({ type: 'deployment', deployment: id, status })
   })
   const greeter = createGreeter({ actor: actors.root, peers, clock, random, log: log.child({ logger: 'hello' }) })

@@ -86,7 +86,8 @@ export async function subjectOf(recording: Recording, options: Partial<Subject> 
     executors: {
       dockerSocket: () => '/var/run/docker.sock',
       docker: async () => DOCKER,
-      wasm: async () => ({ available: true, version: 'wasi' })
+      wasm: async () => ({ available: true, version: 'wasi' }),
+      plugins: async () => []
     },
     ...options
   }

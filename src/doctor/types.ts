@@ -82,7 +82,14 @@ export interface ExecutorInspector {
   dockerSocket(): string
   docker(): Promise<DockerAnswer>
   wasm(): Promise<Probe>
+  /** The plugins that the configuration names, looked at without running them. */
+  plugins(): Promise<readonly PluginAnswer[]>
 }
+
+/** A plugin that could be loaded, or why not. */
+export type PluginAnswer =
+  | { readonly name: string; readonly version: string; readonly executors: readonly string[] }
+  | { readonly name: string; readonly refusal: string }
 
 /** A file as the system describes it; links are followed. */
 export interface FileStatus {

@@ -158,8 +158,8 @@ export interface Executor {
   readonly kind: string
   readonly features: ExecutorFeatures
   probe(options?: AbortOptions): Promise<Probe>
-  /** Throws `EXECUTOR_BAD_SPEC` naming the field when `spec` is not acceptable; no effect. */
-  check(workload: Workload): void
+  /** Throws, or rejects with, `EXECUTOR_BAD_SPEC` naming the field when `spec` is not acceptable; no effect. */
+  check(workload: Workload): void | Promise<void>
   /** Idempotent per `workload.id`: a second start returns the handle of the first. */
   start(workload: Workload, options?: StartOptions): Promise<RunHandle>
   /** False: it no longer exists. An ended workload that was not removed still exists. */

@@ -58,6 +58,8 @@ const KEYS = [
   'p2p.fd',
   'job.allow_privileged_docker',
   'job.require_contracts_for_deployment',
+  'plugins.packages',
+  'plugins.remote_executors',
   'storage.volume_size', // ours
   'storage.volumes_per_owner', // ours
   'storage.volumes_total', // ours

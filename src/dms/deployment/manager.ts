@@ -85,6 +85,8 @@ export interface DeploymentsOptions {
   readonly output: JobOutput
   /** Peers that are connected now. */
   readonly peers: () => readonly string[]
+  /** Names of executors that ensembles may have besides the known ones: plugins here or elsewhere have them. */
+  readonly pluginExecutors: readonly string[]
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -112,7 +114,7 @@ interface Live {
 
 /** Creates the orchestrators of a node over the collection `deployments`. */
 export function createDeployments(options: DeploymentsOptions): Deployments {
-  const { store, actors, context, nodeKey, output, clock, random } = options
+  const { store, actors, context, nodeKey, output, clock, random, pluginExecutors } = options
   const log = options.log.child({ logger: 'deployment' })
   const records = store.collection('deployments', deploymentRecordCodec)
   const ended = new Map<string, DeploymentRecord>()
@@ -124,7 +126,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     const orchestrator = createOrchestrator({ ensembleId: record.id, actor, clock, random, log })
     const runner = createDeploymentRunner({
       record,
-      blueprint: toBlueprint(ensembleOf(record.ensemble)),
+      blueprint: toBlueprint(ensembleOf(record.ensemble, pluginExecutors)),
       orchestrator,
       output,
       clock,
@@ -238,8 +240,8 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
           `requested deployment time too short: the request lives ${Math.round((expiresAt - now) / 1000)} s, at least 60 s are needed (-t 60s)`
         )
       }
-      const config = ensembleOf(ensemble)
-      const unsupported = checkSupported(config)
+      const config = ensembleOf(ensemble, pluginExecutors)
+      const unsupported = checkSupported(config, { executors: pluginExecutors })
       if (unsupported.length > 0) throw new BadEnsembleError(`this ensemble cannot run yet: ${describeIssues(unsupported)}`)
       const key = generateKeyPair(random)
       const record: DeploymentRecord = {
@@ -293,7 +295,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       const isRead = stdout.next >= stdout.total && stderr.next >= stderr.total
       return { directory, stdout, stderr, isComplete: isComplete && hasEnded(found) && isRead, status: found.status }
     },
-    manifest: (id) => manifestOf(find(id), live.get(id)?.actor)
+    manifest: (id) => manifestOf(find(id), live.get(id)?.actor, pluginExecutors)
   }
 }
 
@@ -316,15 +318,19 @@ function newEnsembleId(host: string, random: Random): string {
     .digest('hex')
 }
 
-function ensembleOf(value: JsonValue): EnsembleConfig {
-  const decoded = decodeEnsemble(value)
+function ensembleOf(value: JsonValue, executors: readonly string[]): EnsembleConfig {
+  const decoded = decodeEnsemble(value, { executors })
   if (!decoded.ok) throw new BadEnsembleError(`the ensemble is not valid: ${describeIssues(decoded.error)}`)
   return decoded.value
 }
 
-function manifestOf({ id, state, ensemble }: DeploymentRecord, actor: Actor | undefined): JsonValue {
+function manifestOf(
+  { id, state, ensemble }: DeploymentRecord,
+  actor: Actor | undefined,
+  executors: readonly string[]
+): JsonValue {
   const plan = planOf(state)
-  const blueprint = toBlueprint(ensembleOf(ensemble))
+  const blueprint = toBlueprint(ensembleOf(ensemble, executors))
   const allocations = Object.entries(plan?.allocations ?? {}).map(([key, allocation]): readonly [string, object] => [
     key,
     {

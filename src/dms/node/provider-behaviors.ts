@@ -143,16 +143,17 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
 
   root.on(allocate, async ({ ensembleId, nodeId, allocations: wanted }, envelope) => {
     const owner = originOf(envelope)
-    const requests = Object.entries(wanted).map(([name, config]): AllocationRequest => {
+    const requests: AllocationRequest[] = []
+    for (const [name, config] of Object.entries(wanted)) {
       const id = fullId(ensembleId, nodeId, name)
       const amount = ledger.commitments().get(id)?.amount ?? toAmount(config.resources)
       const executor = config.executor === '' ? config.execution.type : config.executor
       const type = config.type === 'task' ? 'task' : 'service'
       const { params } = config.execution
       const preparation = toPreparation(config.scripts, config.scriptOrder, config.keys, config.volume)
-      checkWorkload(options, { id, executor, params, amount, preparation })
-      return { id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount, preparation }
-    })
+      await checkWorkload(options, { id, executor, params, amount, preparation })
+      requests.push({ id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount, preparation })
+    }
     const handles = await allocations.allocate(requests)
     serveEnsemble(ensembleId)
     return { ok: true, error: '', allocations: Object.fromEntries(handles) }
@@ -201,10 +202,10 @@ function fullId(ensembleId: string, nodeId: string, name: string): string {
   return id
 }
 
-function checkWorkload(
+async function checkWorkload(
   { executors, allowPrivileged, volumes }: ProviderBehaviorsOptions,
   { id, executor, params, amount, preparation }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount' | 'preparation'>
-): void {
+): Promise<void> {
   const driver = executors.get(executor)
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
   const limits = { ...amount, pids: 1 }

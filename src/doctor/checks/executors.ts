@@ -1,7 +1,7 @@
 import { errorMessage } from '../../base/index.ts'
 import type { Probe } from '../../executor/index.ts'
 import { ok, warning } from '../findings.ts'
-import type { Check, DockerAnswer, FileStatus, Finding, Subject, System } from '../types.ts'
+import type { Check, DockerAnswer, FileStatus, Finding, PluginAnswer, Subject, System } from '../types.ts'
 
 /** What was found of Docker. */
 export interface DockerFacts {
@@ -20,7 +20,8 @@ export const executors: Check = {
   title: 'Executors',
   async run(subject) {
     const wasm = await subject.executors.wasm()
-    return [...(await checkDocker(subject)), judgeWasm(wasm)]
+    const plugins = await subject.executors.plugins()
+    return [...(await checkDocker(subject)), judgeWasm(wasm), ...plugins.map(judgePlugin)]
   }
 }
 
@@ -95,4 +96,11 @@ function judgeStorage({ storageDriver, backingFileSystem }: Extract<DockerAnswer
 export function judgeWasm(probe: Probe): Finding {
   if (probe.available) return ok('WebAssembly', probe.version)
   return warning('WebAssembly', probe.reason, { advice: 'Mount /proc for this process.' })
+}
+
+/** Pure. Whether a plugin may be loaded; whether it then works, the status of the daemon says. */
+export function judgePlugin(plugin: PluginAnswer): Finding {
+  const subject = `plugin ${plugin.name}`
+  if ('refusal' in plugin) return warning(subject, plugin.refusal, { advice: 'The daemon goes on without it.' })
+  return ok(subject, `${plugin.version}, adds ${plugin.executors.join(', ')}`.replace(/^, /, ''))
 }

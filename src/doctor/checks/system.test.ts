@@ -3,7 +3,7 @@ import { millis } from '../../base/index.ts'
 import { bad, brief, NOW, type Recording, recordedSystem, subjectOf } from '../fixtures.ts'
 import type { DockerAnswer } from '../types.ts'
 import { type DeviceFacts, devices, judgeDevices } from './devices.ts'
-import { executors, judgeDocker, judgeWasm } from './executors.ts'
+import { executors, judgeDocker, judgePlugin, judgeWasm } from './executors.ts'
 import { judgeLimits } from './limits.ts'
 import { platform } from './platform.ts'
 import { judgeService, service } from './service.ts'
@@ -246,5 +246,16 @@ describe('limits', () => {
     [text('unlimited', '0'), []]
   ])('are judged: %#', (limitsText, expected) => {
     expect(bad(judgeLimits({ owner: 'the daemon', text: limitsText, peerFiles: 512 }))).toEqual(expected)
+  })
+})
+
+test('a plugin that may not be loaded is a warning with its reason, another says what it adds', () => {
+  expect(judgePlugin({ name: '@acme/x', refusal: 'there is no /x' })).toMatchObject({
+    verdict: 'warning',
+    found: 'there is no /x'
+  })
+  expect(judgePlugin({ name: '@acme/x', version: '1.0.0', executors: ['echo'] })).toMatchObject({
+    verdict: 'ok',
+    found: '1.0.0, adds echo'
   })
 })

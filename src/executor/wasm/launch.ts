@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, open, rm, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chmod, mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type AbortOptions, type Bytes, type Clock, millis, programBuild, seconds } from '../../base/index.ts'
+import { type AbortOptions, type Bytes, bytes, type Clock, mebibytes, millis, programBuild, seconds } from '../../base/index.ts'
+import { type Cgroups, cgroupName } from '../cgroup.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
 import type { Workload } from '../executor.ts'
 import {
@@ -19,6 +20,8 @@ import type { WasmSpec } from './spec.ts'
 const WASM_PAGE = 65_536
 /** For the supervisor itself, which only waits. */
 const SUPERVISOR_HEAP_MIB = 64
+/** What Node, V8 and the compiled code may use besides the module's own memory; as in runner.mjs, and a bit more for its last words. */
+const RUNTIME_MEMORY = mebibytes(288)
 const START_LIMIT = seconds(20)
 const POLL = millis(10)
 /** The kernel ends the module before the daemon when the machine runs out of memory. */
@@ -29,10 +32,13 @@ const OOM_SCORE = '1000'
  *
  * The data directory is kept: what is in it is visible to the module.
  */
-export async function prepareRun(files: RunFiles, workload: Workload, spec: WasmSpec, logBytes: Bytes): Promise<void> {
+export async function prepareRun(files: RunFiles, workload: Workload, spec: WasmSpec, parts: RunParts): Promise<RunDescription> {
+  const { module, logBytes, cgroups } = parts
   await mkdir(files.data, { recursive: true, mode: 0o700 })
   await rm(files.exit, { force: true }) // of a start that was interrupted and given up as lost
-  await writeWhole(files.module, spec.module)
+  await writeWhole(files.module, module)
+  await placeFiles(files, workload)
+  const memory = bytes(workload.limits.memory + RUNTIME_MEMORY)
   const description: RunDescription = {
     data: files.data,
     args: ['module.wasm', ...spec.args],
@@ -40,14 +46,40 @@ export async function prepareRun(files: RunFiles, workload: Workload, spec: Wasm
     memory: workload.limits.memory,
     disk: workload.limits.disk,
     logBytes,
-    timeoutMs: spec.timeout ?? null
+    timeoutMs: spec.timeout ?? null,
+    cpuTimeMs: spec.cpuTime ?? null,
+    mounts: workload.mounts ?? [],
+    cgroups: await cgroups.create(cgroupName(files.directory), { cpuCores: workload.limits.cpuCores, memory })
   }
   await writeWhole(files.description, JSON.stringify(description))
+  return description
+}
+
+/** What a run is made of besides its description. */
+export interface RunParts {
+  readonly module: Uint8Array
+  readonly logBytes: Bytes
+  readonly cgroups: Cgroups
+}
+
+/** No module has run in the directory yet, so no link of its making can lead these elsewhere. */
+async function placeFiles(files: RunFiles, { files: given = [] }: Workload): Promise<void> {
+  for (const { path, content, mode } of given) {
+    const place = join(files.data, path)
+    await writeWhole(place, content)
+    await chmod(place, mode)
+  }
 }
 
 function splitVariable(variable: string): [string, string] {
   const at = variable.indexOf('=')
   return [variable.slice(0, at), variable.slice(at + 1)]
+}
+
+/** What a launch needs. */
+export interface LaunchOptions extends AbortOptions {
+  readonly clock: Clock
+  readonly cgroups: Cgroups
 }
 
 /** A supervisor that runs. */
@@ -63,10 +95,11 @@ export interface Launch {
  *
  * @throws ExecutorStartFailedError when it ends or says nothing within 20 seconds.
  */
-export async function launchRun(files: RunFiles, memory: Bytes, clock: Clock, options: AbortOptions): Promise<Launch> {
-  const child = await spawnRunner(files, memory)
+export async function launchRun(files: RunFiles, run: RunDescription, options: LaunchOptions): Promise<Launch> {
+  const { clock, cgroups } = options
+  const child = await spawnRunner(files, run)
   const ended = signalOf(child)
-    .then((signal) => recordSignal(files, signal))
+    .then((signal) => recordSignal(files, signal, cgroups))
     .catch(() => undefined) // then the run counts as lost
 
   child.unref()
@@ -83,9 +116,14 @@ function signalOf(child: ChildProcess): Promise<NodeJS.Signals | null> {
 }
 
 /** A supervisor that was killed from outside leaves no status; only its parent learns the signal. */
-async function recordSignal(files: RunFiles, signal: NodeJS.Signals | null): Promise<void> {
+async function recordSignal(files: RunFiles, signal: NodeJS.Signals | null, cgroups: Cgroups): Promise<void> {
   if (signal === null) return
-  await recordExit(files, { type: 'killed', signal, outOfMemory: await ranOutOfMemory(files) })
+  await recordExit(files, { type: 'killed', signal, outOfMemory: await wasOutOfMemory(files, cgroups) })
+}
+
+/** Whether Node gave up because its memory was used up, or the kernel killed it because its group's was. */
+async function wasOutOfMemory(files: RunFiles, cgroups: Cgroups): Promise<boolean> {
+  return (await ranOutOfMemory(files)) || (await cgroups.oomKills(cgroupName(files.directory))) > 0
 }
 
 async function runnerReady(files: RunFiles, child: ChildProcess, clock: Clock, options: AbortOptions): Promise<void> {
@@ -100,8 +138,8 @@ async function runnerReady(files: RunFiles, child: ChildProcess, clock: Clock, o
   }
 }
 
-async function spawnRunner(files: RunFiles, memory: Bytes): Promise<ChildProcess> {
-  const { args, env } = programBuild()?.form === 'executable' ? runnerInside(files, memory) : runnerBeside(files, memory)
+async function spawnRunner(files: RunFiles, run: RunDescription): Promise<ChildProcess> {
+  const { args, env } = programBuild()?.form === 'executable' ? runnerInside(files, run) : runnerBeside(files, run)
   const output = await open(files.runner, 'a', 0o600)
   try {
     return spawn(process.execPath, args, {
@@ -121,9 +159,9 @@ interface Runner {
   readonly env: Readonly<Record<string, string>>
 }
 
-function runnerBeside(files: RunFiles, memory: Bytes): Runner {
+function runnerBeside(files: RunFiles, run: RunDescription): Runner {
   const runner = fileURLToPath(new URL('./runner.mjs', import.meta.url))
-  const flags = [`--wasm-max-mem-pages=${pagesOf(memory)}`, ...nodeFlags(files, [dirname(runner)])]
+  const flags = [`--wasm-max-mem-pages=${pagesOf(run)}`, ...nodeFlags(files, [dirname(runner)], run)]
   return { args: [...flags, runner, files.directory], env: {} }
 }
 
@@ -131,18 +169,19 @@ function runnerBeside(files: RunFiles, memory: Bytes): Runner {
  * In the single executable the supervisor is the program itself, told by its first argument (scripts/program/executable.cjs).
  * Such a program takes the options of Node only from this variable, and one of V8 not even there.
  */
-function runnerInside(files: RunFiles, memory: Bytes): Runner {
-  const options = nodeFlags(files, []).map((flag) => `"${flag.replace(/["\\]/g, '\\$&')}"`)
-  return { args: ['__wasm-runner', String(pagesOf(memory)), files.directory], env: { NODE_OPTIONS: options.join(' ') } }
+function runnerInside(files: RunFiles, run: RunDescription): Runner {
+  const options = nodeFlags(files, [], run).map((flag) => `"${flag.replace(/["\\]/g, '\\$&')}"`)
+  return { args: ['__wasm-runner', String(pagesOf(run)), files.directory], env: { NODE_OPTIONS: options.join(' ') } }
 }
 
 /** The largest WebAssembly memory that is granted, in pages. */
-function pagesOf(memory: Bytes): number {
+function pagesOf({ memory }: RunDescription): number {
   return Math.min(Math.floor(memory / WASM_PAGE), WASM_PAGE)
 }
 
-function nodeFlags(files: RunFiles, programs: readonly string[]): readonly string[] {
-  return ['--no-warnings', `--max-old-space-size=${SUPERVISOR_HEAP_MIB}`, '--v8-pool-size=1', ...permissionFlags(files, programs)]
+function nodeFlags(files: RunFiles, programs: readonly string[], run: RunDescription): readonly string[] {
+  const heap = `--max-old-space-size=${SUPERVISOR_HEAP_MIB}`
+  return ['--no-warnings', heap, '--v8-pool-size=1', ...permissionFlags(files, programs, run)]
 }
 
 /**
@@ -150,17 +189,21 @@ function nodeFlags(files: RunFiles, programs: readonly string[]): readonly strin
  *
  * It binds the JavaScript of the supervisor only: Node's WASI does not ask it (tried), so `sandbox.mjs` guards the module.
  */
-function permissionFlags(files: RunFiles, programs: readonly string[]): readonly string[] {
+function permissionFlags(files: RunFiles, programs: readonly string[], run: RunDescription): readonly string[] {
   const known = process.allowedNodeEnvironmentFlags
   const main = ['--permission', '--experimental-permission'].find((name) => known.has(name))
-  const readable = [...programs, files.directory, files.data, '/proc/self/stat', '/proc/sys/kernel/random/boot_id']
-  if (main === undefined || !known.has('--allow-wasi') || readable.some((path) => /[,*]/.test(path))) return []
+  const mounts = run.mounts.map(({ source }) => source)
+  const proc = ['/proc/self/stat', '/proc/self/fd', '/proc/sys/kernel/random/boot_id']
+  const readable = [...programs, files.directory, files.data, ...mounts, ...proc]
+  const byDescriptor = mounts.length === 0 ? [] : ['/proc/self/fd'] // how mounts.mjs reaches into directories
+  const writable = [files.directory, ...mounts, ...byDescriptor, ...run.cgroups]
+  if (main === undefined || !known.has('--allow-wasi') || [...readable, ...writable].some((path) => /[,*]/.test(path))) return []
   return [
     main,
     '--allow-wasi',
     '--allow-worker',
     ...readable.map((path) => `--allow-fs-read=${path}`),
-    `--allow-fs-write=${files.directory}`
+    ...writable.map((path) => `--allow-fs-write=${path}`)
   ]
 }
 

@@ -1,4 +1,5 @@
 import { type Clock, type Millis, millis, seconds } from '../../base/index.ts'
+import { type Cgroups, cgroupName } from '../cgroup.ts'
 import { ExecutorFailedError } from '../errors.ts'
 import type { ExitStatus, WorkloadUsage } from '../executor.ts'
 import { isAlive, type ProcessIdentity, readProcessUsage, signalProcess, TICKS_PER_SECOND } from './process.ts'
@@ -13,17 +14,22 @@ const USAGE_SAMPLE = millis(200)
  *
  * @param ending - Resolves once the process that is this one's child is gone and its signal is recorded.
  */
-export async function endOf(files: RunFiles, ending: Promise<void> | undefined): Promise<ExitStatus | undefined> {
+export async function endOf(
+  files: RunFiles,
+  ending: Promise<void> | undefined,
+  cgroups: Cgroups
+): Promise<ExitStatus | undefined> {
   const recorded = await readExit(files)
   if (recorded !== undefined) return recorded
   const identity = await readProcess(files)
   if (identity !== undefined && (await isAlive(identity))) return undefined
   await ending
-  await recordExit(files, await deathOf(files))
+  await recordExit(files, await deathOf(files, cgroups))
   return readExit(files)
 }
 
-async function deathOf(files: RunFiles): Promise<ExitStatus> {
+async function deathOf(files: RunFiles, cgroups: Cgroups): Promise<ExitStatus> {
+  if ((await cgroups.oomKills(cgroupName(files.directory))) > 0) return { type: 'killed', signal: 'SIGKILL', outOfMemory: true }
   if (await ranOutOfMemory(files)) return { type: 'killed', signal: 'SIGABRT', outOfMemory: true }
   return { type: 'lost', reason: 'its process is gone and left no exit status' }
 }

@@ -16,6 +16,11 @@ export interface RunDescription {
   /** Of each of the two streams. */
   readonly logBytes: number
   readonly timeoutMs: number | null
+  readonly cpuTimeMs: number | null
+  /** Directories of this machine that the module sees as well. */
+  readonly mounts: readonly { readonly source: string; readonly target: string; readonly isReadOnly: boolean }[]
+  /** Files that the supervisor writes its process id to before the module runs. */
+  readonly cgroups: readonly string[]
 }
 
 /** The files of one run, below the workload's directory. */
@@ -123,7 +128,7 @@ export async function readAt(path: string, offset: number, length: number): Prom
   }
 }
 
-/** Whether Node's last words are that its own memory was used up: it then aborts and leaves no exit status. */
+/** Whether Node's last words are that its own memory was used up: it then aborts and leaves no exit status. The kernel leaves no words. */
 export async function ranOutOfMemory(files: RunFiles): Promise<boolean> {
   return (await readAt(files.runner, 0, MAX_RECORD))?.includes('out of memory') ?? false
 }

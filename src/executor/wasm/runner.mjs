@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 const NICENESS = 10
-const MEMORY_CHECK_MS = 100
+const CHECK_MS = 100
 /** What Node, V8 and the compiled code may use besides the module's own memory. */
 const RUNTIME_MEMORY = 256 * 2 ** 20
 const WORKER_HEAP_MIB = 64
@@ -64,6 +64,17 @@ function sandbox() {
     : new URL(`data:text/javascript,${encodeURIComponent(text)}`)
 }
 
+/** Before the module runs, so that all it does counts; without its groups a run has fewer limits, but has some. */
+function joinGroups(run) {
+  for (const path of run.cgroups) {
+    try {
+      writeFileSync(path, String(process.pid))
+    } catch (error) {
+      process.stderr.write(`the control group ${path} cannot be joined: ${error.message}\n`)
+    }
+  }
+}
+
 function supervise(run) {
   const worker = new Worker(sandbox(), {
     workerData: { ...run, directory },
@@ -71,7 +82,10 @@ function supervise(run) {
     stdin: false,
     resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB }
   })
-  worker.on('message', ({ code }) => finish({ type: 'exited', code }))
+  worker.on('message', ({ code, escaped }) => {
+    if (escaped) killed('SIGKILL', false, 'the module was led out of its volumes by a symbolic link')
+    else finish({ type: 'exited', code })
+  })
   worker.on('error', (error) => {
     if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') killed('SIGKILL', true, 'the module used more memory than allowed')
     else killed('SIGABRT', false, `the module could not be run: ${error.message}`)
@@ -81,7 +95,11 @@ function supervise(run) {
     if (process.memoryUsage.rss() > run.memory + RUNTIME_MEMORY) {
       killed('SIGKILL', true, `the module and its runtime used more than ${run.memory} + ${RUNTIME_MEMORY} bytes of memory`)
     }
-  }, MEMORY_CHECK_MS)
+    const { user, system } = process.cpuUsage()
+    if (run.cpuTimeMs !== null && (user + system) / 1000 > run.cpuTimeMs) {
+      killed('SIGXCPU', false, `the limit of ${run.cpuTimeMs} ms of processor time is over`)
+    }
+  }, CHECK_MS)
   if (run.timeoutMs !== null) {
     setTimeout(() => killed('SIGKILL', false, `the time limit of ${run.timeoutMs} ms is over`), run.timeoutMs)
   }
@@ -90,5 +108,7 @@ function supervise(run) {
 process.on('SIGTERM', () => finish({ type: 'killed', signal: 'SIGTERM', outOfMemory: false }))
 if (createOnce('process.json', identity())) {
   setPriority(NICENESS)
-  supervise(JSON.parse(readFileSync(join(directory, 'run.json'), 'utf8')))
+  const run = JSON.parse(readFileSync(join(directory, 'run.json'), 'utf8'))
+  joinGroups(run)
+  supervise(run)
 }

@@ -2,15 +2,17 @@
 //
 // Node's WASI follows symbolic links out of the preopened directory, lets a module fill the disk and raises signals in
 // its own process, so every call that could do harm is guarded here: no links, own output, a budget of bytes on disk.
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, realpathSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { WASI } from 'node:wasi'
 import { parentPort, workerData } from 'node:worker_threads'
+import { guardMounts } from './mounts.mjs'
 
 const SUCCESS = 0
 const ERRNO_BADF = 8
 const ERRNO_FAULT = 21
 const ERRNO_INVAL = 28
+const ERRNO_MFILE = 33
 const ERRNO_NOSPC = 51
 const ERRNO_NOTSUP = 58
 
@@ -20,11 +22,13 @@ const CODE_TRAPPED = 134
 const CODE_NOT_EXECUTABLE = 126
 
 const MAX_VECTORS = 1024
+/** The supervisor needs descriptors too, to say how the module ended. */
+const MAX_DESCRIPTORS = 512
 /** What a file or directory costs besides its content, so that a module cannot use up the inodes for nothing. */
 const ENTRY_COST = 4096
 const CREATE = 1
 
-const { directory, data, args, environment, disk, logBytes } = workerData
+const { directory, data, args, environment, disk, logBytes, mounts } = workerData
 
 /** Writes at most `logBytes` to the file; the rest is dropped, which the file says at its end. */
 function createLog(name) {
@@ -107,6 +111,27 @@ function createGuards(imports, memory) {
     }
   }
 
+  /** Descriptors that the module has opened and not closed. */
+  let descriptors = 0
+  function openFile(...values) {
+    if (descriptors >= MAX_DESCRIPTORS) return ERRNO_MFILE
+    const errno = imports.path_open(...values)
+    if (errno === SUCCESS) descriptors += 1
+    return errno
+  }
+  function closeFile(fd) {
+    if (isStandard(fd)) return SUCCESS // a descriptor 0, 1 or 2 that meant something else would be written to the logs
+    const errno = imports.fd_close(fd)
+    if (errno === SUCCESS) descriptors -= 1
+    return errno
+  }
+  function renumberFile(from, to) {
+    if (isStandard(from) || isStandard(to)) return ERRNO_BADF
+    const errno = imports.fd_renumber(from, to)
+    if (errno === SUCCESS && from !== to) descriptors -= 1 // what was `to` is closed by it
+    return errno
+  }
+
   const spendFirst =
     (original, cost) =>
     (...values) =>
@@ -118,10 +143,14 @@ function createGuards(imports, memory) {
     fd_allocate: spendFirst(imports.fd_allocate, (_fd, offset, length) => unsigned(offset) + unsigned(length)),
     fd_filestat_set_size: spendFirst(imports.fd_filestat_set_size, (_fd, size) => unsigned(size)),
     path_create_directory: spendFirst(imports.path_create_directory, () => ENTRY_COST),
-    path_open: spendFirst(imports.path_open, (_fd, _flags, _path, _length, open) => ((open & CREATE) === 0 ? 0 : ENTRY_COST)),
-    // a descriptor 0, 1 or 2 that meant something else would be written to the logs
-    fd_close: (fd) => (isStandard(fd) ? SUCCESS : imports.fd_close(fd)),
-    fd_renumber: (from, to) => (isStandard(from) || isStandard(to) ? ERRNO_BADF : imports.fd_renumber(from, to)),
+    path_open: spendFirst(openFile, (_fd, _flags, _path, _length, open) => ((open & CREATE) === 0 ? 0 : ENTRY_COST)),
+    fd_close: closeFile,
+    fd_renumber: renumberFile,
+    // nobody gives a module sockets, and Node dies of some of these calls on other descriptors
+    sock_accept: () => ERRNO_NOTSUP,
+    sock_recv: () => ERRNO_NOTSUP,
+    sock_send: () => ERRNO_NOTSUP,
+    sock_shutdown: () => ERRNO_NOTSUP,
     path_symlink: () => ERRNO_NOTSUP,
     path_link: () => ERRNO_NOTSUP,
     proc_raise: () => ERRNO_NOTSUP
@@ -135,9 +164,18 @@ function complain(text) {
   log.close()
 }
 
+/** A file outside of the mounts is open: this thread never goes on, and the supervisor ends the process. */
+function onEscape() {
+  parentPort.postMessage({ escaped: true })
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
+
 function instantiate(wasi) {
   let instance
-  const imports = createGuards(wasi.getImportObject().wasi_snapshot_preview1, () => instance.exports.memory)
+  const memory = () => instance.exports.memory
+  const guards = createGuards(wasi.getImportObject().wasi_snapshot_preview1, memory)
+  const own = [data, directory].map((path) => realpathSync(path))
+  const imports = mounts.length === 0 ? guards : guardMounts({ guards, mounts, memory, own, onEscape })
   const module = new WebAssembly.Module(readFileSync(join(directory, 'module.wasm')))
   instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: imports })
   if (typeof instance.exports._start !== 'function') throw new Error('the module exports no function _start')
@@ -145,7 +183,8 @@ function instantiate(wasi) {
 }
 
 function runModule() {
-  const wasi = new WASI({ version: 'preview1', args, env: environment, preopens: { '/': data }, returnOnExit: true })
+  const preopens = { '/': data, ...Object.fromEntries(mounts.map(({ source, target }) => [target, source])) }
+  const wasi = new WASI({ version: 'preview1', args, env: environment, preopens, returnOnExit: true })
   let instance
   try {
     instance = instantiate(wasi)

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { assembleWat } from '../../../scripts/build-wasm.ts'
 import {
@@ -147,7 +148,7 @@ describe.skipIf(!needs.available)(needs.title('the wasm executor'), () => {
       directory: root,
       clock: systemClock,
       log: silentLogger,
-      limits: { module: mebibytes(0.001), log: mebibytes(1) }
+      limits: { ...DEFAULT_WASM_LIMITS, module: mebibytes(0.001) }
     })
     const workload = await machine.workload({ module: 'A'.repeat(4000) })
     expect(() => small.check(workload)).toThrow('module: is larger than 1049 bytes')
@@ -258,6 +259,16 @@ describe.skipIf(!needs.available)(needs.title('the wasm executor'), () => {
     expect(stdout.endsWith('[output beyond 1048576 bytes is dropped]\n')).toBe(true)
   })
 
+  test.each([
+    ['f', 33, 'descriptors'],
+    ['i', 51, 'empty files'],
+    ['d', 37, 'directories within each other'],
+    ['r', 134, 'calls within each other'],
+    ['s', 58, 'sockets that nobody gave it']
+  ])('a module that takes all it can (%s) is stopped with %i: %s', async (letter, code) => {
+    expect((await runModule('hog', [letter])).status).toEqual({ type: 'exited', code })
+  })
+
   test('a spinning module is over at its time limit', async () => {
     const { status, stderr } = await run(await machine.workload({ module: await assemble('spin'), timeout: 1 }))
     expect(status).toEqual({ type: 'killed', signal: 'SIGKILL', outOfMemory: false })
@@ -285,6 +296,27 @@ describe.skipIf(!needs.available)(needs.title('the wasm executor'), () => {
     expect(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])).toBe(pid)
     expect(await readFile(`/proc/${pid}/environ`, 'utf8')).toBe('')
     expect(await readFile(`/proc/${pid}/oom_score_adj`, 'utf8')).toBe('1000\n')
+  })
+
+  test('the supervisor is in control groups of its own where some can be made, and they go with it', async () => {
+    const workload = await machine.workload({ module: await assemble('sleep') }, { cpuCores: 0.5 })
+    const handle = await executor.start(workload)
+    const pid = await runnerPid(workload)
+    const { cgroups } = JSON.parse(await readFile(join(workload.directory, 'wasm/run.json'), 'utf8')) as { cgroups: string[] }
+    for (const procs of cgroups) {
+      await expect.poll(async () => await readFile(procs, 'utf8')).toBe(`${pid}\n`)
+      const group = dirname(procs)
+      for (const [file, value] of [
+        ['cpu.cfs_quota_us', '50000'],
+        ['cpu.max', '50000 100000'],
+        ['memory.limit_in_bytes', String(mebibytes(16 + 288))],
+        ['memory.max', String(mebibytes(16 + 288))]
+      ] as const) {
+        if (existsSync(join(group, file))) expect((await readFile(join(group, file), 'utf8')).trim()).toBe(value)
+      }
+    }
+    await executor.remove(handle)
+    expect(cgroups.filter((procs) => existsSync(dirname(procs)))).toEqual([])
   })
 
   test('a supervisor that does not answer is killed after the grace', async () => {

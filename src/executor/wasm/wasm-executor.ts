@@ -1,36 +1,30 @@
 import { readFile, rm } from 'node:fs/promises'
-import {
-  type AbortOptions,
-  type Bytes,
-  type Clock,
-  DmsError,
-  errorMessage,
-  type Logger,
-  mebibytes,
-  millis
-} from '../../base/index.ts'
+import { type Bytes, type Clock, DmsError, errorMessage, type Logger, mebibytes, millis } from '../../base/index.ts'
+import { type Cgroups, cgroupName, createCgroups } from '../cgroup.ts'
 import { ExecutorStartFailedError, ExecutorUnknownHandleError, ExecutorUnsupportedError } from '../errors.ts'
-import type { Executor, ExitStatus, Probe, RunHandle, Workload } from '../executor.ts'
+import type { Executor, ExitStatus, Probe, RunHandle, StartOptions, Workload } from '../executor.ts'
 import { idOfHandle, toHandle } from '../handle.ts'
-import { NO_FEATURES } from '../spec.ts'
 import { launchRun, prepareRun } from './launch.ts'
+import { loadModule, type ModuleStore } from './modules.ts'
 import { endOf, measureUsage, stopRun } from './observe.ts'
 import { readOutput } from './output.ts'
 import { readBootId } from './process.ts'
 import { createWasmRecords, type WasmRecord, type WasmRecords } from './records.ts'
 import { type RunFiles, readProcess, removeRun, runExists, runFiles } from './run-files.ts'
-import { parseWasmSpec } from './spec.ts'
+import { parseWasmSpec, WASM_FEATURES } from './spec.ts'
 
 /** Bounds that hold for every module. */
 export interface WasmExecutorLimits {
-  /** Size of a module. */
+  /** Size of a module that comes with the description. */
   readonly module: Bytes
+  /** Size of a module from a registry or a volume. */
+  readonly fetchedModule: Bytes
   /** Kept of each output stream; what comes after is dropped, which the log then says. */
   readonly log: Bytes
 }
 
-/** 8 MiB per module and 10 MiB per output stream. */
-export const DEFAULT_WASM_LIMITS: WasmExecutorLimits = { module: mebibytes(8), log: mebibytes(10) }
+/** 8 MiB per module, 64 MiB per module that is fetched, and 10 MiB per output stream. */
+export const DEFAULT_WASM_LIMITS: WasmExecutorLimits = { module: mebibytes(8), fetchedModule: mebibytes(64), log: mebibytes(10) }
 
 /** Options of {@link createWasmExecutor}. */
 export interface WasmExecutorOptions {
@@ -38,6 +32,8 @@ export interface WasmExecutorOptions {
   readonly directory: string
   readonly clock: Clock
   readonly log: Logger
+  /** Where modules of registries come from; without it there are none. */
+  readonly modules?: ModuleStore
   /** Default: {@link DEFAULT_WASM_LIMITS}. */
   readonly limits?: WasmExecutorLimits
 }
@@ -48,17 +44,25 @@ const SLOWEST_POLL = millis(250)
 /**
  * Runs WASI preview 1 modules in a child process each (Linux).
  *
- * The module sees `<workload directory>/data` as `/`, its arguments and its variables, and nothing else: no network, no other
- * process, no inherited environment. Memory is bounded by the largest WebAssembly memory that V8 grants, the disk by counting
- * what is written, output by `limits.log`, time by `timeout` of the spec, CPU by having one thread of low priority.
+ * The module sees `<workload directory>/data` as `/`, its mounts, its arguments and its variables, and nothing else: no network, no
+ * other process, no inherited environment. Memory is bounded by the largest WebAssembly memory that V8 grants, the disk by counting
+ * what is written, output by `limits.log`, time by `timeout` and `cpu_time` of the spec, CPU by having one thread of low priority;
+ * where control groups can be made, memory and CPU of the whole process are bounded by the kernel as well.
  * A trap or memory that is used up ends with code 134 and a line on stderr; a module that cannot be run ends with code 126.
  */
-export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WASM_LIMITS }: WasmExecutorOptions): Executor {
+export function createWasmExecutor({
+  directory,
+  clock,
+  log,
+  modules,
+  limits = DEFAULT_WASM_LIMITS
+}: WasmExecutorOptions): Executor {
+  const cgroups = createCgroups({ clock })
   const records = createWasmRecords(directory)
   /** Of the runs started by this process: resolves once their end is recorded, with the signal that only a parent learns. */
   const ending = new Map<string, Promise<void>>()
-  const start = createStarter({ records, clock, log, limits, ending })
-  const statusOf = (files: RunFiles): Promise<ExitStatus | undefined> => endOf(files, ending.get(files.directory))
+  const start = createStarter({ records, clock, log, limits, ending, modules, cgroups })
+  const statusOf = (files: RunFiles): Promise<ExitStatus | undefined> => endOf(files, ending.get(files.directory), cgroups)
 
   async function knownFiles(handle: RunHandle): Promise<RunFiles> {
     const files = await findRun(records, handle)
@@ -68,7 +72,7 @@ export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WAS
 
   return {
     kind: 'wasm',
-    features: NO_FEATURES,
+    features: WASM_FEATURES,
     probe: () => probeWasm(),
     check(workload) {
       parseWasmSpec(workload, limits.module)
@@ -96,6 +100,7 @@ export function createWasmExecutor({ directory, clock, log, limits = DEFAULT_WAS
       const files = runFiles(record.directory)
       await stopRun(files, millis(0), clock)
       await ending.get(files.directory)
+      await cgroups.remove(cgroupName(files.directory))
       await removeRun(files)
       await records.delete(record.id)
     },
@@ -123,22 +128,30 @@ async function findRun(records: WasmRecords, handle: RunHandle): Promise<RunFile
   return (await runExists(files)) ? files : undefined
 }
 
-interface StarterOptions extends Required<Omit<WasmExecutorOptions, 'directory'>> {
+interface StarterOptions extends Required<Omit<WasmExecutorOptions, 'directory' | 'modules'>> {
+  readonly modules: ModuleStore | undefined
+  readonly cgroups: Cgroups
   readonly records: WasmRecords
   readonly ending: Map<string, Promise<void>>
 }
 
 /** Starts runs, each once: calls for the same workload share one start, and a run that has a supervisor gets no second. */
-function createStarter({ records, clock, log, limits, ending }: StarterOptions) {
+function createStarter({ records, clock, log, limits, ending, modules, cgroups }: StarterOptions) {
   const starting = new Map<string, Promise<RunHandle>>()
 
-  async function start(workload: Workload, options: AbortOptions): Promise<RunHandle> {
+  async function start(workload: Workload, options: StartOptions): Promise<RunHandle> {
     const spec = parseWasmSpec(workload, limits.module)
     const files = runFiles(workload.directory)
     await records.save({ id: workload.id, directory: workload.directory })
     if ((await readProcess(files)) === undefined) {
-      await prepareRun(files, workload, spec, limits.log)
-      const { ended } = await launchRun(files, workload.limits.memory, clock, options).catch(async (error: unknown) => {
+      const loading = { ...options, workloadId: workload.id, maxBytes: limits.fetchedModule, store: modules }
+      const module = await loadModule(spec.source, loading).catch(async (error: unknown) => {
+        await forget(workload.id, files)
+        throw error
+      })
+      const run = await prepareRun(files, workload, spec, { module, logBytes: limits.log, cgroups })
+      const launch = { clock, cgroups, ...(options.signal && { signal: options.signal }) }
+      const { ended } = await launchRun(files, run, launch).catch(async (error: unknown) => {
         if (error instanceof ExecutorStartFailedError) await forget(workload.id, files)
         throw error
       })
@@ -153,11 +166,12 @@ function createStarter({ records, clock, log, limits, ending }: StarterOptions) 
 
   /** The data directory is not of the driver's making alone and stays. */
   async function forget(id: string, files: RunFiles): Promise<void> {
+    await cgroups.remove(cgroupName(files.directory))
     await rm(files.directory, { recursive: true, force: true })
     await records.delete(id)
   }
 
-  return (workload: Workload, options: AbortOptions): Promise<RunHandle> => {
+  return (workload: Workload, options: StartOptions): Promise<RunHandle> => {
     const running =
       starting.get(workload.id) ??
       start(workload, options)

@@ -119,14 +119,21 @@ export interface DockerParams {
 
 /** Parameters of the wasm executor (ours). */
 export interface WasmParams {
-  /** A WASI preview 1 module. */
-  readonly module: Uint8Array
+  /** A WASI preview 1 module; exactly one of this, `image` and `modulePath` is there. */
+  readonly module?: Uint8Array
+  /** An artefact of a registry that is one. */
+  readonly image?: string
+  readonly registryAuth?: { readonly username: string; readonly password: string }
+  /** A file below a volume of the allocation. */
+  readonly modulePath?: string
   /** Arguments after the program's name. */
   readonly args: readonly string[]
   /** `KEY=VALUE`. */
   readonly environment: readonly string[]
   /** Wall-clock limit, whole seconds. */
   readonly timeout?: Millis
+  /** Limit of the time on processors, whole seconds. */
+  readonly cpuTime?: Millis
 }
 
 /** Parameters of the firecracker executor. */

@@ -494,6 +494,15 @@ describe('a wasm module', () => {
   const readFile = (path: string): Uint8Array | undefined =>
     path === 'big.wasm' ? new Uint8Array(393_217) : path === 'text.txt' ? new Uint8Array(8) : path === 'x.wasm' ? WASM : undefined
 
+  test('comes from one source', () => {
+    const none = ensemble({ a: { executor: 'wasm', execution: { type: 'wasm', args: ['x'] } } })
+    expect(errorsOf(none)).toEqual(['allocations.a.execution.module: is missing: the module, or image or module_path'])
+    const two = ensemble({ a: { executor: 'wasm', execution: { type: 'wasm', image: 'a/b:1', module_path: '/data/x.wasm' } } })
+    expect(errorsOf(two)).toEqual(['allocations.a.execution.module_path: stands beside image: a module has one source'])
+    const one = ensemble({ a: { executor: 'wasm', execution: { type: 'wasm', image: 'a/b:1', cpu_time: '90s' } } })
+    expect(accepted(one).ensemble.allocations.get('a')?.execution.params).toMatchObject({ image: 'a/b:1', cpu_time: 90 })
+  })
+
   test.each([
     ['nope.wasm', 'does not exist'],
     ['../x.wasm', 'is outside the directory of the ensemble: paths with .. are not read'],

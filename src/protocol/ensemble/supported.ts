@@ -43,11 +43,13 @@ function gap(isAsked: boolean, path: readonly string[], what: string): Finding[]
   return isAsked ? [{ path, message: `${what} not supported by this version yet` }] : []
 }
 
-/** Executors whose workloads have no inside where files could lie and scripts could run. */
-const WITHOUT_INSIDE: readonly string[] = ['wasm', 'null']
+/** Executors whose workloads have no inside where files could lie. */
+const WITHOUT_INSIDE: readonly string[] = ['null']
+/** Executors whose workloads have no shell. */
+const WITHOUT_SHELL: readonly string[] = ['wasm', 'null']
 
-function inside(isAsked: boolean, path: readonly string[], executor: string, lack: string): Finding[] {
-  return isAsked && WITHOUT_INSIDE.includes(executor) ? [{ path, message: `the executor ${executor} ${lack}` }] : []
+function inside(isAsked: boolean, path: readonly string[], executor: string, lack: string, without = WITHOUT_INSIDE): Finding[] {
+  return isAsked && without.includes(executor) ? [{ path, message: `the executor ${executor} ${lack}` }] : []
 }
 
 function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, runnable: readonly string[]): Finding[] {
@@ -60,7 +62,7 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
     ...gap(resources.gpus.length > 0, [...at, 'resources', 'gpus'], 'graphics cards are'),
     ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
-    ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts'),
+    ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts', WITHOUT_SHELL),
     ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes'),
     ...volumes.flatMap(({ type }, index) =>
       gap(type !== 'local', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)

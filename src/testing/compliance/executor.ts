@@ -76,7 +76,7 @@ function checkStarting(check: Check): void {
     const { workload, field } = await invalid()
     const isRefusal = (error: unknown): boolean =>
       error instanceof DmsError && error.code === 'EXECUTOR_BAD_SPEC' && error.message.includes(field)
-    assert.throws(() => executor.check(workload), isRefusal)
+    await assert.rejects(async () => await executor.check(workload), isRefusal)
     await assert.rejects(executor.start(workload), isRefusal)
     assert.deepEqual(await executor.list(), [])
   })
@@ -95,7 +95,7 @@ function checkStarting(check: Check): void {
   })
 
   check('a good description passes the check without an effect', async ({ executor, workload }) => {
-    executor.check(await workload('hello'))
+    await executor.check(await workload('hello'))
     assert.deepEqual(await executor.list(), [])
   })
 

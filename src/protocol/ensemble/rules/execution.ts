@@ -56,6 +56,11 @@ const image = text({
 
 const longText = text({ max: 4096 })
 
+const login = object<{ readonly username: string; readonly password: string }>('login', {
+  username: required('username', text({ max: 256 }), 'user at the registry'),
+  password: required('password', longText, 'password at the registry')
+})
+
 /** Parameters of docker (C §7.5). */
 export const dockerSchema: ObjectSchema<DockerParams> = object('docker', {
   image: required('image', image, 'the image to run'),
@@ -69,14 +74,7 @@ export const dockerSchema: ObjectSchema<DockerParams> = object('docker', {
     oneOf(['no', 'on-failure', 'always', 'unless-stopped']),
     'read and kept; nothing acts on it yet'
   ),
-  registryAuth: optional(
-    'registry_auth',
-    object('login', {
-      username: required('username', text({ max: 256 }), 'user at the registry'),
-      password: required('password', longText, 'password at the registry')
-    }),
-    'for private images: `username` and `password`; the provider sees them'
-  ),
+  registryAuth: optional('registry_auth', login, 'for private images: `username` and `password`; the provider sees them'),
   user: optional('user', text({ max: 256 }), 'user of the process')
 })
 
@@ -113,19 +111,40 @@ function decodeModule(encoded: string): Result<Uint8Array, string> {
   return decodeBase64(encoded)
 }
 
+const wholeSeconds = refined(duration(1000, 'duration such as `90s`'), (value) =>
+  value % 1000 === 0 && value <= 31_536_000_000 ? undefined : 'must be whole seconds, at most a year'
+)
+
 /** Parameters of WASM modules (ours). */
-export const wasmSchema: ObjectSchema<WasmParams> = object('wasm', {
-  module: required('module', wasmModule, 'the WASI preview 1 module to run, as a path relative to this file'),
-  args: defaulted('args', words, [], 'arguments after the program’s name'),
-  environment: defaulted('environment', environment, [], 'variables of the program'),
-  timeout: optional(
-    'timeout',
-    refined(duration(1000, 'duration such as `90s`'), (value) =>
-      value % 1000 === 0 && value <= 31_536_000_000 ? undefined : 'must be whole seconds, at most a year'
-    ),
-    'longest run'
+export const wasmSchema: ObjectSchema<WasmParams> = object(
+  'wasm',
+  {
+    module: optional('module', wasmModule, 'the WASI preview 1 module to run, as a path relative to this file'),
+    image: optional('image', image, 'instead of a module: the artefact of a registry that is one'),
+    registryAuth: optional('registry_auth', login, 'for private artefacts: `username` and `password`; the provider sees them'),
+    modulePath: optional('module_path', longText, 'instead of a module: its path below a volume of the allocation'),
+    args: defaulted('args', words, [], 'arguments after the program’s name'),
+    environment: defaulted('environment', environment, [], 'variables of the program'),
+    timeout: optional('timeout', wholeSeconds, 'longest run'),
+    cpuTime: optional('cpu_time', wholeSeconds, 'longest time on processors')
+  },
+  { note: checkModuleSource }
+)
+
+/** A module has exactly one source. */
+function checkModuleSource(partial: Partial<WasmParams>, place: Place): void {
+  const given = [
+    ...(partial.module === undefined ? [] : ['module']),
+    ...(partial.image === undefined ? [] : ['image']),
+    ...(partial.modulePath === undefined ? [] : ['module_path'])
+  ]
+  if (given.length === 1 || place.reading.errors.length > 0) return
+  const path = given.length === 0 ? below(place, 'module') : below(place, given[1] ?? '')
+  refuse(
+    path,
+    given.length === 0 ? 'is missing: the module, or image or module_path' : `stands beside ${given[0]}: a module has one source`
   )
-})
+}
 
 /** Parameters of micro machines. */
 export const firecrackerSchema: ObjectSchema<FirecrackerParams> = object('firecracker', {
