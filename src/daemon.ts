@@ -32,6 +32,7 @@ import {
 } from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
+import { createEgressFilter } from './executor/job-network/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
@@ -357,12 +358,13 @@ interface ExecutorParts {
 }
 
 function createExecutors(
-  { general }: Config,
+  { general, job }: Config,
   nodeId: string,
   { clock, log, plugins, images }: ExecutorParts
 ): ReadonlyMap<string, Executor> {
+  const network = { egress: job.egress, filter: createEgressFilter() }
   const executors = [
-    createDockerExecutor({ nodeId, clock, log }),
+    createDockerExecutor({ nodeId, network, clock, log }),
     createWasmExecutor({ directory: join(general.data_dir, 'wasm'), clock, log, modules: moduleStore(images) }),
     createNullExecutor({ clock }),
     ...plugins.executors

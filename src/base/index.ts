@@ -42,7 +42,9 @@ export {
   createPublicLookup,
   isPublicAddress,
   PrivateAddressError,
-  refusePrivateLiteral
+  refusePrivateLiteral,
+  SPECIAL_IPV4_BLOCKS,
+  SPECIAL_IPV6_BLOCKS
 } from './public-address.ts'
 export { type Random, randomHex, randomInt, shuffled, systemRandom } from './random.ts'
 export { err, ok, type Result } from './result.ts'

@@ -14,25 +14,27 @@ export class PrivateAddressError extends DmsError {
 }
 
 /** Blocks that are not reached over the public Internet (IANA's special-purpose registries), cloud metadata included. */
-const SPECIAL_IPV4 =
-  '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4'
+export const SPECIAL_IPV4_BLOCKS: readonly string[] =
+  '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4'.split(
+    ' '
+  )
 
 /** Within 2000::/3, which is all that is public in IPv6. The translated and tunnelled ones may lead to any IPv4 address. */
-const SPECIAL_IPV6 = '2001::/23 2001:db8::/32 2002::/16 3fff::/20'
+export const SPECIAL_IPV6_BLOCKS: readonly string[] = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']
 
 /** Whether strangers may have this machine connect there: a literal IP address of the public Internet. */
 export function isPublicAddress(address: string): boolean {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (mapped !== undefined) return isPublicAddress(mapped)
-  if (isIP(address) === 4) return !blocksOf(SPECIAL_IPV4, 'ipv4').check(address, 'ipv4')
+  if (isIP(address) === 4) return !blocksOf(SPECIAL_IPV4_BLOCKS, 'ipv4').check(address, 'ipv4')
   if (isIP(address) !== 6) return false
   const unscoped = address.replace(/%.*$/, '')
-  return blocksOf('2000::/3', 'ipv6').check(unscoped, 'ipv6') && !blocksOf(SPECIAL_IPV6, 'ipv6').check(unscoped, 'ipv6')
+  return blocksOf(['2000::/3'], 'ipv6').check(unscoped, 'ipv6') && !blocksOf(SPECIAL_IPV6_BLOCKS, 'ipv6').check(unscoped, 'ipv6')
 }
 
-function blocksOf(text: string, family: 'ipv4' | 'ipv6'): BlockList {
+function blocksOf(list: readonly string[], family: 'ipv4' | 'ipv6'): BlockList {
   const blocks = new BlockList()
-  for (const block of text.split(' ')) {
+  for (const block of list) {
     const [network = '', prefix] = block.split('/')
     blocks.addSubnet(network, Number(prefix), family)
   }

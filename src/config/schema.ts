@@ -205,6 +205,11 @@ export const CONFIG_SCHEMA = {
   },
   job: {
     allow_privileged_docker: key(toggle, false, 'Whether jobs may ask for privileged containers. They own the machine then.'),
+    egress: key(
+      choice(['public', 'none', 'all']),
+      'public',
+      'What jobs may reach: `public`, the Internet but neither this machine, nor its networks, nor other jobs (needs nft and CAP_NET_ADMIN; jobs have no network where they are missing); `none`; or `all` that this machine reaches, for jobs that you trust.'
+    ),
     require_contracts_for_deployment: futureKey(toggle, false, 'Whether only ensembles with valid contracts get bids.')
   },
   plugins: {

@@ -9,6 +9,7 @@ export interface DeviceFacts {
   /** Whether this process has CAP_NET_ADMIN. */
   readonly hasNetAdmin: boolean
   readonly hasIp: boolean
+  readonly hasNft: boolean
   /** First line of `iptables --version`; missing when there is no such program. */
   readonly iptables?: string
   readonly hasKvm: boolean
@@ -26,7 +27,11 @@ export const devices: Check = {
 }
 
 async function readDevices(system: System): Promise<DeviceFacts> {
-  const [ip, iptables] = await Promise.all([system.run('ip', ['-V']), system.run('iptables', ['--version'])])
+  const [ip, iptables, nft] = await Promise.all([
+    system.run('ip', ['-V']),
+    system.run('iptables', ['--version']),
+    system.run('nft', ['--version'])
+  ])
   const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec((await system.text('/proc/self/status')) ?? '')?.[1] ?? '0'
   return {
     uid: system.process.uid,
@@ -34,6 +39,7 @@ async function readDevices(system: System): Promise<DeviceFacts> {
     mayUseTun: await system.mayReadAndWrite('/dev/net/tun'),
     hasNetAdmin: ((BigInt(`0x${effective}`) >> NET_ADMIN_BIT) & 1n) === 1n,
     hasIp: ip !== undefined,
+    hasNft: nft !== undefined,
     ...(iptables === undefined ? {} : { iptables: iptables.stdout.split('\n')[0] ?? '' }),
     hasKvm: (await system.status('/dev/kvm')) !== undefined,
     mayUseKvm: await system.mayReadAndWrite('/dev/kvm'),
@@ -71,15 +77,28 @@ function judgeTun({ hasTun, mayUseTun, hasNetAdmin }: DeviceFacts): Finding {
   })
 }
 
-function judgeTools({ hasIp, iptables }: DeviceFacts): readonly Finding[] {
+function judgeTools({ hasIp, hasNft, hasNetAdmin, iptables }: DeviceFacts): readonly Finding[] {
   return [
     hasIp
       ? ok('ip', 'installed')
       : warning('ip', 'not installed', { advice: 'Subnets need it:', command: 'sudo apt install iproute2' }),
     iptables === undefined
       ? warning('iptables', 'not installed', { advice: 'Subnets and Docker need it:', command: 'sudo apt install iptables' })
-      : judgeIptables(iptables)
+      : judgeIptables(iptables),
+    judgeNft(hasNft, hasNetAdmin)
   ]
+}
+
+/** Jobs that nothing keeps from the networks of this machine get no network at all. */
+function judgeNft(hasNft: boolean, hasNetAdmin: boolean): Finding {
+  const purpose = 'Containers have no network without a filter that keeps them from the networks of this machine.'
+  if (!hasNft) {
+    return warning('nft', 'not installed', { advice: `${purpose} Install it:`, command: 'sudo apt install nftables' })
+  }
+  if (hasNetAdmin) return ok('nft', 'installed, with CAP_NET_ADMIN')
+  return warning('nft', 'installed, but this process lacks CAP_NET_ADMIN', {
+    advice: `${purpose} The service of the package has the capability; where you trust all jobs, set job.egress to all.`
+  })
 }
 
 function judgeIptables(version: string): Finding {

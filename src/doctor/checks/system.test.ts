@@ -128,6 +128,7 @@ describe('devices', () => {
     mayUseTun: true,
     hasNetAdmin: true,
     hasIp: true,
+    hasNft: true,
     iptables: 'iptables v1.8.9 (nf_tables)',
     hasKvm: true,
     mayUseKvm: true,
@@ -139,7 +140,14 @@ describe('devices', () => {
     [good, []],
     [{ ...good, hasTun: false }, ['warning TUN: /dev/net/tun is missing']],
     [{ ...good, mayUseTun: false }, ['warning TUN: /dev/net/tun may not be opened by this user']],
-    [{ ...good, hasNetAdmin: false }, ['warning TUN: /dev/net/tun, but this process lacks CAP_NET_ADMIN']],
+    [
+      { ...good, hasNetAdmin: false },
+      [
+        'warning TUN: /dev/net/tun, but this process lacks CAP_NET_ADMIN',
+        'warning nft: installed, but this process lacks CAP_NET_ADMIN'
+      ]
+    ],
+    [{ ...good, hasNft: false }, ['warning nft: not installed']],
     [{ ...good, hasIp: false }, ['warning ip: not installed']],
     [withoutIptables, ['warning iptables: not installed']],
     [
@@ -158,12 +166,17 @@ describe('devices', () => {
       texts: { '/proc/self/status': 'CapEff:\t0000000000001000\n', '/proc/sys/kernel/unprivileged_userns_clone': '0\n' },
       files: { '/dev/net/tun': { type: 'device' }, '/dev/kvm': { type: 'device' } },
       writable: ['/dev/net/tun'],
-      programs: { ip: { code: 0, stdout: '' }, iptables: { code: 0, stdout: 'iptables v1.8.9 (nf_tables)\nx' } }
+      programs: {
+        ip: { code: 0, stdout: '' },
+        iptables: { code: 0, stdout: 'iptables v1.8.9 (nf_tables)\nx' },
+        nft: { code: 0, stdout: '' }
+      }
     } as const
     expect(brief(await devices.run(await subjectOf(recording)))).toEqual([
       'ok TUN: /dev/net/tun, with CAP_NET_ADMIN',
       'ok ip: installed',
       'ok iptables: iptables v1.8.9 (nf_tables)',
+      'ok nft: installed, with CAP_NET_ADMIN',
       'warning KVM: /dev/kvm may not be opened by this user',
       'warning user namespaces: forbidden'
     ])

@@ -17,7 +17,7 @@ function makeWorkload(spec: JsonValue, change: Partial<Workload> = {}): Workload
 }
 
 function configOf(workload: Workload, withDiskLimit = false) {
-  return containerConfig(workload, parseDockerSpec(workload), { nodeId: 'node', withDiskLimit })
+  return containerConfig(workload, parseDockerSpec(workload), { nodeId: 'node', networkMode: 'none', withDiskLimit })
 }
 
 describe('the description of a container', () => {
@@ -106,7 +106,7 @@ describe('the container', () => {
       { vendor: 'amd', devices: ['/dev/kfd', '/dev/dri/renderD128'] }
     ] as const
     const workload = makeWorkload({ image: 'a' }, { gpus })
-    const options = { nodeId: 'node', withDiskLimit: false, deviceGroups: [44] }
+    const options = { nodeId: 'node', networkMode: 'none', withDiskLimit: false, deviceGroups: [44] }
     expect(containerConfig(workload, parseDockerSpec(workload), options).HostConfig).toMatchObject({
       DeviceRequests: [{ DeviceIDs: ['GPU-1de3037a-ce90'], Capabilities: [['gpu']] }],
       Devices: [{ PathOnHost: '/dev/kfd' }, { PathOnHost: '/dev/dri/renderD128', CgroupPermissions: 'rw' }],

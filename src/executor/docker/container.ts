@@ -58,6 +58,8 @@ export function containerConfig(
   spec: DockerSpec,
   options: {
     readonly nodeId: string
+    /** `none`, `bridge`, or the name of a network. */
+    readonly networkMode: string
     readonly withDiskLimit: boolean
     /** What runs instead of what description and image say: the scripts first. */
     readonly command?: DockerCommand | undefined
@@ -85,7 +87,7 @@ export function containerConfig(
       LogConfig: LOG_CONFIG,
       Init: true,
       AutoRemove: false,
-      NetworkMode: 'bridge',
+      NetworkMode: options.networkMode,
       PortBindings: portBindings(workload),
       ...mounts(workload),
       ...devices(workload.gpus ?? [], options.deviceGroups ?? [])

@@ -4,6 +4,7 @@ import {
   type JsonValue,
   mebibytes,
   millis,
+  ok,
   randomHex,
   silentLogger,
   systemClock,
@@ -11,11 +12,15 @@ import {
 } from '../../base/index.ts'
 import { BUSYBOX_IMAGE, executorCompliance, loadBusyboxImage, requirement } from '../../testing/index.ts'
 import type { Executor, ExitStatus, Workload } from '../index.ts'
+import type { NetworkPolicy } from './attachment.ts'
 import { createDockerClient } from './client.ts'
 import { createDockerExecutor, defaultDockerSocket } from './index.ts'
 
 const NOISE = 'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo "out $i"; echo "err $i" >&2; done'
 const sh = (script: string): JsonValue => ({ image: BUSYBOX_IMAGE, cmd: ['sh', '-c', script] })
+
+/** What guards a network is tested with real neighbours in test/integration/egress.test.ts. */
+const UNGUARDED: NetworkPolicy = { egress: 'all', filter: { ensure: () => Promise.resolve(ok(true)) } }
 
 const SPECS = {
   hello: sh('echo hello'),
@@ -37,7 +42,7 @@ function makeWorkload(spec: JsonValue, change: Partial<Workload> = {}): Workload
 }
 
 function open(nodeId: string): Executor {
-  return createDockerExecutor({ nodeId, clock: systemClock, log: silentLogger })
+  return createDockerExecutor({ nodeId, network: UNGUARDED, clock: systemClock, log: silentLogger })
 }
 
 const newNodeId = (): string => `dms-test-${randomHex(systemRandom, 8)}`

@@ -1,10 +1,12 @@
-import { type Clock, DmsError, isJsonObject, type Logger, type Millis, minutes } from '../../base/index.ts'
+import { type Clock, DmsError, err, isJsonObject, type Logger, type Millis, minutes } from '../../base/index.ts'
 import { ExecutorUnknownHandleError } from '../errors.ts'
 import type { Executor, Probe, RunHandle } from '../executor.ts'
 import { idOfHandle, toHandle } from '../handle.ts'
+import { createAttachment, type NetworkPolicy } from './attachment.ts'
 import { createDockerClient, type DockerClient } from './client.ts'
 import { runInside } from './command.ts'
 import { createContainers } from './containers.ts'
+import { createJobNetworks } from './networks.ts'
 import { readLogs, waitForEnd } from './observe.ts'
 import { defaultDockerSocket } from './socket.ts'
 import { DOCKER_FEATURES, parseDockerSpec } from './spec.ts'
@@ -16,12 +18,15 @@ export interface DockerExecutorOptions {
   readonly socketPath?: string
   /** The node's peer id: nodes that share a daemon see and touch only their own containers. */
   readonly nodeId: string
+  /** What jobs may reach on the network; without it nothing. */
+  readonly network?: NetworkPolicy
   readonly clock: Clock
   readonly log: Logger
   /** For the pull of one image; default 30 minutes. */
   readonly pullLimit?: Millis
 }
 
+const NO_NETWORK: NetworkPolicy = { egress: 'none', filter: { ensure: () => Promise.resolve(err('jobs get no network')) } }
 const CONTAINER_ID = /^[0-9a-f]{64}$/
 
 /**
@@ -35,6 +40,8 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
   const { nodeId, clock, log, pullLimit = minutes(30) } = options
   const client = createDockerClient(() => options.socketPath ?? defaultDockerSocket(process.env), clock)
   const containers = createContainers(client, nodeId, clock)
+  const attachment = createAttachment(options.network ?? NO_NETWORK, createJobNetworks(client, nodeId), log)
+  const starting = new Set<string>()
   const disk = { isLimited: true }
 
   function knownId(handle: RunHandle): string {
@@ -46,14 +53,24 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
   return {
     kind: 'docker',
     features: DOCKER_FEATURES,
-    probe: (abort) => probeDocker(client, abort?.signal),
+    async probe(abort) {
+      const probe = await probeDocker(client, abort?.signal)
+      const obstacle = probe.available ? await attachment.obstacle() : undefined
+      if (!probe.available || obstacle === undefined) return probe
+      return { available: true, version: `${probe.version}; jobs have no network: ${obstacle}` }
+    },
     check(workload) {
       parseDockerSpec(workload)
     },
     async start(workload, { onProgress, ...abort } = {}) {
       const pull = { limit: pullLimit, ...(onProgress === undefined ? {} : { onProgress }) }
-      const id = await startContainer({ client, containers, nodeId, clock, log, pull, disk }, workload, abort)
-      return toHandle('docker', id)
+      starting.add(workload.id)
+      try {
+        const context = { client, containers, attachment, nodeId, clock, log, pull, disk }
+        return toHandle('docker', await startContainer(context, workload, abort))
+      } finally {
+        starting.delete(workload.id)
+      }
     },
     async recover(handle) {
       const id = containerId(handle)
@@ -70,7 +87,10 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
     },
     async remove(handle) {
       const id = containerId(handle)
-      if (id !== undefined) await containers.remove(id)
+      const container = id === undefined ? undefined : await containers.inspect(id)
+      if (container === undefined) return
+      await containers.remove(container.id)
+      if (container.node === nodeId) await attachment.release(container.allocation)
     },
     async *logs(handle, { follow = false, ...abort } = {}) {
       yield* readLogs({ client, containers, clock, log }, knownId(handle), follow, abort)
@@ -78,7 +98,9 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
     usage: async (handle) => containers.usage(knownId(handle)),
     exec: (handle, command, execution) => runInside(client, knownId(handle), command, execution),
     async list() {
-      return (await containers.list()).map(({ id, allocation }) => ({ id: allocation, handle: toHandle('docker', id) }))
+      const found = await containers.list()
+      await attachment.sweep(new Set([...starting, ...found.map(({ allocation }) => allocation)]))
+      return found.map(({ id, allocation }) => ({ id: allocation, handle: toHandle('docker', id) }))
     }
   }
 }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { type AbortOptions, type Clock, type Logger, type Millis, millis, seconds } from '../../base/index.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
 import type { StartOptions, Workload } from '../executor.ts'
+import type { Attachment } from './attachment.ts'
 import { type DockerAnswer, type DockerClient, refusalText } from './client.ts'
 import { containerConfig, containerName } from './container.ts'
 import type { Containers } from './containers.ts'
@@ -17,6 +18,7 @@ const CONFLICT_LIMIT = seconds(10)
 export interface StartContext {
   readonly client: DockerClient
   readonly containers: Containers
+  readonly attachment: Attachment
   readonly nodeId: string
   readonly clock: Clock
   readonly log: Logger
@@ -37,6 +39,7 @@ export async function startContainer(context: StartContext, workload: Workload, 
   if (existing === undefined) await ensureImage(context, spec, options)
   const container = existing ?? (await create(context, workload, spec, options))
   if (container.status === 'created') {
+    if (existing !== undefined) await context.attachment.attach(workload, options) // the filter may be gone since it was made
     await putFiles(context, container.id, workload, options)
     await run(context, container.id, workload, options)
   }
@@ -87,15 +90,16 @@ async function requestCreation(
   spec: DockerSpec,
   options: AbortOptions
 ): Promise<DockerAnswer> {
-  const { client, nodeId, log, disk } = context
+  const { client, attachment, nodeId, log, disk } = context
   const command = await commandOf(context, workload, spec, options)
   const deviceGroups = await groupsOf(workload)
+  const networkMode = await attachment.attach(workload, options)
   const attempt = (withDiskLimit: boolean): Promise<DockerAnswer> =>
     client.call({
       method: 'POST',
       path: '/containers/create',
       query: { name: containerName(workload.id) },
-      body: containerConfig(workload, spec, { nodeId, withDiskLimit, command, deviceGroups }),
+      body: containerConfig(workload, spec, { nodeId, networkMode, withDiskLimit, command, deviceGroups }),
       ...options
     })
   const withDiskLimit = disk.isLimited // others may turn it off while this call is under way
