@@ -1,5 +1,5 @@
 import type { Workload, WorkloadGpu } from '../executor.ts'
-import type { DockerCommand } from './preparation.ts'
+import type { ContainerCommand } from '../preparation.ts'
 import type { DockerSpec } from './spec.ts'
 
 /** The labels by which a restarted daemon finds its containers: which node's, which allocation's. */
@@ -62,7 +62,7 @@ export function containerConfig(
     readonly networkMode: string
     readonly withDiskLimit: boolean
     /** What runs instead of what description and image say: the scripts first. */
-    readonly command?: DockerCommand | undefined
+    readonly command?: ContainerCommand | undefined
     /** Groups of this machine that own the devices of the workload. */
     readonly deviceGroups?: readonly number[]
   }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { createSecret, isJsonObject, mebibytes, type Secret } from '../../base/index.ts'
 import { ExecutorBadSpecError, ExecutorNotPermittedError } from '../errors.ts'
 import type { ExecutorFeatures, Workload } from '../executor.ts'
+import { checkPreparation, isNormal } from '../preparation.ts'
 import {
   checkFeatures,
   checkLimits,
@@ -12,7 +13,6 @@ import {
   type SpecFields,
   specFields
 } from '../spec.ts'
-import { checkPreparation, isNormal } from './preparation.ts'
 import { type ImageReference, parseImageReference } from './reference.ts'
 
 /** What to run, checked. */

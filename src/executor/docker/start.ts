@@ -2,12 +2,13 @@ import { stat } from 'node:fs/promises'
 import { type AbortOptions, type Clock, type Logger, type Millis, millis, seconds } from '../../base/index.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
 import type { StartOptions, Workload } from '../executor.ts'
+import { type ContainerCommand, scriptedCommand } from '../preparation.ts'
 import type { Attachment } from './attachment.ts'
 import { type DockerAnswer, type DockerClient, refusalText } from './client.ts'
 import { containerConfig, containerName } from './container.ts'
 import type { Containers } from './containers.ts'
 import { hasImage, isMissingImage, notFound, pullImage } from './image.ts'
-import { archiveOf, commandOfImage, type DockerCommand, scriptedCommand } from './preparation.ts'
+import { archiveOf, commandOfImage } from './preparation.ts'
 import { type DockerSpec, parseDockerSpec } from './spec.ts'
 import type { ContainerState } from './state.ts'
 
@@ -116,7 +117,7 @@ async function commandOf(
   { scripts = [] }: Workload,
   spec: DockerSpec,
   options: AbortOptions
-): Promise<DockerCommand | undefined> {
+): Promise<ContainerCommand | undefined> {
   if (scripts.length === 0) return undefined
   const { status, body } = await client.call({ method: 'GET', path: `/images/${spec.image.text}/json`, ...options })
   return status === 200 ? scriptedCommand(spec, commandOfImage(body)) : scriptedCommand(spec, { entrypoint: [], cmd: [] })

@@ -6,15 +6,8 @@ import { type AbortOptions, type Bytes, bytes, type Clock, mebibytes, millis, pr
 import { type Cgroups, cgroupName } from '../cgroup.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
 import type { Workload } from '../executor.ts'
-import {
-  type RunDescription,
-  type RunFiles,
-  ranOutOfMemory,
-  readProcess,
-  readStart,
-  recordExit,
-  writeWhole
-} from './run-files.ts'
+import { readStart, writeWhole } from '../files.ts'
+import { type RunDescription, type RunFiles, ranOutOfMemory, readProcess, recordExit } from './run-files.ts'
 import type { WasmSpec } from './spec.ts'
 
 const WASM_PAGE = 65_536

@@ -2,7 +2,7 @@ import { type Clock, type Millis, millis, seconds } from '../../base/index.ts'
 import { type Cgroups, cgroupName } from '../cgroup.ts'
 import { ExecutorFailedError } from '../errors.ts'
 import type { ExitStatus, WorkloadUsage } from '../executor.ts'
-import { isAlive, type ProcessIdentity, readProcessUsage, signalProcess, TICKS_PER_SECOND } from './process.ts'
+import { isAlive, type ProcessIdentity, readProcessUsage, signalProcess, TICKS_PER_SECOND } from '../process.ts'
 import { type RunFiles, ranOutOfMemory, readExit, readProcess, recordExit } from './run-files.ts'
 
 const EXIT_POLL = millis(20)

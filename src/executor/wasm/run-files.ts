@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { hasErrno, isJsonObject, type JsonValue, parseJson } from '../../base/index.ts'
+import { link, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { hasErrno, type JsonValue } from '../../base/index.ts'
 import type { ExitStatus } from '../executor.ts'
-import type { ProcessIdentity } from './process.ts'
+import { MAX_RECORD, readAt, readRecord } from '../files.ts'
+import type { ProcessIdentity } from '../process.ts'
 
 /** What `runner.mjs` needs to know; sizes in bytes. */
 export interface RunDescription {
@@ -37,9 +38,6 @@ export interface RunFiles {
   readonly runner: string
 }
 
-/** None of the files read here is larger. */
-const MAX_RECORD = 65_536
-
 /** Where the files of a workload are. */
 export function runFiles(workloadDirectory: string): RunFiles {
   const directory = join(workloadDirectory, 'wasm')
@@ -54,14 +52,6 @@ export function runFiles(workloadDirectory: string): RunFiles {
     stderr: join(directory, 'stderr.log'),
     runner: join(directory, 'runner.log')
   }
-}
-
-/** Writes the file completely or not at all, replacing one that is there. */
-export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${randomUUID()}` // two starts of one workload may write at the same time
-  await writeFile(temporary, content, { mode: 0o600 })
-  await rename(temporary, path)
 }
 
 /** Records how the run ended, unless that is recorded already. */
@@ -96,36 +86,6 @@ export async function readProcess(files: RunFiles): Promise<ProcessIdentity | un
   const { pid, startTime, bootId } = (await readRecord(files.process)) ?? {}
   if (typeof pid !== 'number' || typeof startTime !== 'string' || typeof bootId !== 'string') return undefined
   return { pid, startTime, bootId }
-}
-
-/** The object in a small file; empty when it is damaged, `undefined` when there is no file. */
-export async function readRecord(path: string): Promise<{ readonly [name: string]: JsonValue } | undefined> {
-  const content = await readStart(path, MAX_RECORD)
-  if (content === undefined) return undefined
-  const parsed = parseJson(content.toString('utf8'))
-  return parsed.ok && isJsonObject(parsed.value) ? parsed.value : {}
-}
-
-/** At most `length` bytes from the start of a file; `undefined` when there is no file. */
-export async function readStart(path: string, length: number): Promise<Buffer | undefined> {
-  return readAt(path, 0, length)
-}
-
-/** At most `length` bytes from `offset` of a file, empty at its end; `undefined` when there is no file. */
-export async function readAt(path: string, offset: number, length: number): Promise<Buffer | undefined> {
-  let file: Awaited<ReturnType<typeof open>>
-  try {
-    file = await open(path, 'r')
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ENOTDIR')) return undefined
-    throw error
-  }
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset)
-    return buffer.subarray(0, bytesRead)
-  } finally {
-    await file.close()
-  }
 }
 
 /** Whether Node's last words are that its own memory was used up: it then aborts and leaves no exit status. The kernel leaves no words. */

@@ -4,12 +4,12 @@ import { type Cgroups, cgroupName, createCgroups } from '../cgroup.ts'
 import { ExecutorStartFailedError, ExecutorUnknownHandleError, ExecutorUnsupportedError } from '../errors.ts'
 import type { Executor, ExitStatus, Probe, RunHandle, StartOptions, Workload } from '../executor.ts'
 import { idOfHandle, toHandle } from '../handle.ts'
+import { readOutput } from '../output.ts'
+import { readBootId } from '../process.ts'
+import { createWorkloadRecords, type WorkloadRecord, type WorkloadRecords } from '../records.ts'
 import { launchRun, prepareRun } from './launch.ts'
 import { loadModule, type ModuleStore } from './modules.ts'
 import { endOf, measureUsage, stopRun } from './observe.ts'
-import { readOutput } from './output.ts'
-import { readBootId } from './process.ts'
-import { createWasmRecords, type WasmRecord, type WasmRecords } from './records.ts'
 import { type RunFiles, readProcess, removeRun, runExists, runFiles } from './run-files.ts'
 import { parseWasmSpec, WASM_FEATURES } from './spec.ts'
 
@@ -58,7 +58,7 @@ export function createWasmExecutor({
   limits = DEFAULT_WASM_LIMITS
 }: WasmExecutorOptions): Executor {
   const cgroups = createCgroups({ clock })
-  const records = createWasmRecords(directory)
+  const records = createWorkloadRecords(directory)
   /** Of the runs started by this process: resolves once their end is recorded, with the signal that only a parent learns. */
   const ending = new Map<string, Promise<void>>()
   const start = createStarter({ records, clock, log, limits, ending, modules, cgroups })
@@ -115,13 +115,13 @@ export function createWasmExecutor({
   }
 }
 
-async function findRecord(records: WasmRecords, handle: RunHandle): Promise<WasmRecord | undefined> {
+async function findRecord(records: WorkloadRecords, handle: RunHandle): Promise<WorkloadRecord | undefined> {
   const id = idOfHandle('wasm', handle)
   return id === undefined ? undefined : records.find(id)
 }
 
 /** The files of a run that was prepared and not removed. */
-async function findRun(records: WasmRecords, handle: RunHandle): Promise<RunFiles | undefined> {
+async function findRun(records: WorkloadRecords, handle: RunHandle): Promise<RunFiles | undefined> {
   const record = await findRecord(records, handle)
   if (record === undefined) return undefined
   const files = runFiles(record.directory)
@@ -131,7 +131,7 @@ async function findRun(records: WasmRecords, handle: RunHandle): Promise<RunFile
 interface StarterOptions extends Required<Omit<WasmExecutorOptions, 'directory' | 'modules'>> {
   readonly modules: ModuleStore | undefined
   readonly cgroups: Cgroups
-  readonly records: WasmRecords
+  readonly records: WorkloadRecords
   readonly ending: Map<string, Promise<void>>
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Bytes, bytes } from '../../base/index.ts'
+import { type Bytes, bytes } from '../base/index.ts'
 
 /** Names one process for ever: process ids are used again, also after a restart of the machine. */
 export interface ProcessIdentity {

@@ -1,14 +1,20 @@
-import type { AbortOptions, Clock } from '../../base/index.ts'
-import { millis } from '../../base/index.ts'
-import type { LogChunk } from '../executor.ts'
-import { type RunFiles, readAt } from './run-files.ts'
+import type { AbortOptions, Clock } from '../base/index.ts'
+import { millis } from '../base/index.ts'
+import type { LogChunk } from './executor.ts'
+import { readAt } from './files.ts'
 
 const CHUNK = 65_536
 const POLL = millis(100)
 
+/** Where the output of a run is written. */
+export interface OutputFiles {
+  readonly stdout: string
+  readonly stderr: string
+}
+
 /** Reads both streams from their beginning; goes on until `hasEnded` when there is such a function. */
 export async function* readOutput(
-  files: RunFiles,
+  files: OutputFiles,
   clock: Clock,
   hasEnded: (() => Promise<boolean>) | undefined,
   options: AbortOptions

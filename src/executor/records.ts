@@ -1,30 +1,30 @@
 import { createHash } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hasErrno } from '../../base/index.ts'
-import { readRecord, writeWhole } from './run-files.ts'
+import { hasErrno } from '../base/index.ts'
+import { readRecord, writeWhole } from './files.ts'
 
 /** A workload that this driver knows on this machine. */
-export interface WasmRecord {
+export interface WorkloadRecord {
   readonly id: string
   /** The workload's own directory. */
   readonly directory: string
 }
 
 /** The workloads that were started and not removed; survives a restart of the daemon. */
-export interface WasmRecords {
-  find(id: string): Promise<WasmRecord | undefined>
-  save(record: WasmRecord): Promise<void>
+export interface WorkloadRecords {
+  find(id: string): Promise<WorkloadRecord | undefined>
+  save(record: WorkloadRecord): Promise<void>
   delete(id: string): Promise<void>
-  list(): Promise<readonly WasmRecord[]>
+  list(): Promise<readonly WorkloadRecord[]>
 }
 
 /** Keeps one small file per workload in `directory`, which is made when it is first needed. */
-export function createWasmRecords(directory: string): WasmRecords {
+export function createWorkloadRecords(directory: string): WorkloadRecords {
   /** A hash, because an id may be as long as a file name may be. */
   const pathOf = (id: string): string => join(directory, `${createHash('sha256').update(id).digest('hex')}.json`)
 
-  async function read(path: string): Promise<WasmRecord | undefined> {
+  async function read(path: string): Promise<WorkloadRecord | undefined> {
     const record = await readRecord(path)
     const { id, directory: workload } = record ?? {}
     return typeof id === 'string' && typeof workload === 'string' ? { id, directory: workload } : undefined
