@@ -32,8 +32,9 @@ import {
 } from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
-import { createEgressFilter } from './executor/job-network/index.ts'
+import { createEgressFilter, createJobNetwork } from './executor/job-network/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
+import { createOciExecutor } from './executor/oci/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
 import { createHeapKeeper } from './heap/index.ts'
@@ -358,13 +359,25 @@ interface ExecutorParts {
 }
 
 function createExecutors(
-  { general, job }: Config,
+  { general, job, executor }: Config,
   nodeId: string,
   { clock, log, plugins, images }: ExecutorParts
 ): ReadonlyMap<string, Executor> {
-  const network = { egress: job.egress, filter: createEgressFilter() }
+  const filter = createEgressFilter()
+  const network = { egress: job.egress, filter }
+  const jobs = createJobNetwork({ nodeId, filter })
+  const oci = createOciExecutor({
+    directory: join(general.data_dir, 'oci'),
+    images,
+    network: { egress: job.egress, jobs },
+    runtime: executor.oci_runtime,
+    clock,
+    log
+  })
   const executors = [
     createDockerExecutor({ nodeId, network, clock, log }),
+    oci,
+    { ...oci, kind: 'containerd' }, // the reference's name for them
     createWasmExecutor({ directory: join(general.data_dir, 'wasm'), clock, log, modules: moduleStore(images) }),
     createNullExecutor({ clock }),
     ...plugins.executors

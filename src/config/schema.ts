@@ -224,6 +224,13 @@ export const CONFIG_SCHEMA = {
       'Executors of plugins on other nodes that ensembles from here may name; those of the packages need not be listed.'
     )
   },
+  executor: {
+    oci_runtime: key(
+      choice(['auto', 'crun', 'runc']),
+      'auto',
+      'What runs containers without a daemon; `auto` takes crun where it works, else runc.'
+    )
+  },
   storage: {
     volume_size: key(wholeNumber(1, 1_048_576), 10, 'What a named volume may hold.', { unit: 'GiB' }),
     volumes_per_owner: key(wholeNumber(1, 1_048_576), 50, 'What all named volumes of one user may hold.', { unit: 'GiB' }),

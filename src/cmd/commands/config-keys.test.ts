@@ -61,6 +61,7 @@ const KEYS = [
   'job.require_contracts_for_deployment',
   'plugins.packages',
   'plugins.remote_executors',
+  'executor.oci_runtime', // ours
   'storage.volume_size', // ours
   'storage.volumes_per_owner', // ours
   'storage.volumes_total', // ours

@@ -95,6 +95,7 @@ export interface Execution {
 /** An {@link Execution} with typed parameters; `other` for executors that this version has no table for. */
 export type ExecutionView =
   | { readonly type: 'docker'; readonly params: DockerParams }
+  | { readonly type: 'oci'; readonly params: OciParams }
   | { readonly type: 'wasm'; readonly params: WasmParams }
   | { readonly type: 'firecracker'; readonly params: FirecrackerParams }
   | { readonly type: 'containerd'; readonly params: ContainerdParams }
@@ -115,6 +116,21 @@ export interface DockerParams {
   /** Seen by the provider. */
   readonly registryAuth?: { readonly username: string; readonly password: string }
   readonly user?: string
+}
+
+/** Parameters of the oci executor (ours). */
+export interface OciParams {
+  /** `[registry[:port]/]path[:tag][@sha256:digest]`. */
+  readonly image: string
+  readonly entrypoint: readonly string[]
+  readonly cmd: readonly string[]
+  /** `KEY=VALUE`. */
+  readonly environment: readonly string[]
+  readonly workingDirectory?: string
+  readonly user?: string
+  readonly readOnly: boolean
+  /** Seen by the provider. */
+  readonly registryAuth?: { readonly username: string; readonly password: string }
 }
 
 /** Parameters of the wasm executor (ours). */

@@ -9,7 +9,7 @@ import {
   localVolumeSchema
 } from './rules/allocation.ts'
 import { contractSchema, ensembleSchema, supervisorSchema } from './rules/ensemble.ts'
-import { containerdSchema, dockerSchema, firecrackerSchema, wasmSchema } from './rules/execution.ts'
+import { containerdSchema, dockerSchema, firecrackerSchema, ociSchema, wasmSchema } from './rules/execution.ts'
 import { edgeSchema, locationRuleSchema, locationSchema, nodeSchema, portSchema } from './rules/node.ts'
 import { cpuSchema, diskSchema, gpuSchema, ramSchema, resourcesSchema } from './rules/resources.ts'
 
@@ -29,6 +29,7 @@ const SECTIONS: readonly Section[] = [
   { title: 'Execution: docker', rows: dockerSchema.rows },
   { title: 'Execution: wasm', rows: wasmSchema.rows },
   { title: 'Execution: firecracker', rows: firecrackerSchema.rows },
+  { title: 'Execution: oci', rows: ociSchema.rows },
   { title: 'Execution: containerd', rows: containerdSchema.rows },
   { title: 'Health check: command', rows: commandCheckSchema.rows },
   { title: 'Health check: http', rows: httpCheckSchema.rows },

@@ -4,7 +4,7 @@ import type { Finding } from './reading.ts'
 import { toIssue } from './wire.ts'
 
 /** Executors that this version runs. */
-const RUNNABLE = ['docker', 'wasm', 'null'] as const
+const RUNNABLE = ['docker', 'oci', 'containerd', 'wasm', 'null'] as const
 
 /** What a check is told about this machine. */
 export interface SupportOptions {
@@ -59,6 +59,13 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
     ...(runnable.includes(executor)
       ? []
       : [{ path: [...at, 'executor'], message: `the executor ${executor} is not supported by this version yet ${known}` }]),
+    ...inside(
+      isKata(allocation),
+      [...at, 'execution', 'runtime'],
+      executor,
+      'has no kata here: micro-VMs are the executor firecracker',
+      ['containerd']
+    ),
     ...gap(resources.gpus.length > 0, [...at, 'resources', 'gpus'], 'graphics cards are'),
     ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
@@ -69,6 +76,10 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
     ),
     ...gap(contracts.length > 0, [...at, 'contracts'], 'contracts are')
   ]
+}
+
+function isKata({ execution: { params } }: EnsembleAllocation): boolean {
+  return isJsonObject(params) && params['runtime'] === 'kata'
 }
 
 function nodeGaps(at: readonly string[], { ports, redundancy }: EnsembleNode): Finding[] {
