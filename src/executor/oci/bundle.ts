@@ -40,6 +40,9 @@ const OOM_SCORE = 500
 /** Where the first process lies that passes signals on and buries the dead, when this machine has one. */
 const INIT_INSIDE = '/.nunet/init'
 
+/** Replaced by the monitor. */
+export const NETWORK_PLACE = '@network@'
+
 /** What the container is made of, besides its workload. */
 export interface BundleParts {
   readonly args: readonly string[]
@@ -65,7 +68,8 @@ interface DeviceNode {
 /**
  * The `config.json` of a container: every limit set, few capabilities, no way to gain more, the default kind of system calls.
  *
- * It names no network namespace: the container shares that of its monitor.
+ * Its network namespace is that of its monitor, which puts its own in the place of {@link NETWORK_PLACE}: without a name for it a
+ * later command inside would run in the network of the machine.
  */
 export async function bundleConfig(workload: Workload, parts: BundleParts): Promise<Readonly<Record<string, unknown>>> {
   const devices = await deviceNodes(workload)
@@ -77,7 +81,10 @@ export async function bundleConfig(workload: Workload, parts: BundleParts): Prom
     mounts: [...systemMounts(workload), ...ownMounts(workload, parts)],
     linux: {
       cgroupsPath: parts.cgroup,
-      namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
+      namespaces: [
+        ...['pid', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
+        { type: 'network', path: NETWORK_PLACE }
+      ],
       resources: resourcesOf(workload, devices),
       devices: devices.map(({ path, major, minor, gid }) => ({ path, type: 'c', major, minor, fileMode: 0o660, uid: 0, gid })),
       maskedPaths: MASKED_PATHS,

@@ -97,6 +97,9 @@ cd l
 try mount -t overlay -o "nodev,lowerdir=$LAYERS,upperdir=../disk/upper,workdir=../disk/work" overlay ../rootfs
 cd ..
 
+sed "s#@network@#/proc/$$/ns/net#" config.template >config.new || fail 'sed failed'
+mv config.new config.json
+
 # Each stream is kept up to a size; what comes after is read and dropped, so that the job does not wait for a reader.
 keep() {
   stdbuf -o0 head -c "$LOG_BYTES" >>"$1"

@@ -202,6 +202,14 @@ describe.skipIf(!needs.available)(needs.title('a container without a daemon'), (
     expect(user.stdout).toContain('CapEff:\t0000000000000000')
   })
 
+  test('has no network but its own, and commands inside have the same', async () => {
+    const count = 'ip link | grep -c "^[0-9]"'
+    expect((await run(await machine.workload(sh(count)))).stdout).toBe('1\n')
+    const handle = await executor.start(await machine.workload(SPECS.sleep))
+    const { output } = await executor.exec(handle, ['sh', '-c', count], { maxOutput: mebibytes(1) })
+    expect(fromUtf8(output)).toBe('1\n')
+  })
+
   test('writes no more than its disk, and other jobs see nothing of it', async () => {
     const { stdout, status } = await run(await machine.workload(sh('dd if=/dev/zero of=/fill bs=1M count=200 2>&1; echo end')))
     expect(stdout).toMatch(/No space left/)

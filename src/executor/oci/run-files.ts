@@ -7,7 +7,7 @@ import type { ProcessIdentity } from '../process.ts'
 /** The files of one run, below the workload's directory. */
 export interface RunFiles {
   readonly directory: string
-  /** What the runtime runs. */
+  /** What the runtime runs, without the place of the network. */
   readonly config: string
   /** Short names for the layers: there is room for few long ones in the options of a mount. */
   readonly layers: string
@@ -34,7 +34,7 @@ export function runFiles(workloadDirectory: string): RunFiles {
   const at = (name: string): string => join(directory, name)
   return {
     directory,
-    config: at('config.json'),
+    config: at('config.template'),
     layers: at('l'),
     inside: at('inside'),
     disk: at('disk.img'),
