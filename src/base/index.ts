@@ -40,8 +40,10 @@ export { type LogFields, type Logger, silentLogger } from './log.ts'
 export {
   type AddressLookup,
   createPublicLookup,
+  isListedHost,
   isPublicAddress,
   PrivateAddressError,
+  refusePrivateHost,
   refusePrivateLiteral
 } from './public-address.ts'
 export { type Random, randomHex, randomInt, shuffled, systemRandom } from './random.ts'

@@ -18,6 +18,7 @@ export {
 export type {
   OutputPublisher,
   PreparedVolume,
+  PublishedFile,
   PublishedOutputs,
   PublishRequest,
   StoredVolume,

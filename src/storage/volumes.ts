@@ -1,10 +1,11 @@
 import { mkdir, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Bytes, hasErrno, type JsonValue } from '../base/index.ts'
+import { type Bytes, bytes, hasErrno, type JsonValue } from '../base/index.ts'
 import { fileNameFor, readRecord, removeTree, writeRecord } from './durable.ts'
 import { StorageUnavailableError } from './errors.ts'
 import type {
   OutputPublisher,
+  PublishedFile,
   PublishedOutputs,
   StoredVolume,
   StoredVolumeName,
@@ -22,7 +23,7 @@ export interface AllocationVolumes {
   readonly owner: string
   /** Maps with `type`, `mount_destination`, `read_only` and what the type needs; sizes in bytes. */
   readonly volumes: readonly JsonValue[]
-  /** What the allocation may have on the disk; bounds each volume that is fetched. */
+  /** What the allocation may have on the disk; bounds what is fetched for all of its volumes together. */
   readonly limit: Bytes
 }
 
@@ -43,8 +44,7 @@ export interface AllocationOutputs {
   readonly id: string
   /** A map with `type`, and what the type needs. */
   readonly publish: JsonValue
-  /** The directory whose files are sent. */
-  readonly source: string
+  readonly files: readonly PublishedFile[]
 }
 
 /** All volumes of all allocations of this machine; one call at a time for each allocation. */
@@ -136,11 +136,13 @@ async function prepareAll(
   const place = await makePlace(directory, id)
   await writeRecord(join(place, RECORD), { id, kinds: parsed.map(({ provider }) => provider.kind) })
   const mounts: VolumeMount[] = []
+  let left: number = limit
   for (const [index, { provider, spec, target, isReadOnly }] of parsed.entries()) {
     const at = join(place, String(index))
     await mkdir(at, { recursive: true, mode: 0o700 })
-    const request = { id: `${id}.${index}`, owner, directory: at, spec, isReadOnly, limit }
+    const request = { id: `${id}.${index}`, owner, directory: at, spec, isReadOnly, limit: bytes(Math.max(0, left)) }
     const prepared = await provider.prepare(request, options)
+    left -= prepared.size ?? 0
     mounts.push({ source: prepared.source, target, isReadOnly: isReadOnly || prepared.isReadOnly })
   }
   return mounts
@@ -160,7 +162,7 @@ async function releaseAll({ kinds, directory }: Parts, id: string): Promise<void
 
 async function publishOutputs(
   { outlets, directory }: Parts,
-  { id, publish, source }: AllocationOutputs,
+  { id, publish, files }: AllocationOutputs,
   options: VolumeOptions
 ): Promise<PublishedOutputs> {
   const { outlet, spec } = parsePublish(publish, outlets)
@@ -168,7 +170,7 @@ async function publishOutputs(
   if ((await readRecord(join(place, RECORD))) === undefined) await writeRecord(join(place, RECORD), { id, kinds: [] })
   const at = join(place, 'publish')
   await mkdir(at, { recursive: true, mode: 0o700 })
-  return await outlet.publish({ id: `${id}.publish`, directory: at, spec, source }, options)
+  return await outlet.publish({ id: `${id}.publish`, directory: at, spec, files }, options)
 }
 
 /** The directory of an allocation by its real path: mounts are looked for by that. */

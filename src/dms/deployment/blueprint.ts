@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonValue } from '../../base/index.ts'
-import type { EnsembleAllocation, EnsembleConfig, Volume } from '../../protocol/index.ts'
+import { isJsonObject, type JsonValue, unreachable } from '../../base/index.ts'
+import type { EnsembleAllocation, EnsembleConfig, ObjectStore, Volume } from '../../protocol/index.ts'
 import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
 
 /** Derives from an ensemble what its orchestrator needs. */
@@ -47,12 +47,33 @@ function toAllocation(
   }
 }
 
+/** As providers read it: only what is written. */
 function toWireVolume(volume: Volume): JsonValue {
   const mount = { mount_destination: volume.mountDestination, read_only: volume.readOnly }
-  if (volume.type === 'local') return { type: 'local', src: volume.src, ...mount }
-  const { name, servers, clientPrivateKey, clientPem, clientCa } = volume
-  return {
-    ...{ type: 'glusterfs', name, servers, ...mount },
-    ...{ client_private_key: clientPrivateKey, client_pem: clientPem, client_ca: clientCa }
+  switch (volume.type) {
+    case 'local':
+      return { type: 'local', src: volume.src, ...mount }
+    case 's3': {
+      const { key, prefix, sha256 } = volume
+      return { type: 's3', ...toWireStore(volume), ...written({ key, prefix, sha256 }), ...mount }
+    }
+    case 'glusterfs': {
+      const { name, servers, clientPrivateKey, clientPem, clientCa } = volume
+      return {
+        ...{ type: 'glusterfs', name, servers, ...mount },
+        ...{ client_private_key: clientPrivateKey, client_pem: clientPem, client_ca: clientCa }
+      }
+    }
+    default:
+      return unreachable(volume)
   }
+}
+
+function toWireStore({ bucket, endpoint, region, accessKeyId, secretAccessKey, sessionToken }: ObjectStore) {
+  const keys = { access_key_id: accessKeyId, secret_access_key: secretAccessKey, session_token: sessionToken }
+  return { bucket, ...written({ endpoint, region, ...keys }) }
+}
+
+function written(fields: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }

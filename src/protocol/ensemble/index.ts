@@ -24,6 +24,7 @@ export {
   MAX_ENSEMBLE_WIRE,
   MAX_NAMED,
   MAX_WASM_MODULE,
+  type ObjectStore,
   type PortRequest,
   type ResourceNeed,
   type SupervisorTree,

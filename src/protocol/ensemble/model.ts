@@ -178,9 +178,21 @@ export interface AccessKey {
   readonly dest?: string
 }
 
-/** A directory that outlives the workload. */
+/** A bucket of a service that speaks S3, and what requests are signed with. */
+export interface ObjectStore {
+  readonly bucket: string
+  /** URL of the service; Amazon's without. */
+  readonly endpoint?: string
+  readonly region?: string
+  readonly accessKeyId?: string
+  readonly secretAccessKey?: string
+  readonly sessionToken?: string
+}
+
+/** A directory that a workload sees: one that outlives it, or one with what was fetched for it. */
 export type Volume = { readonly mountDestination: string; readonly readOnly: boolean } & (
   | { readonly type: 'local'; readonly src: string }
+  | ({ readonly type: 's3'; readonly key?: string; readonly prefix?: string; readonly sha256?: string } & ObjectStore)
   | {
       readonly type: 'glusterfs'
       readonly name: string

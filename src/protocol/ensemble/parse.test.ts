@@ -249,7 +249,7 @@ describe('a rule of allocations', () => {
       'allocations.a.keys.0: needs dest, the path inside the workload, because its type is gpg'
     ],
     ['an unknown key', { keys: ['mine'] }, 'allocations.a.keys.0: "mine" is not in keys: there are no keys at the top level'],
-    ['an unknown volume type', { volume: [{ type: 'nfs' }] }, 'allocations.a.volume.0.type: must be one of local, glusterfs'],
+    ['an unknown volume type', { volume: [{ type: 'nfs' }] }, 'allocations.a.volume.0.type: must be one of local, s3, glusterfs'],
     [
       'a relative mount',
       { volume: [{ type: 'local', src: 'data', mount_destination: 'data' }] },

@@ -6,7 +6,8 @@ import {
   glusterVolumeSchema,
   httpCheckSchema,
   keySchema,
-  localVolumeSchema
+  localVolumeSchema,
+  s3VolumeSchema
 } from './rules/allocation.ts'
 import { contractSchema, ensembleSchema, supervisorSchema } from './rules/ensemble.ts'
 import { containerdSchema, dockerSchema, firecrackerSchema, wasmSchema } from './rules/execution.ts'
@@ -34,6 +35,7 @@ const SECTIONS: readonly Section[] = [
   { title: 'Health check: http', rows: httpCheckSchema.rows },
   { title: 'Key', rows: keySchema.rows },
   { title: 'Volume: local', rows: localVolumeSchema.rows },
+  { title: 'Volume: s3', rows: s3VolumeSchema.rows },
   { title: 'Volume: glusterfs', rows: glusterVolumeSchema.rows },
   { title: 'Node', rows: nodeSchema.rows },
   { title: 'Port', rows: portSchema.rows },

@@ -65,7 +65,7 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
     ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts', WITHOUT_SHELL),
     ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes'),
     ...volumes.flatMap(({ type }, index) =>
-      gap(type !== 'local', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)
+      gap(type === 'glusterfs', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)
     ),
     ...gap(contracts.length > 0, [...at, 'contracts'], 'contracts are')
   ]
