@@ -41,8 +41,8 @@ import { createImages, type Images } from './image/index.ts'
 import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
 import { BUILT_IN_EXECUTORS, loadPlugins, type Plugins, pluginPackages } from './plugins/index.ts'
 import { describeApi } from './protocol/index.ts'
-import { createVolumes, type Volumes } from './storage/index.ts'
-import { createLocalVolumes } from './storage/local/index.ts'
+import { createOutputStore, createVolumes, type Volumes } from './storage/index.ts'
+import { createLocalVolumes, createOutputVolumes } from './storage/local/index.ts'
 import { createS3Publisher, createS3Volumes } from './storage/s3/index.ts'
 import {
   createCounters,
@@ -335,13 +335,21 @@ function createVolumeStore({ general, storage }: Config, clock: Clock, log: Logg
     stallLimit: seconds(storage.stall_timeout),
     timeLimit: seconds(storage.transfer_timeout)
   }
+  const publishers = [createS3Publisher({ clock, rules })]
+  const outputs = {
+    directory: join(directory, 'outputs'),
+    limit: gibibytes(storage.outputs_size),
+    total: gibibytes(storage.outputs_total)
+  }
   return createVolumes({
     providers: [
       createLocalVolumes({ directory: join(directory, 'named'), hostPaths: [], hidden: [], quotas, log }),
-      createS3Volumes({ clock, rules })
+      createS3Volumes({ clock, rules }),
+      createOutputVolumes({ publishers, limit: outputs.limit, log })
     ],
-    publishers: [createS3Publisher({ clock, rules })],
-    directory: join(directory, 'jobs')
+    publishers,
+    directory: join(directory, 'jobs'),
+    outputs: createOutputStore(outputs)
   })
 }
 

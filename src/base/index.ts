@@ -47,6 +47,7 @@ export {
   refusePrivateLiteral
 } from './public-address.ts'
 export { type Random, randomHex, randomInt, shuffled, systemRandom } from './random.ts'
+export { clashIn, isRelativePath } from './relative-path.ts'
 export { err, ok, type Result } from './result.ts'
 export { createSecret, type Secret } from './secret.ts'
 export { type ProgramBuild, programBuild, type SelfProgram, selfProgram } from './self-program.ts'

@@ -224,6 +224,12 @@ export const CONFIG_SCHEMA = {
     volume_size: key(wholeNumber(1, 1_048_576), 10, 'What a named volume may hold.', { unit: 'GiB' }),
     volumes_per_owner: key(wholeNumber(1, 1_048_576), 50, 'What all named volumes of one user may hold.', { unit: 'GiB' }),
     volumes_total: key(wholeNumber(1, 1_048_576), 200, 'What all named volumes may hold.', { unit: 'GiB' }),
+    outputs_size: key(wholeNumber(1, 1_048_576), 2, 'What one job may leave as outputs, if its disk is not smaller.', {
+      unit: 'GiB'
+    }),
+    outputs_total: key(wholeNumber(1, 1_048_576), 20, 'What the outputs of ended jobs may take until they are fetched.', {
+      unit: 'GiB'
+    }),
     allowed_private_endpoints: key(
       hostList,
       [],

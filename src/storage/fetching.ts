@@ -1,22 +1,13 @@
 import { lstat, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import {
-  bytes,
-  CancelledError,
-  type Clock,
-  createSerialQueue,
-  hasErrno,
-  isJsonObject,
-  type JsonValue,
-  type SerialQueue,
-  withTimeout
-} from '../base/index.ts'
+import { bytes, CancelledError, type Clock, hasErrno, isJsonObject, type JsonValue, withTimeout } from '../base/index.ts'
 import { readRecord, removeTree, syncDirectory, writeRecord } from './durable.ts'
 import type { TransferRules } from './endpoint.ts'
 import { StorageChecksumError, StorageNotPermittedError, StorageQuotaError } from './errors.ts'
 import { checkDisjoint, toRelativePath } from './object-path.ts'
 import { receiveFile } from './receive-file.ts'
 import type { RemoteFile, RemoteSource } from './remote.ts'
+import { createTurns } from './turns.ts'
 import type { PreparedVolume, VolumeOptions, VolumePlace, VolumeProbe, VolumeProvider, VolumeRequest } from './volume.ts'
 
 /** What makes a {@link VolumeProvider} out of a {@link RemoteSource}. */
@@ -51,19 +42,7 @@ const DATA = 'data'
  * place only once it is whole and verified.
  */
 export function createFetchingProvider(options: FetchingOptions): VolumeProvider {
-  const queues = new Map<string, SerialQueue>()
-
-  /** One at a time for each id. */
-  async function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const queue = queues.get(id) ?? createSerialQueue()
-    queues.set(id, queue)
-    try {
-      return await queue.run(work)
-    } finally {
-      if (queue.size === 0) queues.delete(id)
-    }
-  }
-
+  const inTurn = createTurns()
   return {
     kind: options.kind,
     probe: options.probe,

@@ -70,7 +70,9 @@ export async function* patiently(
     }
   } catch (error) {
     const text = error instanceof Error ? error.message : 'the connection broke'
-    throw new StorageUnavailableError(watch.isStalled ? `${host} sent nothing for ${limit} ms` : `${host}: ${text}`, { cause: error })
+    throw new StorageUnavailableError(watch.isStalled ? `${host} sent nothing for ${limit} ms` : `${host}: ${text}`, {
+      cause: error
+    })
   } finally {
     endAlarm()
     end()

@@ -54,6 +54,8 @@ export interface RunnerOptions {
   preparation(): Preparation
   /** Makes the volumes of the allocation usable; again after a crash it goes on where it was. */
   mount(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<readonly WorkloadMount[]>
+  /** Keeps what the ended workload left in its outputs; again after a crash it goes on where it was. */
+  collect(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<void>
   /** Ends all effects of this process; workloads go on. */
   readonly lifetime: AbortSignal
   save(record: AllocationRecord): Promise<void>
@@ -181,6 +183,7 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       capturing = activeCapture
       const exit = await driver.wait(state.run, { signal: lifetime })
       await drained()
+      await options.collect(record, options.preparation().volumes, lifetime)
       await handle({ type: 'exited', exit })
     })
   }

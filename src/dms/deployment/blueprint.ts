@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonValue, unreachable } from '../../base/index.ts'
-import type { EnsembleAllocation, EnsembleConfig, ObjectStore, Volume } from '../../protocol/index.ts'
+import type { EnsembleAllocation, EnsembleConfig, ObjectStore, Outputs, Volume } from '../../protocol/index.ts'
 import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
 
 /** Derives from an ensemble what its orchestrator needs. */
@@ -22,7 +22,7 @@ function toAllocation(
   allocation: EnsembleAllocation,
   scripts: EnsembleConfig['scripts']
 ): BlueprintAllocation {
-  const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes } = allocation
+  const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes, outputs } = allocation
   const { cpu, ram, disk } = resources
   return {
     name,
@@ -35,7 +35,8 @@ function toAllocation(
       return content === undefined ? [] : [{ name: script, content }]
     }),
     keys,
-    volumes: volumes.map(toWireVolume),
+    volumes: [...volumes.map(toWireVolume), ...(outputs === undefined ? [] : [toOutputVolume(outputs)])],
+    hasOutputs: outputs !== undefined,
     cpuCores: cpu.cores,
     clockHz: cpu.clockHz ?? 0,
     architecture: cpu.architecture ?? '',
@@ -45,6 +46,15 @@ function toAllocation(
     dependsOn,
     dnsName
   }
+}
+
+/** The directory of outputs is a volume for the provider. */
+function toOutputVolume({ path, publish }: Outputs): JsonValue {
+  const target =
+    publish === undefined
+      ? {}
+      : { publish: { type: publish.type, ...toWireStore(publish), ...written({ prefix: publish.prefix }) } }
+  return { type: 'outputs', mount_destination: path, read_only: false, ...target }
 }
 
 /** As providers read it: only what is written. */

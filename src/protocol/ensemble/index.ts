@@ -25,6 +25,7 @@ export {
   MAX_NAMED,
   MAX_WASM_MODULE,
   type ObjectStore,
+  type Outputs,
   type PortRequest,
   type ResourceNeed,
   type SupervisorTree,

@@ -261,6 +261,12 @@ describe('a rule of allocations', () => {
       /^allocations\.a\.volume\.0\.src: must be an absolute path, or a name/
     ],
     [
+      'a bucket with capitals',
+      { volume: [{ type: 's3', bucket: 'Data', mount_destination: '/data' }] },
+      'allocations.a.volume.0.bucket: must be 3 to 63 lower-case letters, digits, hyphens and dots'
+    ],
+    ['outputs at no absolute path', { outputs: { path: 'out' } }, 'allocations.a.outputs.path: must be an absolute path'],
+    [
       'a zero byte',
       { execution: { type: 'docker', image: 'x', cmd: ['a\0b'] } },
       'allocations.a.execution.cmd.0: must not contain a zero byte'

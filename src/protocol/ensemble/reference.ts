@@ -7,6 +7,8 @@ import {
   httpCheckSchema,
   keySchema,
   localVolumeSchema,
+  outputsSchema,
+  publishSchema,
   s3VolumeSchema
 } from './rules/allocation.ts'
 import { contractSchema, ensembleSchema, supervisorSchema } from './rules/ensemble.ts'
@@ -37,6 +39,8 @@ const SECTIONS: readonly Section[] = [
   { title: 'Volume: local', rows: localVolumeSchema.rows },
   { title: 'Volume: s3', rows: s3VolumeSchema.rows },
   { title: 'Volume: glusterfs', rows: glusterVolumeSchema.rows },
+  { title: 'Outputs', rows: outputsSchema.rows },
+  { title: 'Outputs: publish', rows: publishSchema.rows },
   { title: 'Node', rows: nodeSchema.rows },
   { title: 'Port', rows: portSchema.rows },
   { title: 'Location', rows: locationSchema.rows },

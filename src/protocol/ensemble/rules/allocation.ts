@@ -1,4 +1,4 @@
-import { type AccessKey, type EnsembleAllocation, type HealthCheck, MAX_NAMED, type Volume } from '../model.ts'
+import { type AccessKey, type EnsembleAllocation, type HealthCheck, MAX_NAMED, type Outputs, type Volume } from '../model.ts'
 import { defaulted, type ObjectSchema, object, optional, required, tagged } from '../object-schema.ts'
 import { flag, list, listOrItem, oneOf, refined, type Schema, text } from '../schema.ts'
 import { execution, executorName } from './execution.ts'
@@ -144,6 +144,19 @@ export const volumeSchema: Schema<Volume> = tagged<Volume>('type', {
   glusterfs: glusterVolumeSchema
 })
 
+/** A bucket for outputs. */
+export const publishSchema: ObjectSchema<NonNullable<Outputs['publish']>> = object('publication', {
+  type: required('type', oneOf(['s3']), 's3'),
+  ...objectStore,
+  prefix: optional('prefix', objectName, 'directory in the bucket')
+})
+
+/** What a task leaves. */
+export const outputsSchema: ObjectSchema<Outputs> = object('outputs', {
+  path: defaulted('path', absolutePath, '/outputs', 'directory in the workload whose files are kept'),
+  publish: optional('publish', publishSchema, 'where the provider sends them as well')
+})
+
 /** One workload (C §7.5). */
 export const allocationSchema: ObjectSchema<Omit<EnsembleAllocation, 'dnsName'> & { readonly dnsName?: string }> = object(
   'allocation',
@@ -175,6 +188,7 @@ export const allocationSchema: ObjectSchema<Omit<EnsembleAllocation, 'dnsName'> 
         aliases: ['volumes']
       }
     ),
+    outputs: optional('outputs', outputsSchema, 'files that the task leaves: fetched when it has ended'),
     contracts: defaulted('contracts', list(fileName, MAX_NAMED), [], 'contracts under which it runs')
   },
   { note: (partial, { reading, path }) => reading.noteAllocation(path.at(-1) ?? '', partial) }
