@@ -65,6 +65,11 @@ const KEYS = [
   'storage.volume_size', // ours
   'storage.volumes_per_owner', // ours
   'storage.volumes_total', // ours
+  'storage.outputs_size', // ours
+  'storage.outputs_total', // ours
+  'storage.allowed_private_endpoints', // ours
+  'storage.stall_timeout', // ours
+  'storage.transfer_timeout', // ours
   'image.cache_size', // ours
   'image.max_size', // ours
   'image.allowed_private_registries', // ours

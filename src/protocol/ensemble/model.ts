@@ -46,6 +46,8 @@ export interface EnsembleAllocation {
   /** Names of scripts, run in this order before the workload. */
   readonly provision: readonly string[]
   readonly volumes: readonly Volume[]
+  /** What it leaves for whoever deployed it; tasks only. */
+  readonly outputs?: Outputs
   /** Names of contracts. */
   readonly contracts: readonly string[]
 }
@@ -194,9 +196,28 @@ export interface AccessKey {
   readonly dest?: string
 }
 
-/** A directory that outlives the workload. */
+/** A bucket of a service that speaks S3, and what requests are signed with. */
+export interface ObjectStore {
+  readonly bucket: string
+  /** URL of the service; Amazon's without. */
+  readonly endpoint?: string
+  readonly region?: string
+  readonly accessKeyId?: string
+  readonly secretAccessKey?: string
+  readonly sessionToken?: string
+}
+
+/** A directory whose files are kept when the workload has ended, fetched by the deployer, and published where that is asked for. */
+export interface Outputs {
+  /** Absolute, in the workload; empty when it starts. */
+  readonly path: string
+  readonly publish?: { readonly type: 's3'; readonly prefix?: string } & ObjectStore
+}
+
+/** A directory that a workload sees: one that outlives it, or one with what was fetched for it. */
 export type Volume = { readonly mountDestination: string; readonly readOnly: boolean } & (
   | { readonly type: 'local'; readonly src: string }
+  | ({ readonly type: 's3'; readonly key?: string; readonly prefix?: string; readonly sha256?: string } & ObjectStore)
   | {
       readonly type: 'glusterfs'
       readonly name: string

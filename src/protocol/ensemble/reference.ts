@@ -6,7 +6,10 @@ import {
   glusterVolumeSchema,
   httpCheckSchema,
   keySchema,
-  localVolumeSchema
+  localVolumeSchema,
+  outputsSchema,
+  publishSchema,
+  s3VolumeSchema
 } from './rules/allocation.ts'
 import { contractSchema, ensembleSchema, supervisorSchema } from './rules/ensemble.ts'
 import { containerdSchema, dockerSchema, firecrackerSchema, ociSchema, wasmSchema } from './rules/execution.ts'
@@ -35,7 +38,10 @@ const SECTIONS: readonly Section[] = [
   { title: 'Health check: http', rows: httpCheckSchema.rows },
   { title: 'Key', rows: keySchema.rows },
   { title: 'Volume: local', rows: localVolumeSchema.rows },
+  { title: 'Volume: s3', rows: s3VolumeSchema.rows },
   { title: 'Volume: glusterfs', rows: glusterVolumeSchema.rows },
+  { title: 'Outputs', rows: outputsSchema.rows },
+  { title: 'Outputs: publish', rows: publishSchema.rows },
   { title: 'Node', rows: nodeSchema.rows },
   { title: 'Port', rows: portSchema.rows },
   { title: 'Location', rows: locationSchema.rows },

@@ -31,6 +31,12 @@ function lines(issues: readonly { readonly path: string; readonly message: strin
   return issues.map(({ path, message }) => `${path}: ${message}`)
 }
 
+test('only a task leaves outputs', () => {
+  expect(lines(checkSupported(withWeb('outputs: {}')))).toEqual([
+    'allocations.web.outputs: only a task, which ends by itself, leaves outputs'
+  ])
+})
+
 describe('not supported yet', () => {
   test.each([
     [

@@ -53,7 +53,7 @@ function inside(isAsked: boolean, path: readonly string[], executor: string, lac
 }
 
 function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, runnable: readonly string[]): Finding[] {
-  const { executor, resources, healthcheck, keys, provision, volumes, contracts } = allocation
+  const { executor, resources, healthcheck, keys, provision, volumes, outputs, contracts } = allocation
   const known = `(it runs ${runnable.join(', ')})`
   return [
     ...(runnable.includes(executor)
@@ -71,8 +71,12 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
     ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts', WITHOUT_SHELL),
     ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes'),
+    ...inside(outputs !== undefined, [...at, 'outputs'], executor, 'leaves no files'),
+    ...(outputs !== undefined && allocation.type !== 'task'
+      ? [{ path: [...at, 'outputs'], message: 'only a task, which ends by itself, leaves outputs' }]
+      : []),
     ...volumes.flatMap(({ type }, index) =>
-      gap(type !== 'local', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)
+      gap(type === 'glusterfs', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)
     ),
     ...gap(contracts.length > 0, [...at, 'contracts'], 'contracts are')
   ]
