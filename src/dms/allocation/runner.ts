@@ -9,7 +9,7 @@ import {
   seconds,
   withTimeout
 } from '../../base/index.ts'
-import type { Executor, RunHandle, Workload, WorkloadMount } from '../../executor/index.ts'
+import type { Executor, RunHandle, Workload, WorkloadGpu, WorkloadMount } from '../../executor/index.ts'
 import type { JobOutput } from '../output.ts'
 import { captureOutput } from './capture.ts'
 import { MissingExecutorError } from './errors.ts'
@@ -54,6 +54,8 @@ export interface RunnerOptions {
   preparation(): Preparation
   /** Makes the volumes of the allocation usable; again after a crash it goes on where it was. */
   mount(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<readonly WorkloadMount[]>
+  /** The graphics cards behind the shares of the allocation. */
+  graphics(record: AllocationRecord): Promise<readonly WorkloadGpu[]>
   /** Ends all effects of this process; workloads go on. */
   readonly lifetime: AbortSignal
   save(record: AllocationRecord): Promise<void>
@@ -149,16 +151,18 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
 
   async function workload(signal: AbortSignal): Promise<Workload> {
     const { files, scripts, volumes } = options.preparation()
+    const { cpuCores, memory, disk } = record.amount
     return {
       id: record.id,
       spec: record.params,
-      limits: { ...record.amount, pids: PIDS_LIMIT },
+      limits: { cpuCores, memory, disk, pids: PIDS_LIMIT },
       directory: await output.prepare(record.id),
       allowPrivileged: options.allowPrivileged,
       ports: [],
       files,
       scripts,
-      mounts: await options.mount(record, volumes, signal)
+      mounts: await options.mount(record, volumes, signal),
+      gpus: await options.graphics(record)
     }
   }
 

@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonValue } from '../../base/index.ts'
-import type { EnsembleAllocation, EnsembleConfig, Volume } from '../../protocol/index.ts'
+import { bytes, isJsonObject, type JsonValue } from '../../base/index.ts'
+import type { EnsembleAllocation, EnsembleConfig, GpuNeed, Volume, WireGpu } from '../../protocol/index.ts'
 import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
 
 /** Derives from an ensemble what its orchestrator needs. */
@@ -23,7 +23,7 @@ function toAllocation(
   scripts: EnsembleConfig['scripts']
 ): BlueprintAllocation {
   const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes } = allocation
-  const { cpu, ram, disk } = resources
+  const { cpu, ram, disk, gpus } = resources
   return {
     name,
     node,
@@ -41,10 +41,16 @@ function toAllocation(
     architecture: cpu.architecture ?? '',
     memory: ram.size,
     disk: disk.size,
+    gpus: gpus.map(toWireGpu),
     privileged: isJsonObject(execution.params) && execution.params['privileged'] === true,
     dependsOn,
     dnsName
   }
+}
+
+/** The index is that of a card in somebody's machine: which one, no user can know. */
+function toWireGpu({ vendor = '', model = '', uuid = '', pciAddress = '', vram = bytes(0) }: GpuNeed): WireGpu {
+  return { index: 0, vendor, model, uuid, pciAddress, vram }
 }
 
 function toWireVolume(volume: Volume): JsonValue {
