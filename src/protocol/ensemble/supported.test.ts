@@ -51,11 +51,6 @@ describe('not supported yet', () => {
 
   test.each([
     [
-      'graphics cards',
-      PLAIN.replace('disk: {size: 1}', 'disk: {size: 1}, gpus: [{vendor: NVIDIA}]'),
-      'allocations.web.resources.gpus: graphics cards are'
-    ],
-    [
       'ports',
       PLAIN.replace('{allocations: [web],', '{allocations: [web], ports: [{public: 0, private: 80, allocation: web}],'),
       'nodes.n.ports: published ports are'
@@ -91,6 +86,17 @@ nodes: {n: {allocations: [a]}}`
     expect(lines(checkSupported(parsed(nothing)))).toEqual([
       'allocations.a.keys: the executor null puts no keys into a workload',
       'allocations.a.provision: the executor null runs no scripts'
+    ])
+  })
+
+  test('are graphics cards for modules, not for containers', () => {
+    const docker = PLAIN.replace('disk: {size: 1}', 'disk: {size: 1}, gpus: [{vendor: NVIDIA}]')
+    expect(checkSupported(parsed(docker))).toEqual([])
+    const wasm = docker
+      .replace(/executor: \w+/, 'executor: wasm')
+      .replace(/execution: .*/, 'execution: {type: wasm, module_path: /v/m.wasm}')
+    expect(lines(checkSupported(parsed(wasm)))).toEqual([
+      'allocations.web.resources.gpus: the executor wasm gives no graphics cards to a workload'
     ])
   })
 

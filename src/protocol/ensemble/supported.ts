@@ -47,6 +47,8 @@ function gap(isAsked: boolean, path: readonly string[], what: string): Finding[]
 const WITHOUT_INSIDE: readonly string[] = ['null']
 /** Executors whose workloads have no shell. */
 const WITHOUT_SHELL: readonly string[] = ['wasm', 'null']
+/** Executors whose workloads use no devices. */
+const WITHOUT_CARDS: readonly string[] = ['wasm']
 
 function inside(isAsked: boolean, path: readonly string[], executor: string, lack: string, without = WITHOUT_INSIDE): Finding[] {
   return isAsked && without.includes(executor) ? [{ path, message: `the executor ${executor} ${lack}` }] : []
@@ -66,7 +68,13 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
       'has no kata here: micro-VMs are the executor firecracker',
       ['containerd']
     ),
-    ...gap(resources.gpus.length > 0, [...at, 'resources', 'gpus'], 'graphics cards are'),
+    ...inside(
+      resources.gpus.length > 0,
+      [...at, 'resources', 'gpus'],
+      executor,
+      'gives no graphics cards to a workload',
+      WITHOUT_CARDS
+    ),
     ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
     ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts', WITHOUT_SHELL),
