@@ -68,6 +68,7 @@ const packages = {
   yaml: 'protocol',
   '@noble/.+': '(identity|testing)',
   'node-hid': 'wallet',
+  '@aws-sdk/client-s3': 'storage',
   'tar-stream': '(executor|image|testing)'
 }
 

@@ -6,6 +6,7 @@ import { type Clock, gibibytes, mebibytes, millis, silentLogger, systemClock } f
 import { type CheckReport, createLocalSystem, examine, type Subject } from './doctor/index.ts'
 import { createDockerExecutor, defaultDockerSocket, describeDocker } from './executor/docker/index.ts'
 import type { Executor, Workload, WorkloadGpu } from './executor/index.ts'
+import { probeOci } from './executor/oci/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, type Gpu, type GpuVendor, type Machine } from './hardware/index.ts'
 import { BUILT_IN_EXECUTORS, describePlugins, type PluginDescription, pluginPackages } from './plugins/index.ts'
@@ -28,9 +29,14 @@ export async function checkMachine(options: CheckupOptions): Promise<readonly Ch
       docker: () => describeDocker(() => defaultDockerSocket(environment), clock),
       // only asked whether it works: it never makes this directory
       plugins: () => describeConfigured(options.config),
+      oci: () => probeOci(ociRuntime(options.config)),
       wasm: () => createWasmExecutor({ directory: join(home, '.nunet', 'wasm'), clock, log: silentLogger }).probe()
     }
   })
+}
+
+function ociRuntime(loaded: CheckupOptions['config']): 'auto' | 'crun' | 'runc' {
+  return 'config' in loaded ? loaded.config.executor.oci_runtime : 'auto'
 }
 
 async function describeConfigured(loaded: CheckupOptions['config']): Promise<readonly PluginDescription[]> {

@@ -32,8 +32,9 @@ import {
 } from './dms/index.ts'
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
-import { createEgressFilter } from './executor/job-network/index.ts'
+import { createEgressFilter, createJobNetwork } from './executor/job-network/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
+import { createOciExecutor } from './executor/oci/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
 import { createHeapKeeper } from './heap/index.ts'
@@ -42,8 +43,9 @@ import { createImages, type Images } from './image/index.ts'
 import { createNetworkHost, limitsFor, type PeerStorage, rememberedPeersCodec } from './network/index.ts'
 import { BUILT_IN_EXECUTORS, loadPlugins, type Plugins, pluginPackages } from './plugins/index.ts'
 import { describeApi } from './protocol/index.ts'
-import { createVolumes, type Volumes } from './storage/index.ts'
-import { createLocalVolumes } from './storage/local/index.ts'
+import { createOutputStore, createVolumes, type Volumes } from './storage/index.ts'
+import { createLocalVolumes, createOutputVolumes } from './storage/local/index.ts'
+import { createS3Publisher, createS3Volumes } from './storage/s3/index.ts'
 import {
   createCounters,
   createLogger,
@@ -218,7 +220,7 @@ function composeDaemon(
     executors: createExecutors(config, key.peerId, { clock, log: log.child({ logger: 'executor' }), plugins, images }),
     pluginExecutors: [...plugins.kinds, ...config.plugins.remote_executors],
     artifacts: images,
-    volumes: createVolumeStore(config, log.child({ logger: 'volumes' })),
+    volumes: createVolumeStore(config, clock, log.child({ logger: 'volumes' })),
     jobOutput: createJobOutput(join(general.work_dir, 'jobs'), 0o700),
     deploymentOutput: createJobOutput(join(general.work_dir, 'deployments'), 0o755),
     place: { continent: general.host_continent, country: general.host_country, city: general.host_city },
@@ -322,19 +324,38 @@ function loadConfiguredPlugins({ general, plugins }: Config, log: Logger): Promi
   })
 }
 
-/** Images and artefacts for the executors that need no container daemon. */
-/** Named volumes; paths of the machine are given to nobody. Mounts of single jobs lie beside them. */
-function createVolumeStore({ general, storage }: Config, log: Logger): Volumes {
+/** Named volumes and what is fetched; paths of the machine are given to nobody. Mounts of single jobs lie beside them. */
+function createVolumeStore({ general, storage }: Config, clock: Clock, log: Logger): Volumes {
   const directory = join(general.work_dir, 'volumes')
   const quotas = {
     volume: gibibytes(storage.volume_size),
     perOwner: gibibytes(storage.volumes_per_owner),
     total: gibibytes(storage.volumes_total)
   }
-  const local = createLocalVolumes({ directory: join(directory, 'named'), hostPaths: [], hidden: [], quotas, log })
-  return createVolumes({ providers: [local], directory: join(directory, 'jobs') })
+  const rules = {
+    allowedPrivate: storage.allowed_private_endpoints,
+    stallLimit: seconds(storage.stall_timeout),
+    timeLimit: seconds(storage.transfer_timeout)
+  }
+  const publishers = [createS3Publisher({ clock, rules })]
+  const outputs = {
+    directory: join(directory, 'outputs'),
+    limit: gibibytes(storage.outputs_size),
+    total: gibibytes(storage.outputs_total)
+  }
+  return createVolumes({
+    providers: [
+      createLocalVolumes({ directory: join(directory, 'named'), hostPaths: [], hidden: [], quotas, log }),
+      createS3Volumes({ clock, rules }),
+      createOutputVolumes({ publishers, limit: outputs.limit, log })
+    ],
+    publishers,
+    directory: join(directory, 'jobs'),
+    outputs: createOutputStore(outputs)
+  })
 }
 
+/** Images and artefacts for the executors that need no container daemon. */
 function createImageStore({ general, image }: Config, clock: Clock, random: Random, log: Logger): Images {
   return createImages({
     directory: join(general.work_dir, 'images'),
@@ -358,13 +379,25 @@ interface ExecutorParts {
 }
 
 function createExecutors(
-  { general, job }: Config,
+  { general, job, executor }: Config,
   nodeId: string,
   { clock, log, plugins, images }: ExecutorParts
 ): ReadonlyMap<string, Executor> {
-  const network = { egress: job.egress, filter: createEgressFilter() }
+  const filter = createEgressFilter()
+  const network = { egress: job.egress, filter }
+  const jobs = createJobNetwork({ nodeId, filter })
+  const oci = createOciExecutor({
+    directory: join(general.data_dir, 'oci'),
+    images,
+    network: { egress: job.egress, jobs },
+    runtime: executor.oci_runtime,
+    clock,
+    log
+  })
   const executors = [
     createDockerExecutor({ nodeId, network, clock, log }),
+    oci,
+    { ...oci, kind: 'containerd' }, // the reference's name for them
     createWasmExecutor({ directory: join(general.data_dir, 'wasm'), clock, log, modules: moduleStore(images) }),
     createNullExecutor({ clock }),
     ...plugins.executors

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -6,10 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { mapConcurrently } from '../../src/base/index.ts'
 import { type Observation, observe, ownerQuestion } from '../hostile/observe.ts'
+import { type LabImages, openLabImages } from '../lab/images.ts'
 import { type DeploymentStatus, type Lab, type Lent, openLab, printed } from '../lab/lab.ts'
 import { leftovers, readTraces, type Traces } from '../lab/traces.ts'
 import { type Attempt, brief, type Probe } from './attempt.ts'
-import { loadAbuseImage } from './image.ts'
+import { ABUSE_IMAGE, layAbuseRoot, loadAbuseImage } from './image.ts'
 import { attackByNames, attackExecutors } from './names.ts'
 import {
   KERNEL_PROBES,
@@ -21,9 +23,9 @@ import {
   type Surroundings,
   USER_PROBES
 } from './probes.ts'
-import { SHELL_ATTACKS, type ShellAttack, shellEnsemble } from './shell-attacks.ts'
+import { SHELL_ATTACKS, type ShellAttack, type ShellTarget, shellEnsemble } from './shell-attacks.ts'
 import { WASM_ATTACKS, type WasmAttack, wasmEnsemble } from './wasm-attacks.ts'
-import { containerProcess, type FindProcess, moduleProcess, sizeOf, type Used, watchJob } from './watch-job.ts'
+import { containerProcess, type FindProcess, moduleProcess, monitoredProcess, sizeOf, type Used, watchJob } from './watch-job.ts'
 
 const run = promisify(execFile)
 
@@ -44,9 +46,10 @@ export interface AbuseReport {
   readonly left: readonly string[]
 }
 
-/** Executors whose jobs have a shell; one more is an entry more. */
-const SHELL_EXECUTORS: readonly { readonly kind: string; prepare(): Promise<void>; process(allocation: string): FindProcess }[] =
-  Object.freeze([{ kind: 'docker', prepare: loadAbuseImage, process: containerProcess }])
+/** An executor whose jobs have a shell. */
+interface ShellExecutor extends ShellTarget {
+  process(allocation: string): FindProcess
+}
 
 /** Of the long attacks, those that a short run makes. */
 const SHORT: readonly string[] = Object.freeze([
@@ -70,16 +73,17 @@ const SETTLE_SECONDS = 60
 
 /** Runs all attacks on a real daemon, while its owner uses it. */
 export async function abuse({ isShort, say }: AbuseOptions): Promise<AbuseReport> {
-  for (const { kind, prepare } of SHELL_EXECUTORS)
-    await prepare().catch((error: unknown) => say(`${kind}: no image: ${String(error)}`))
+  await loadAbuseImage().catch((error: unknown) => say(`docker: no image: ${String(error)}`))
+  const images = await openLabImages()
   const modules = await assembleAll() // before the owner asks: it would keep this process from hearing the answers
   const services = await openServices()
-  const lab = await openLab({ cores: 1, memoryShare: 0.5, diskGiB: 4 })
+  const lab = await openLab({ cores: 1, memoryShare: 0.5, diskGiB: 4, registry: images.host })
   const watching = new AbortController()
   try {
     const before = await traces(lab)
     const observing = observe({ ...ownerQuestion(lab.provider), everyMs: 100 }, watching.signal)
-    const attempts = await attackAll({ lab, services, modules, isShort, say })
+    const shells = await shellExecutors(lab, images)
+    const attempts = await attackAll({ lab, shells, services, modules, isShort, say })
     const { free, left } = await settled(lab, before)
     watching.abort()
     return { attempts, owner: await observing, offer: lab.offer, free, left }
@@ -87,14 +91,37 @@ export async function abuse({ isShort, say }: AbuseOptions): Promise<AbuseReport
     watching.abort()
     await lab.dispose()
     await services.close()
+    await images.close()
   }
 }
 
 interface Siege extends AbuseOptions {
   readonly lab: Lab
+  readonly shells: readonly ShellExecutor[]
   readonly services: Services
   /** The ensembles of all modules, by the name of the attack. */
   readonly modules: ReadonlyMap<string, string>
+}
+
+/** Those that work on the provider; one more is an entry more. */
+async function shellExecutors(lab: Lab, images: LabImages): Promise<readonly ShellExecutor[]> {
+  const root = await layAbuseRoot()
+  try {
+    const image = await images.add('nunet-test/abuse:latest', root)
+    const all: readonly ShellExecutor[] = [
+      { kind: 'docker', image: ABUSE_IMAGE, process: containerProcess },
+      { kind: 'oci', image, process: (allocation) => monitoredProcess(lab.provider.home, allocation) }
+    ]
+    return all.filter(({ kind }) => lab.executors.has(kind))
+  } finally {
+    await rm(root, { recursive: true, force: true })
+  }
+}
+
+/** Of the interface of a container; empty when it has none. */
+async function addressOf(pid: number | undefined): Promise<string> {
+  const text = await printed('nsenter', '-t', String(pid ?? 0), '-n', 'ip', '-4', '-o', 'addr', 'show', 'eth0')
+  return /inet ([0-9.]+)/.exec(text)?.[1] ?? ''
 }
 
 async function assembleAll(): Promise<ReadonlyMap<string, string>> {
@@ -104,13 +131,13 @@ async function assembleAll(): Promise<ReadonlyMap<string, string>> {
 }
 
 async function attackAll(siege: Siege): Promise<readonly Attempt[]> {
-  const { lab, isShort, say } = siege
+  const { lab, shells, isShort, say } = siege
   const chosen = <T extends { readonly name: string }>(attacks: readonly T[]): readonly T[] =>
     isShort ? attacks.filter(({ name }) => SHORT.includes(name)) : attacks
   const attempts: Attempt[] = [...(await attackByNames(lab)), ...(await attackExecutors(join(lab.provider.home, 'none')))]
   say(`${attempts.length} attempts by names`)
-  for (const executor of SHELL_EXECUTORS.filter(({ kind }) => lab.executors.has(kind))) {
-    attempts.push(...(await probeAll(siege, executor.kind)))
+  for (const executor of shells) {
+    attempts.push(...(await probeAll(siege, executor)))
     say(`${attempts.length} attempts with the probes of ${executor.kind}`)
     const tasks = chosen(SHELL_ATTACKS).map((attack) => () => shellAttempt(siege, executor, attack))
     attempts.push(...(await inPairs(tasks, say)))
@@ -132,12 +159,12 @@ function inPairs(tasks: readonly (() => Promise<Attempt>)[], say: (line: string)
 }
 
 /** All probes of one executor, with another job beside them. */
-async function probeAll({ lab, services }: Siege, kind: string): Promise<readonly Attempt[]> {
+async function probeAll({ lab, services }: Siege, executor: ShellExecutor): Promise<readonly Attempt[]> {
   const script = `: > /secret-of-the-other-job; while :; do printf 'HTTP/1.0 200 OK\\r\\n\\r\\nother job\\n' | nc -l -p 8080; done`
-  const other = await lab.deploy(shellEnsemble(kind, script, { cores: 0.1 }))
+  const other = await lab.deploy(shellEnsemble(executor, script, { cores: 0.1 }))
   try {
     await running(lab, other)
-    const otherAddress = (await printed('docker', 'inspect', '-f', '{{.NetworkSettings.IPAddress}}', `${other}_node1.job`)).trim()
+    const otherAddress = await addressOf(await executor.process(`${other}_node1.job`)())
     const around: Surroundings = {
       addresses: services.addresses,
       restPort: lab.provider.restPort,
@@ -147,15 +174,15 @@ async function probeAll({ lab, services }: Siege, kind: string): Promise<readonl
       home: lab.provider.home
     }
     const asRoot = [...networkProbes(around), ...KERNEL_PROBES, ...neighbourProbes(around)]
-    return [...(await probe(lab, kind, asRoot)), ...(await probe(lab, kind, USER_PROBES, '1000:1000'))]
+    return [...(await probe(lab, executor, asRoot)), ...(await probe(lab, executor, USER_PROBES, '1000:1000'))]
   } finally {
     await endJob(lab, other)
   }
 }
 
-async function probe(lab: Lab, kind: string, probes: readonly Probe[], user?: string): Promise<readonly Attempt[]> {
+async function probe(lab: Lab, target: ShellTarget, probes: readonly Probe[], user?: string): Promise<readonly Attempt[]> {
   const script = `${probeScript(probes)}\nexit 0`
-  const id = await lab.deploy(shellEnsemble(kind, script, user === undefined ? {} : { user }))
+  const id = await lab.deploy(shellEnsemble(target, script, user === undefined ? {} : { user }))
   const { status, error } = await lab.ended(id, 240)
   const { stdout } = await lab.logs(id, 'node1.job')
   const said = readProbes(stdout)
@@ -163,7 +190,7 @@ async function probe(lab: Lab, kind: string, probes: readonly Probe[], user?: st
     const text = said.get(index)
     return {
       name: user === undefined ? name : `${name} (user ${user})`,
-      executor: kind,
+      executor: target.kind,
       isContained: isMade(text) && !text.includes('ESCAPED'),
       evidence: brief(isMade(text) ? text : `it was not made: ${said.get(index) ?? `${status} ${error}`}`),
       ...(knownGap === undefined ? {} : { knownGap })
@@ -176,9 +203,9 @@ function isMade(text: string | undefined): text is string {
   return text !== undefined && text.trim() !== '' && !NOT_MADE.test(text)
 }
 
-async function shellAttempt({ lab }: Siege, executor: (typeof SHELL_EXECUTORS)[number], attack: ShellAttack): Promise<Attempt> {
+async function shellAttempt({ lab }: Siege, executor: ShellExecutor, attack: ShellAttack): Promise<Attempt> {
   const { name, script, seconds, escaped, most = {}, knownGap } = attack
-  const id = await lab.deploy(shellEnsemble(executor.kind, script))
+  const id = await lab.deploy(shellEnsemble(executor, script))
   const seen = await watchAttack(lab, id, executor.process(`${id}_node1.job`), seconds)
   const faults = [...faultsOf(seen, most), ...(escaped?.test(seen.stdout) ? [`it said ${brief(seen.stdout)}`] : [])]
   return {

@@ -1,6 +1,7 @@
 import { bytes, errorMessage, type JsonValue, silentLogger, systemClock } from '../../src/base/index.ts'
 import { createDockerExecutor } from '../../src/executor/docker/index.ts'
 import type { Executor, Workload } from '../../src/executor/index.ts'
+import { createOciExecutor, type ImageSource } from '../../src/executor/oci/index.ts'
 import { createWasmExecutor } from '../../src/executor/wasm/index.ts'
 import type { Lab } from '../lab/lab.ts'
 import { type Attempt, brief } from './attempt.ts'
@@ -85,6 +86,10 @@ export async function attackExecutors(directory: string): Promise<readonly Attem
       spec: { image: 'a/b', cmd: ['true'] }
     },
     {
+      executor: createOciExecutor({ directory, images: NO_IMAGES, clock: systemClock, log: silentLogger }),
+      spec: { image: 'a/b', cmd: ['true'] }
+    },
+    {
       executor: createWasmExecutor({ directory, clock: systemClock, log: silentLogger }),
       spec: { module: 'AGFzbQEAAAA=' }
     }
@@ -92,6 +97,9 @@ export async function attackExecutors(directory: string): Promise<readonly Attem
   const attempts = executors.flatMap(({ executor, spec }) => HOSTILE_WORKLOADS.map((hostile) => refuses(executor, spec, hostile)))
   return await Promise.all(attempts)
 }
+
+/** Nothing gets as far as an image. */
+const NO_IMAGES: ImageSource = { prepare: () => Promise.reject(new Error('no image')), release: () => Promise.resolve() }
 
 const HOSTILE_WORKLOADS: readonly (readonly [name: string, change: Partial<Workload>])[] = Object.freeze([
   ['a workload named ../../x', { id: '../../x' }],

@@ -1,5 +1,3 @@
-import { ABUSE_IMAGE } from './image.ts'
-
 /** A job that takes what it can get, judged from outside while it runs and after its end. */
 export interface ShellAttack {
   readonly name: string
@@ -161,10 +159,14 @@ export const SHELL_ATTACKS: readonly ShellAttack[] = Object.freeze([
 ] satisfies ShellAttack[])
 
 /** The ensemble of a script in a container of one kind. */
-export function shellEnsemble(kind: string, script: string, { user, cores = SHELL_LIMITS.cores }: ShellOptions = {}): string {
+export function shellEnsemble(
+  { kind, image }: ShellTarget,
+  script: string,
+  { user, cores = SHELL_LIMITS.cores }: ShellOptions = {}
+): string {
   const execution = {
     type: kind,
-    image: ABUSE_IMAGE,
+    image,
     entrypoint: ['/bin/sh', '-c'],
     cmd: [script],
     ...(user === undefined ? {} : { user })
@@ -181,6 +183,12 @@ nodes:
   node1:
     allocations: [job]
 `
+}
+
+/** What runs such a job, and the image of the attackers there. */
+export interface ShellTarget {
+  readonly kind: string
+  readonly image: string
 }
 
 /** How such a job is run. */

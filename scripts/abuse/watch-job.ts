@@ -30,6 +30,15 @@ export function containerProcess(allocation: string): FindProcess {
   }
 }
 
+/** The first process of a container without a daemon. */
+export function monitoredProcess(home: string, allocation: string): FindProcess {
+  const path = join(home, 'work', 'jobs', allocation, 'oci', 'container.pid')
+  return async () => {
+    const pid = Number(await readFile(path, 'utf8').catch(() => '')) // not yet, or no more
+    return pid > 0 ? pid : undefined
+  }
+}
+
 /** The supervisor of a WebAssembly module. */
 export function moduleProcess(home: string, allocation: string): FindProcess {
   const path = join(home, 'work', 'jobs', allocation, 'wasm', 'process.json')

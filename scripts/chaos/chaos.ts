@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { silentLogger, systemClock } from '../../src/base/index.ts'
 import { createDockerExecutor, defaultDockerSocket } from '../../src/executor/docker/index.ts'
 import { loadBusyboxImage } from '../../src/testing/docker-image.ts'
+import { openLabImages, serveBusybox } from '../lab/images.ts'
 import { type Lab, type Lent, openLab } from '../lab/lab.ts'
 import { leftovers, readTraces, type Traces } from '../lab/traces.ts'
 import { CHAOS_EXECUTORS, type ChaosExecutor, chaosEnsemble } from './jobs.ts'
@@ -49,26 +50,31 @@ export async function wreakHavoc({ times, seed, say }: ChaosOptions): Promise<Ch
   if ((await createDockerExecutor({ nodeId: 'probe', clock: systemClock, log: silentLogger }).probe()).available) {
     await loadBusyboxImage(defaultDockerSocket(process.env))
   }
-  const lab = await openLab({ cores: 1, memoryShare: 0.5, diskGiB: 4 })
+  const images = await openLabImages()
+  const image = await serveBusybox(images)
+  const lab = await openLab({ cores: 1, memoryShare: 0.5, diskGiB: 4, registry: images.host })
   try {
     const executors = CHAOS_EXECUTORS.filter(({ kind }) => lab.executors.has(kind))
     if (executors.length === 0) throw new Error('no executor works here')
     say(`executors: ${executors.map(({ kind }) => kind).join(', ')}; seed ${seed}`)
     const before = await traces(lab)
-    const { jobs, kills, restartMs } = await storm({ lab, executors, random, times, say })
+    const { jobs, kills, restartMs } = await storm({ lab, image, executors, random, times, say })
     say('waiting for the last jobs')
     const over = await Promise.all(jobs.map((job) => ending(lab, job)))
-    const marks = await readMarks(lab, executors)
+    const marks = await readMarks(lab, executors, image)
     const judged = over.map((job) => ({ ...job, runs: marks.filter((mark) => mark.startsWith(`${job.name}.`)).length }))
     const { free, left } = await settled(lab, before)
     return { kills, jobs: judged, offer: lab.offer, free, left, restartMs }
   } finally {
     await lab.dispose()
+    await images.close()
   }
 }
 
 interface Storm {
   readonly lab: Lab
+  /** A busybox in a registry. */
+  readonly image: string
   readonly executors: readonly ChaosExecutor[]
   readonly random: () => number
   readonly times: number
@@ -77,7 +83,7 @@ interface Storm {
 
 type Deployed = Pick<ChaosJob, 'kind' | 'name' | 'id'>
 
-async function storm({ lab, executors, random, times, say }: Storm) {
+async function storm({ lab, image, executors, random, times, say }: Storm) {
   const jobs: Deployed[] = []
   const kills = { provider: 0, deployer: 0 }
   const restartMs: number[] = []
@@ -89,7 +95,7 @@ async function storm({ lab, executors, random, times, say }: Storm) {
       const executor = executors[jobs.length % executors.length]
       if (executor === undefined) break
       const name = `job${jobs.length}`
-      const id = await lab.deploy(await chaosEnsemble(executor, name, Math.floor(random() * 40)))
+      const id = await lab.deploy(await chaosEnsemble(executor, name, Math.floor(random() * 40), image))
       jobs.push({ kind: executor.kind, name, id })
       open.push(id)
     }
@@ -121,10 +127,10 @@ async function ending(lab: Lab, job: Deployed): Promise<Omit<ChaosJob, 'runs'>> 
 }
 
 /** Every file in the volume, through a job that lists it: nothing of the daemon is believed. */
-async function readMarks(lab: Lab, executors: readonly ChaosExecutor[]): Promise<readonly string[]> {
+async function readMarks(lab: Lab, executors: readonly ChaosExecutor[], image: string): Promise<readonly string[]> {
   const docker = executors.find(({ kind }) => kind === 'docker')
   if (docker === undefined) throw new Error('the marks are listed by a container, and Docker does not work here')
-  const ensemble = (await chaosEnsemble(docker, 'reader', 0)).replace(/: > \/data.*echo end/, 'ls /data')
+  const ensemble = (await chaosEnsemble(docker, 'reader', 0, image)).replace(/: > \/data.*echo end/, 'ls /data')
   const id = await lab.deploy(ensemble)
   const { status, error } = await lab.ended(id, END_LIMIT_SECONDS)
   if (status !== 'Completed') throw new Error(`the marks cannot be listed: ${error}`)

@@ -53,8 +53,8 @@ export interface LabOptions {
   /** Share of the memory of this machine that it lends. */
   readonly memoryShare: number
   readonly diskGiB: number
-  /** Changes the machines before their daemons start. */
-  readonly prepare?: (machines: { readonly deployer: TestMachine; readonly provider: TestMachine }) => Promise<void>
+  /** From where the provider fetches images although it is on loopback. */
+  readonly registry?: string
 }
 
 /** Opens a lab; the caller disposes of it. */
@@ -68,10 +68,12 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   }
 }
 
-async function furnish(machines: TestMachines, { cores, memoryShare, diskGiB, prepare }: LabOptions): Promise<Lab> {
+async function furnish(machines: TestMachines, { cores, memoryShare, diskGiB, registry }: LabOptions): Promise<Lab> {
   const [deployer, provider] = [await machines.create('deployer'), await machines.create('provider')]
   await Promise.all([machines.trust(provider, deployer), machines.trust(deployer, provider)])
-  await prepare?.({ deployer, provider })
+  if (registry !== undefined) {
+    await provider.succeed('config', 'set', 'image.insecure_registries', JSON.stringify([registry]))
+  }
   const settings = dockerSettings()
   await Promise.all([deployer.start(settings), provider.start(settings)])
   const { Resources } = await provider.command<SpecReply>('/dms/node/hardware/spec')

@@ -40,13 +40,16 @@ export { type LogFields, type Logger, silentLogger } from './log.ts'
 export {
   type AddressLookup,
   createPublicLookup,
+  isListedHost,
   isPublicAddress,
   PrivateAddressError,
+  refusePrivateHost,
   refusePrivateLiteral,
   SPECIAL_IPV4_BLOCKS,
   SPECIAL_IPV6_BLOCKS
 } from './public-address.ts'
 export { type Random, randomHex, randomInt, shuffled, systemRandom } from './random.ts'
+export { clashIn, isRelativePath } from './relative-path.ts'
 export { err, ok, type Result } from './result.ts'
 export { createSecret, type Secret } from './secret.ts'
 export { type ProgramBuild, programBuild, type SelfProgram, selfProgram } from './self-program.ts'

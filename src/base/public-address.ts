@@ -76,3 +76,16 @@ export function refusePrivateLiteral(host: string): void {
   const literal = host.replace(/^\[(.*)\]$/, '$1')
   if (isIP(literal) !== 0 && !isPublicAddress(literal)) throw new PrivateAddressError(literal, literal)
 }
+
+/** Whether the host of a URL is in a list of the owner's; entries are `host` or `host:port`. */
+export function isListedHost(url: URL, entries: readonly string[]): boolean {
+  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port
+  const names = [url.hostname, `${url.hostname}:${port}`]
+  return entries.some((entry) => names.includes(entry.toLowerCase()))
+}
+
+/** @throws PrivateAddressError when the host of a URL is this machine by name, or a literal address that is not public. */
+export function refusePrivateHost({ hostname }: URL): void {
+  refusePrivateLiteral(hostname)
+  if (/(?:^|\.)localhost\.?$/.test(hostname)) throw new PrivateAddressError(hostname, 'this machine')
+}

@@ -239,6 +239,36 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
     examples: ['nunet actor cmd -c dms /dms/node/deployment/logs -i <id> -a node1.alloc1']
   },
   {
+    name: '/dms/node/deployment/outputs',
+    summary: 'Lists the outputs that were fetched of ended jobs.',
+    flags: [
+      deploymentId,
+      { name: 'allocation', short: 'a', type: 'text', value: 'name', doc: 'Only those of one allocation: node.allocation.' },
+      { name: 'limit', type: 'number', doc: 'Files on the page, at most 256.' },
+      { name: 'offset', type: 'number', doc: 'Where the page begins.' }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/deployment/outputs -i <id>']
+  },
+  {
+    name: '/dms/node/deployment/outputs/read',
+    summary: 'Shows a piece of an output, in base64; nunet get outputs writes whole files.',
+    flags: [
+      deploymentId,
+      {
+        name: 'allocation',
+        short: 'a',
+        type: 'text',
+        value: 'name',
+        doc: 'As in the manifest: node.allocation.',
+        required: true
+      },
+      { name: 'path', type: 'text', doc: 'The file, as it is listed.', required: true },
+      { name: 'offset', type: 'number', doc: 'Where the piece begins.' },
+      { name: 'max-bytes', type: 'number', doc: 'Bytes of the piece, at most 524288.' }
+    ],
+    examples: ['nunet actor cmd -c dms /dms/node/deployment/outputs/read -i <id> -a node1.alloc1 --path result.csv']
+  },
+  {
     name: '/dms/node/deployment/shutdown',
     summary: 'Ends a deployment.',
     flags: [deploymentId],

@@ -17,6 +17,8 @@ import {
   deploymentLogs,
   deploymentManifest,
   deploymentNew,
+  deploymentOutputs,
+  deploymentOutputsRead,
   deploymentShutdown,
   deploymentStatus,
   encodeEnsemble,
@@ -92,6 +94,19 @@ export const CALLS: readonly Call[] = [
   query(deploymentStatus, (flags) => ({ id: idOf(flags), ...(flags.isOn('include-usage') ? { includeUsage: true } : {}) })),
   query(deploymentManifest, (flags) => ({ id: idOf(flags) })),
   query(deploymentLogs, (flags) => ({ id: idOf(flags), allocation: flags.text('allocation') ?? '' })),
+  query(deploymentOutputs, (flags) => ({
+    id: idOf(flags),
+    allocation: flags.text('allocation'),
+    limit: flags.number('limit'),
+    offset: flags.number('offset')
+  })),
+  query(deploymentOutputsRead, (flags) => ({
+    id: idOf(flags),
+    allocation: flags.text('allocation') ?? '',
+    path: flags.text('path') ?? '',
+    offset: flags.number('offset'),
+    maxBytes: flags.number('max-bytes')
+  })),
   change(deploymentShutdown, (flags) => ({ id: idOf(flags) })),
   change(capRootAnchor, (flags) => ({ did: flags.list('did').map((text) => readDid(text, '--did')) })),
   change(capRequireAnchor, tokenOf),

@@ -7,6 +7,7 @@ import {
   executorList,
   hexNumber,
   host,
+  hostList,
   networkName,
   optionalPath,
   path,
@@ -224,10 +225,32 @@ export const CONFIG_SCHEMA = {
       'Executors of plugins on other nodes that ensembles from here may name; those of the packages need not be listed.'
     )
   },
+  executor: {
+    oci_runtime: key(
+      choice(['auto', 'crun', 'runc']),
+      'auto',
+      'What runs containers without a daemon; `auto` takes crun where it works, else runc.'
+    )
+  },
   storage: {
     volume_size: key(wholeNumber(1, 1_048_576), 10, 'What a named volume may hold.', { unit: 'GiB' }),
     volumes_per_owner: key(wholeNumber(1, 1_048_576), 50, 'What all named volumes of one user may hold.', { unit: 'GiB' }),
-    volumes_total: key(wholeNumber(1, 1_048_576), 200, 'What all named volumes may hold.', { unit: 'GiB' })
+    volumes_total: key(wholeNumber(1, 1_048_576), 200, 'What all named volumes may hold.', { unit: 'GiB' }),
+    outputs_size: key(wholeNumber(1, 1_048_576), 2, 'What one job may leave as outputs, if its disk is not smaller.', {
+      unit: 'GiB'
+    }),
+    outputs_total: key(wholeNumber(1, 1_048_576), 20, 'What the outputs of ended jobs may take until they are fetched.', {
+      unit: 'GiB'
+    }),
+    allowed_private_endpoints: key(
+      hostList,
+      [],
+      'Services of data in private networks or on this machine that jobs may have data fetched from and sent to, as `host` or `host:port`; they need no encryption. All others there are refused.'
+    ),
+    stall_timeout: key(wholeNumber(1, 3600), 30, 'How long a service of data may send nothing until it counts as stalled.', {
+      unit: 'seconds'
+    }),
+    transfer_timeout: key(wholeNumber(10, 604_800), 3600, 'How long the transfers of one volume may take.', { unit: 'seconds' })
   },
   image: {
     cache_size: key(

@@ -241,6 +241,16 @@ export const executorList: ValueType<readonly string[]> = wordList({
   examples: ['echo', '["echo","gvisor"]', '[]'],
   counterexamples: ['Echo', '[1]', '-x']
 })
+
+/** A list of services, each `host` or `host:port`. */
+export const hostList: ValueType<readonly string[]> = wordList({
+  name: 'list of hosts',
+  pattern: /^(?:[a-zA-Z0-9.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::\d{1,5})?$/,
+  rule: 'must be a list of texts, each a host such as storage.lan:9000',
+  examples: ['storage.lan:9000', '["storage.lan:9000","10.0.0.5"]', '[]'],
+  counterexamples: ['https://storage.lan', '[1]', 'storage.lan/path']
+})
+
 /** A list of registries of images, each `host` or `host:port`; as text a JSON list, or items between commas. */
 export const registryList: ValueType<readonly string[]> = {
   name: 'list of registries',

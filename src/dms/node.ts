@@ -33,6 +33,7 @@ import {
   serveEventBehaviors,
   serveLogBehaviors,
   serveNodeBehaviors,
+  serveOutputBehaviors,
   servePeerBehaviors,
   serveProviderBehaviors,
   serveStatusBehaviors,
@@ -191,6 +192,7 @@ export function createNode(options: NodeOptions): Node {
         facts
       })
       serveDeploymentBehaviors(actors.root, deployments)
+      serveOutputBehaviors(actors.root, deployments)
       serveEventBehaviors(actors.root, events, eventStreams)
       serveCapabilityBehaviors({
         actor: actors.root,

@@ -86,6 +86,7 @@ export async function subjectOf(recording: Recording, options: Partial<Subject> 
     executors: {
       dockerSocket: () => '/var/run/docker.sock',
       docker: async () => DOCKER,
+      oci: async () => ({ available: true, version: 'runc version 1.1' }),
       wasm: async () => ({ available: true, version: 'wasi' }),
       plugins: async () => []
     },

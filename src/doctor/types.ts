@@ -81,6 +81,8 @@ export interface ExecutorInspector {
   /** Path of Docker's socket. Errors: those of a `DOCKER_HOST` that cannot be used. */
   dockerSocket(): string
   docker(): Promise<DockerAnswer>
+  /** Containers without a daemon. */
+  oci(): Promise<Probe>
   wasm(): Promise<Probe>
   /** The plugins that the configuration names, looked at without running them. */
   plugins(): Promise<readonly PluginAnswer[]>

@@ -18,3 +18,27 @@ export interface EgressFilter {
    */
   ensure(options?: AbortOptions): Promise<Result<true, string>>
 }
+
+/** The addresses of one job, on a link of its own with this machine. */
+export interface JobAddress {
+  /** Of the job, as `198.19.0.2`. */
+  readonly address: string
+  /** Of this machine on that link. */
+  readonly gateway: string
+  readonly prefix: number
+  /** What the interface of this machine on that link is to be called; begins with {@link JOB_INTERFACE_PREFIX}. */
+  readonly hostInterface: string
+}
+
+/** Networks of jobs whose executor makes their interfaces itself. */
+export interface JobNetwork {
+  /**
+   * Addresses for a job, the same at each call until they are released, with the filter and the translation of addresses in force;
+   * the error says why jobs have no network here.
+   */
+  lease(workloadId: string, options?: AbortOptions): Promise<Result<JobAddress, string>>
+  /** Idempotent. */
+  release(workloadId: string): Promise<void>
+  /** Where jobs ask for names. */
+  resolvers(): Promise<readonly string[]>
+}

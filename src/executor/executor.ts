@@ -122,7 +122,13 @@ export type RunHandle = Brand<string, 'RunHandle'>
 /** How a workload ended. */
 export type ExitStatus =
   | { readonly type: 'exited'; readonly code: number }
-  | { readonly type: 'killed'; readonly signal: string; readonly outOfMemory: boolean }
+  | {
+      readonly type: 'killed'
+      readonly signal: string
+      readonly outOfMemory: boolean
+      /** Why, where the driver did it for a limit: `it wrote more than its disk`. */
+      readonly reason?: string
+    }
   | { readonly type: 'lost'; readonly reason: string }
 
 /** One piece of output. */

@@ -4,7 +4,7 @@
  * Imports: base.
  * State: none; each driver keeps what it runs on the machine, under stable names.
  */
-export type { Egress, EgressFilter } from './egress.ts'
+export type { Egress, EgressFilter, JobAddress, JobNetwork } from './egress.ts'
 export {
   ExecutorBadSpecError,
   ExecutorFailedError,

@@ -6,9 +6,10 @@ import {
   CancelledError,
   type Clock,
   createPublicLookup,
+  isListedHost,
   type Millis,
   PrivateAddressError,
-  refusePrivateLiteral,
+  refusePrivateHost,
   setAlarm
 } from '../base/index.ts'
 import { ImageDeniedError, ImageRegistryFailedError, ImageRegistryRefusedError, ImageStalledError } from './errors.ts'
@@ -76,7 +77,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
   }
 
-  return { call, isInsecure: (url) => isListed(url, rules.insecure) }
+  return { call, isInsecure: (url) => isListedHost(url, rules.insecure) }
 }
 
 function withoutAuthorization(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -99,17 +100,10 @@ export function parseUrl(text: string, base?: URL): URL {
   )
 }
 
-/** Whether `host` or `host:port` is in a list of the owner's. */
-export function isListed(url: URL, entries: readonly string[]): boolean {
-  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port
-  const names = [url.hostname, `${url.hostname}:${port}`]
-  return entries.some((entry) => names.includes(entry.toLowerCase()))
-}
-
 function callOnce(options: ConnectionOptions, url: URL, { method = 'GET', headers = {}, signal }: Call): Promise<Answer> {
   const { rules, clock, stallLimit, lookup } = options
-  const isInsecure = isListed(url, rules.insecure)
-  const isAllowed = isInsecure || isListed(url, rules.allowedPrivate)
+  const isInsecure = isListedHost(url, rules.insecure)
+  const isAllowed = isInsecure || isListedHost(url, rules.allowedPrivate)
   if (url.protocol === 'http:' && !isInsecure) {
     throw new ImageRegistryRefusedError(
       `${url.host} would be spoken to without encryption; the owner of this machine allows that in image.insecure_registries`
@@ -177,8 +171,7 @@ async function* readBody(url: URL, response: IncomingMessage, watch: BodyWatch):
 
 function refuseLiteral(url: URL): void {
   try {
-    refusePrivateLiteral(url.hostname)
-    if (/(?:^|\.)localhost\.?$/.test(url.hostname)) throw new PrivateAddressError(url.hostname, 'this machine')
+    refusePrivateHost(url)
   } catch (error) {
     throw refusal(error)
   }

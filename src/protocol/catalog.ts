@@ -34,6 +34,7 @@ import {
   publicStatus
 } from './node.ts'
 import { offboard, onboard, onboardingResource, onboardingStatus } from './onboarding.ts'
+import { allocationOutputs, allocationOutputsRead, deploymentOutputs, deploymentOutputsRead } from './outputs.ts'
 import {
   allocate,
   allocationLogs,
@@ -103,7 +104,16 @@ export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
   },
   {
     title: 'Deployments',
-    behaviors: [deploymentNew, deploymentList, deploymentStatus, deploymentManifest, deploymentLogs, deploymentShutdown]
+    behaviors: [
+      deploymentNew,
+      deploymentList,
+      deploymentStatus,
+      deploymentManifest,
+      deploymentLogs,
+      deploymentOutputs,
+      deploymentOutputsRead,
+      deploymentShutdown
+    ]
   },
   {
     title: 'Capabilities',
@@ -131,6 +141,8 @@ export const BEHAVIOR_GROUPS: readonly BehaviorGroup[] = [
       allocationStart,
       allocationStatus,
       allocationLogs(ANY_ENSEMBLE),
+      allocationOutputs(ANY_ENSEMBLE),
+      allocationOutputsRead(ANY_ENSEMBLE),
       allocationShutdown(ANY_ENSEMBLE),
       taskTermination,
       orchestratorPresence

@@ -52,6 +52,15 @@ export {
 export { type OnboardingConfig, offboard, onboard, onboardingResource, onboardingStatus } from './onboarding.ts'
 export { describeApi } from './openapi/index.ts'
 export {
+  allocationOutputs,
+  allocationOutputsRead,
+  deploymentOutputs,
+  deploymentOutputsRead,
+  MAX_OUTPUT_FILES,
+  OUTPUT_PAGE,
+  OUTPUT_PIECE
+} from './outputs.ts'
+export {
   type AllocationConfig,
   allocate,
   allocationLogs,

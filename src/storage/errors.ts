@@ -5,13 +5,23 @@ export class StorageBadSpecError extends DmsError {
   readonly code = 'STORAGE_BAD_SPEC'
   readonly kind = 'invalid'
 
-  /** `field` is dotted, as the user wrote it: `src`, `volume.1.bucket`. */
+  /** Dotted, as the user wrote it: `src`, `volume.1.bucket`. */
+  readonly field: string
+  readonly problem: string
+
   constructor(field: string, problem: string) {
     super(`${field}: ${problem}`, { details: { field } })
+    this.field = field
+    this.problem = problem
+  }
+
+  /** The same refusal of a field that lies in another one. */
+  below(outer: string): StorageBadSpecError {
+    return new StorageBadSpecError(`${outer}.${this.field}`, this.problem)
   }
 }
 
-/** The volume asks for what the owner of this machine does not give: a path outside of the allow-list, a private address. */
+/** The volume asks for what the owner of this machine, or the service, does not give: a path, a private address, a bucket of others. */
 export class StorageNotPermittedError extends DmsError {
   readonly code = 'STORAGE_NOT_PERMITTED'
   readonly kind = 'forbidden'

@@ -15,9 +15,17 @@ export {
   StorageQuotaError,
   StorageUnavailableError
 } from './errors.ts'
+export {
+  type CollectedOutputs,
+  createOutputStore,
+  type OutputFile,
+  type OutputStore,
+  type OutputStoreOptions
+} from './outputs.ts'
 export type {
   OutputPublisher,
   PreparedVolume,
+  PublishedFile,
   PublishedOutputs,
   PublishRequest,
   StoredVolume,
@@ -30,7 +38,6 @@ export type {
   VolumeRequest
 } from './volume.ts'
 export {
-  type AllocationOutputs,
   type AllocationVolumes,
   createVolumes,
   type KeptVolume,

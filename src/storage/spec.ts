@@ -35,6 +35,13 @@ export function requiredText(fields: VolumeFields, field: string): string {
   return value
 }
 
+/** The text in `field`, which must match; `expected` ends the refusal. */
+export function matchingText(fields: VolumeFields, field: string, pattern: RegExp, expected: string): string | undefined {
+  const value = optionalText(fields, field)
+  if (value !== undefined && !pattern.test(value)) throw new StorageBadSpecError(field, expected)
+  return value
+}
+
 /** A whole number of bytes, positive. */
 export function optionalSize(fields: VolumeFields, field: string): number | undefined {
   const value = fields[field]

@@ -1,8 +1,9 @@
 import { normalize } from 'node:path'
 import { isJsonObject, type JsonValue } from '../base/index.ts'
 import { StorageBadSpecError } from './errors.ts'
+import { OUTPUTS } from './outputs.ts'
 import { flag, requiredText } from './spec.ts'
-import type { OutputPublisher, VolumeProvider } from './volume.ts'
+import type { VolumeProvider } from './volume.ts'
 
 /** More volumes than this in one allocation are refused. */
 const MAX_VOLUMES = 32
@@ -26,7 +27,14 @@ export function parseVolumes(volumes: readonly JsonValue[], kinds: ReadonlyMap<s
     if (parsed.findIndex((other) => other.target === target) === index) continue
     throw new StorageBadSpecError(`volume.${index}.mount_destination`, `${target} is that of another volume`)
   }
+  const second = parsed.findIndex(({ provider }, index) => provider.kind === OUTPUTS && outputsIn(parsed) < index)
+  if (second !== -1) throw new StorageBadSpecError(`volume.${second}.type`, 'a job has one directory for its outputs')
   return parsed
+}
+
+/** Where in the list the volume for outputs is; -1: there is none. */
+export function outputsIn(parsed: readonly ParsedVolume[]): number {
+  return parsed.findIndex(({ provider }) => provider.kind === OUTPUTS)
 }
 
 function parseVolume(volume: JsonValue, kinds: ReadonlyMap<string, VolumeProvider>): ParsedVolume {
@@ -53,20 +61,6 @@ function named<T>(index: number, work: () => T): T {
     return work()
   } catch (error) {
     if (!(error instanceof StorageBadSpecError)) throw error
-    const field = String(error.details['field'])
-    throw new StorageBadSpecError(`volume.${index}.${field}`, error.message.slice(field.length + 2))
+    throw error.below(`volume.${index}`)
   }
-}
-
-/** @throws StorageBadSpecError naming the field. */
-export function parsePublish(
-  publish: JsonValue,
-  outlets: ReadonlyMap<string, OutputPublisher>
-): { readonly outlet: OutputPublisher; readonly spec: JsonValue } {
-  if (!isJsonObject(publish)) throw new StorageBadSpecError('publish', 'must be a map')
-  const { type: _type, ...spec } = publish
-  const outlet = outlets.get(requiredText(publish, 'type'))
-  if (outlet === undefined) throw new StorageBadSpecError('type', `must be one of ${[...outlets.keys()].join(', ')}`)
-  outlet.check(spec)
-  return { outlet, spec }
 }

@@ -30,6 +30,8 @@ export interface PreparedVolume {
   readonly source: string
   /** True also when the provider gives no more than reading. */
   readonly isReadOnly: boolean
+  /** What was fetched for it and lies on the disk for this request alone; nothing when absent. */
+  readonly size?: Bytes
 }
 
 /** How far a preparation is. */
@@ -91,20 +93,28 @@ export interface VolumeProvider {
   remove(volume: StoredVolumeName): Promise<boolean>
 }
 
-/** Sends a directory of this machine somewhere: what a job left in its outputs. */
+/** Sends files of this machine somewhere: what a job left in its outputs. */
 export interface OutputPublisher {
   readonly kind: string
   /** Throws `STORAGE_BAD_SPEC` naming the field. */
   check(spec: JsonValue): void
-  /** Sends every regular file below `directory`; links are left out. Resumes what an earlier call with the same id began. */
+  /** Sends the files. Resumes what an earlier call with the same id began. */
   publish(request: PublishRequest, options?: VolumeOptions): Promise<PublishedOutputs>
+}
+
+/** A file to send. */
+export interface PublishedFile {
+  /** With `/` between its parts; free of `.`, `..` and control characters. */
+  readonly path: string
+  /** Where it lies. */
+  readonly source: string
+  readonly size: number
 }
 
 /** What to publish. `directory` of the place holds the state of unfinished uploads. */
 export interface PublishRequest extends VolumePlace {
   readonly spec: JsonValue
-  /** The directory whose files are sent. */
-  readonly source: string
+  readonly files: readonly PublishedFile[]
 }
 
 /** What was published. */

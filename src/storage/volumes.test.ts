@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type JsonValue, mebibytes, silentLogger } from '../base/index.ts'
-import { createVolumes, type Volumes } from './index.ts'
+import { createOutputStore, createVolumes, type Volumes } from './index.ts'
 import { createLocalVolumes } from './local/index.ts'
 import type { VolumeProvider } from './volume.ts'
 
@@ -33,7 +33,11 @@ describe('the volumes of an allocation', () => {
   }
 
   function open(...others: readonly VolumeProvider[]): Volumes {
-    return createVolumes({ providers: [local(), ...others], directory: join(place, 'jobs') })
+    return createVolumes({
+      providers: [local(), ...others],
+      directory: join(place, 'jobs'),
+      outputs: createOutputStore({ directory: join(place, 'outputs'), limit: mebibytes(1), total: mebibytes(2) })
+    })
   }
 
   const volume = (src: string, more: object = {}): JsonValue => ({

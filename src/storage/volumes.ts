@@ -1,18 +1,11 @@
 import { mkdir, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Bytes, hasErrno, type JsonValue } from '../base/index.ts'
+import { type Bytes, bytes, errorMessage, hasErrno, isJsonObject, type JsonValue } from '../base/index.ts'
 import { fileNameFor, readRecord, removeTree, writeRecord } from './durable.ts'
 import { StorageUnavailableError } from './errors.ts'
-import type {
-  OutputPublisher,
-  PublishedOutputs,
-  StoredVolume,
-  StoredVolumeName,
-  VolumeOptions,
-  VolumeProbe,
-  VolumeProvider
-} from './volume.ts'
-import { parsePublish, parseVolumes } from './volume-list.ts'
+import { type OutputStore, parsePublish } from './outputs.ts'
+import type { OutputPublisher, StoredVolume, StoredVolumeName, VolumeOptions, VolumeProbe, VolumeProvider } from './volume.ts'
+import { outputsIn, parseVolumes } from './volume-list.ts'
 
 /** The volumes of one allocation, as its ensemble lists them. */
 export interface AllocationVolumes {
@@ -22,7 +15,7 @@ export interface AllocationVolumes {
   readonly owner: string
   /** Maps with `type`, `mount_destination`, `read_only` and what the type needs; sizes in bytes. */
   readonly volumes: readonly JsonValue[]
-  /** What the allocation may have on the disk; bounds each volume that is fetched. */
+  /** What the allocation may have on the disk; bounds what is fetched for all of its volumes together. */
   readonly limit: Bytes
 }
 
@@ -36,15 +29,6 @@ export interface VolumeMount {
 /** A {@link StoredVolume} and the provider that keeps it. */
 export interface KeptVolume extends StoredVolume {
   readonly kind: string
-}
-
-/** What to publish of an allocation. */
-export interface AllocationOutputs {
-  readonly id: string
-  /** A map with `type`, and what the type needs. */
-  readonly publish: JsonValue
-  /** The directory whose files are sent. */
-  readonly source: string
 }
 
 /** All volumes of all allocations of this machine; one call at a time for each allocation. */
@@ -68,10 +52,13 @@ export interface Volumes {
   remove(volume: StoredVolumeName): Promise<boolean>
   /** Allocations that write to a volume which holds more than it may, where the file system itself does not stop them. */
   exceeding(): Promise<ReadonlyMap<string, KeptVolume>>
-  /** Throws `STORAGE_BAD_SPEC` naming the field. */
-  checkPublish(publish: JsonValue): void
-  /** Sends the outputs of an allocation; again after a crash, it goes on where it was. */
-  publish(outputs: AllocationOutputs, options?: VolumeOptions): Promise<PublishedOutputs>
+  /**
+   * Keeps what an allocation that has ended left in its outputs, and publishes them where that was asked for; nothing for one without.
+   * The same call again goes on where it was.
+   */
+  collect(allocation: AllocationVolumes, options?: VolumeOptions): Promise<void>
+  /** What {@link Volumes.collect} kept, until {@link Volumes.drop}. */
+  readonly outputs: Pick<OutputStore, 'find' | 'read' | 'drop'>
 }
 
 /** What is needed for {@link createVolumes}. */
@@ -80,20 +67,24 @@ export interface VolumesOptions {
   readonly publishers?: readonly OutputPublisher[]
   /** For records and for what is fetched for single allocations; absolute. */
   readonly directory: string
+  /** Where outputs of ended jobs are kept. */
+  readonly outputs: OutputStore
 }
 
 /** What is prepared for an allocation; written before anything is. */
 const RECORD = 'volumes.json'
 
 /** Joins the providers; nothing is touched before a call. */
-export function createVolumes({ providers, publishers = [], directory }: VolumesOptions): Volumes {
+export function createVolumes({ providers, publishers = [], directory, outputs }: VolumesOptions): Volumes {
   const parts: Parts = {
     providers,
     kinds: new Map(providers.map((provider) => [provider.kind, provider])),
     outlets: new Map(publishers.map((publisher) => [publisher.kind, publisher])),
-    directory
+    directory,
+    outputs
   }
   return {
+    outputs,
     async probe() {
       return new Map(await Promise.all(providers.map(async (provider) => [provider.kind, await provider.probe()] as const)))
     },
@@ -103,6 +94,7 @@ export function createVolumes({ providers, publishers = [], directory }: Volumes
     async sweep(isAlive) {
       const dead = (await recordedIds(directory)).filter((id) => !isAlive(id))
       for (const id of dead) await releaseAll(parts, id)
+      for (const id of await outputs.ids()) if (!isAlive(id)) await outputs.drop(id)
       return dead
     },
     list: (owner) => listAll(providers, owner),
@@ -114,8 +106,7 @@ export function createVolumes({ providers, publishers = [], directory }: Volumes
       const full = (await listAll(providers)).filter(({ used, size }) => used > size)
       return new Map(full.flatMap((volume) => volume.users.map((user) => [user.replace(/\.\d+$/, ''), volume] as const)))
     },
-    checkPublish: (publish) => void parsePublish(publish, parts.outlets),
-    publish: (outputs, options = {}) => publishOutputs(parts, outputs, options)
+    collect: (allocation, options = {}) => collectOutputs(parts, allocation, options)
   }
 }
 
@@ -124,6 +115,7 @@ interface Parts {
   readonly kinds: ReadonlyMap<string, VolumeProvider>
   readonly outlets: ReadonlyMap<string, OutputPublisher>
   readonly directory: string
+  readonly outputs: OutputStore
 }
 
 async function prepareAll(
@@ -136,11 +128,13 @@ async function prepareAll(
   const place = await makePlace(directory, id)
   await writeRecord(join(place, RECORD), { id, kinds: parsed.map(({ provider }) => provider.kind) })
   const mounts: VolumeMount[] = []
+  let left: number = limit
   for (const [index, { provider, spec, target, isReadOnly }] of parsed.entries()) {
     const at = join(place, String(index))
     await mkdir(at, { recursive: true, mode: 0o700 })
-    const request = { id: `${id}.${index}`, owner, directory: at, spec, isReadOnly, limit }
+    const request = { id: `${id}.${index}`, owner, directory: at, spec, isReadOnly, limit: bytes(Math.max(0, left)) }
     const prepared = await provider.prepare(request, options)
+    left -= prepared.size ?? 0
     mounts.push({ source: prepared.source, target, isReadOnly: isReadOnly || prepared.isReadOnly })
   }
   return mounts
@@ -158,17 +152,35 @@ async function releaseAll({ kinds, directory }: Parts, id: string): Promise<void
   await removeTree(place)
 }
 
-async function publishOutputs(
-  { outlets, directory }: Parts,
-  { id, publish, source }: AllocationOutputs,
+async function collectOutputs(
+  { kinds, outlets, directory, outputs }: Parts,
+  { id, owner, volumes, limit }: AllocationVolumes,
   options: VolumeOptions
-): Promise<PublishedOutputs> {
-  const { outlet, spec } = parsePublish(publish, outlets)
+): Promise<void> {
+  const parsed = parseVolumes(volumes, kinds)
+  const index = outputsIn(parsed)
+  const volume = parsed[index]
+  if (volume === undefined) return
   const place = await makePlace(directory, id)
-  if ((await readRecord(join(place, RECORD))) === undefined) await writeRecord(join(place, RECORD), { id, kinds: [] })
-  const at = join(place, 'publish')
-  await mkdir(at, { recursive: true, mode: 0o700 })
-  return await outlet.publish({ id: `${id}.publish`, directory: at, spec, source }, options)
+  const at = join(place, String(index))
+  // once more: after a restart of the machine it is not mounted
+  const request = { id: `${id}.${index}`, owner, directory: at, spec: volume.spec, isReadOnly: false, limit }
+  const { source } = await volume.provider.prepare(request, options)
+  const collected = await outputs.collect(id, source, options)
+  const { publish = null } = isJsonObject(volume.spec) ? volume.spec : {}
+  if (publish === null || collected.published !== '' || collected.error.includes('not published: ')) return
+  const files = collected.files.map(({ path, size }, number) => ({ path, size, source: outputs.pathOf(id, number) }))
+  const { outlet, spec } = parsePublish(publish, outlets)
+  const state = join(place, 'publish')
+  await mkdir(state, { recursive: true, mode: 0o700 })
+  try {
+    const { location: published } = await outlet.publish({ id: `${id}.publish`, directory: state, spec, files }, options)
+    await outputs.note(id, { ...collected, published })
+  } catch (error) {
+    if (options.signal?.aborted === true) throw error
+    const refusal = `not published: ${errorMessage(error)}`
+    await outputs.note(id, { ...collected, error: collected.error === '' ? refusal : `${collected.error}; ${refusal}` })
+  }
 }
 
 /** The directory of an allocation by its real path: mounts are looked for by that. */

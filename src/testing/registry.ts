@@ -55,12 +55,22 @@ export async function makeArchive(files: readonly LayerFile[]): Promise<Buffer> 
 /** Builds an image of layers. */
 export async function makeImage({ layers, config = {}, architecture }: ImageRecipe): Promise<MadeImage> {
   const archives = await Promise.all(layers.map(makeArchive))
-  const made = archives.map((archive) => blobOf(`${OCI}.layer.v1.tar+gzip`, gzipSync(archive)))
+  const made = archives.map((archive) => ({ archive, packed: gzipSync(archive) }))
+  return layersOf(made, config, architecture)
+}
+
+/** An image of archives that are there already, each with its packed form. */
+export function layersOf(
+  layers: readonly { readonly archive: Buffer; readonly packed: Buffer }[],
+  config: object = {},
+  architecture?: string
+): MadeImage {
+  const made = layers.map(({ packed }) => blobOf(`${OCI}.layer.v1.tar+gzip`, packed))
   const document = {
     architecture: architecture ?? (process.arch === 'x64' ? 'amd64' : process.arch),
     os: 'linux',
     config,
-    rootfs: { type: 'layers', diff_ids: archives.map(digestOf) }
+    rootfs: { type: 'layers', diff_ids: layers.map(({ archive }) => digestOf(archive)) }
   }
   return assemble(blobOf(`${OCI}.config.v1+json`, Buffer.from(JSON.stringify(document))), made)
 }

@@ -1,13 +1,17 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { layBusyboxRoot } from '../../scripts/lab/images.ts'
 import { fromUtf8, mebibytes, randomHex, silentLogger, systemClock, systemRandom } from '../../src/base/index.ts'
 import { createDockerExecutor, defaultDockerSocket } from '../../src/executor/docker/index.ts'
 import type { EgressFilter, Executor, Workload } from '../../src/executor/index.ts'
-import { createEgressFilter } from '../../src/executor/job-network/index.ts'
+import { createEgressFilter, createJobNetwork } from '../../src/executor/job-network/index.ts'
+import { createOciExecutor, type ImageSource, probeOci } from '../../src/executor/oci/index.ts'
 import { BUSYBOX_IMAGE, loadBusyboxImage, requirement } from '../../src/testing/index.ts'
 import { findNetworkNamespaces } from '../support/net-world.ts'
 
@@ -29,7 +33,8 @@ const firewall = await requirement('nft', async () => {
   const filter = await createEgressFilter().ensure()
   return filter.ok ? { available: true } : { available: false, reason: filter.error }
 })
-const missing = [namespaces, docker, firewall].find(({ available }) => !available)
+const oci = await requirement('oci', () => probeOci('auto'))
+const missing = [namespaces, docker, firewall, oci].find(({ available }) => !available)
 
 describe.skipIf(missing !== undefined)((missing ?? docker).title('what a container reaches'), () => {
   const nodeId = `dms-egress-${randomHex(systemRandom, 6)}`
@@ -164,5 +169,44 @@ describe.skipIf(missing !== undefined)((missing ?? docker).title('what a contain
     expect(await executor.list()).toEqual([])
     const { stdout } = await run('docker', ['network', 'ls', '-q', '--filter', `label=nunet.node=${nodeId}`])
     expect(stdout).toBe('')
+  })
+
+  test('is the same without a daemon: the Internet, and nothing of this machine, its networks and other jobs', async () => {
+    const { port } = here.address() as AddressInfo
+    const [root, directory] = [await layBusyboxRoot(), await mkdtemp(join(tmpdir(), 'dms-egress-'))]
+    const config = { entrypoint: [], cmd: [], environment: [], workingDirectory: '/', user: '' }
+    const images: ImageSource = { prepare: async () => ({ config, lowerDirectories: [root] }), release: async () => undefined }
+    const jobs = createJobNetwork({ nodeId, filter: createEgressFilter() })
+    const network = { egress: 'public', jobs } as const
+    const daemonless = createOciExecutor({ directory, images, network, clock: systemClock, log: silentLogger })
+    const own = async (script: string): Promise<Workload> => {
+      const workload = job(script)
+      await mkdir(join(directory, workload.id))
+      return { ...workload, directory: join(directory, workload.id) }
+    }
+    try {
+      const other = await daemonless.start(await own('mkdir /w; echo x > /w/index.html; exec httpd -f -p 8080 -h /w'))
+      const address = async (): Promise<string> => {
+        const { output } = await daemonless.exec(other, ['ip', '-4', 'addr', 'show', 'eth0'], { maxOutput: mebibytes(1) })
+        return /inet ([0-9.]+)/.exec(fromUtf8(output))?.[1] ?? ''
+      }
+      const otherJob = await address()
+      expect(otherJob).toMatch(/^198\.19\./)
+      const gateway = otherJob.replace(/\d+$/, (last) => String(Number(last) - 1))
+      const places = [
+        `10.77.91.1:${port}`,
+        `${gateway}:${port}`,
+        `${otherJob}:8080`,
+        `${PRIVATE}:8080/hostname`,
+        `${NEIGHBOUR}:8080/hostname`,
+        '169.254.169.254/latest/meta-data'
+      ]
+      expect(await outputOf(await own(fetchAll(...places)), daemonless)).toBe('done')
+      expect(await outputOf(await own(fetchAll(`${FAR}:8080/hostname`)), daemonless)).toBe(`reached ${FAR}:8080/hostname\ndone`)
+    } finally {
+      for (const { handle } of await daemonless.list()) await daemonless.remove(handle)
+      await Promise.all([root, directory].map((path) => rm(path, { recursive: true })))
+    }
+    expect(Object.keys(networkInterfaces()).filter((name) => name.startsWith('nunetj'))).toEqual([])
   })
 })

@@ -61,9 +61,15 @@ const KEYS = [
   'job.require_contracts_for_deployment',
   'plugins.packages',
   'plugins.remote_executors',
+  'executor.oci_runtime', // ours
   'storage.volume_size', // ours
   'storage.volumes_per_owner', // ours
   'storage.volumes_total', // ours
+  'storage.outputs_size', // ours
+  'storage.outputs_total', // ours
+  'storage.allowed_private_endpoints', // ours
+  'storage.stall_timeout', // ours
+  'storage.transfer_timeout', // ours
   'image.cache_size', // ours
   'image.max_size', // ours
   'image.allowed_private_registries', // ours

@@ -50,6 +50,21 @@ export const get: CommandSpec = {
       load: async () => (await import('../commands/node-tables.ts')).getAllocations
     },
     {
+      name: 'outputs',
+      summary: 'Lists or fetches the files that jobs have left.',
+      description:
+        'Your node fetches them when a job ends, and keeps them when its provider goes. Without --to they are listed; with it they are written into a directory, in which files that are there already are left alone. A command that was interrupted goes on where it was.',
+      args: ['deployment', 'allocation'],
+      optionalArgs: 1,
+      flags: [
+        { name: 'list', type: 'switch', doc: 'Lists them; so without --to.' },
+        { name: 'to', type: 'text', value: 'directory', doc: 'Writes them into this directory.' }
+      ],
+      rules: { exclusive: [lifetimeRule] },
+      examples: ['nunet get outputs <id>', 'nunet get outputs <id> node1.train --to results'],
+      load: async () => (await import('../commands/outputs.ts')).getOutputs
+    },
+    {
       name: 'peers',
       summary: 'Lists the peers that are connected, with their scores.',
       rules: { exclusive: [lifetimeRule] },

@@ -30,6 +30,12 @@ export class StillEndingError extends DmsError {
   readonly kind = 'conflict'
 }
 
+/** The allocation has no outputs: it asked for none, has not ended, or they could not be kept. */
+export class NoOutputsError extends DmsError {
+  readonly code = 'ALLOCATION_NO_OUTPUTS'
+  readonly kind = 'not-found'
+}
+
 /** Scripts or keys that came with an allocation are not acceptable; the message names the part. */
 export class BadPreparationError extends DmsError {
   readonly code = 'ALLOCATION_BAD_PREPARATION'

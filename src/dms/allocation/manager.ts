@@ -18,12 +18,12 @@ import type { KeyValueStore } from '../../db/index.ts'
 import type { Executor } from '../../executor/index.ts'
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import { allocationStart, allocationStatus, DONE, orchestratorPresence, taskTermination } from '../../protocol/index.ts'
-import type { Volumes } from '../../storage/index.ts'
+import type { CollectedOutputs, Volumes } from '../../storage/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
 import type { Amount, ResourceLedger } from '../resources/index.ts'
 import { sealKey, unsealKey } from '../sealed-key.ts'
-import { NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
+import { NoOutputsError, NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
 import { type Preparation, sealPreparation, unsealPreparation } from './preparation.ts'
 import { type AllocationRecord, allocationRecordCodec } from './record.ts'
 import { type AllocationRunner, createAllocationRunner } from './runner.ts'
@@ -57,6 +57,14 @@ export interface Allocations extends Service {
     offset: number,
     maxBytes: number
   ): Promise<OutputPiece & { readonly eof: boolean }>
+  /** What an allocation left in its outputs. Errors: `ALLOCATION_UNKNOWN`, `ALLOCATION_NOT_YOURS`, `ALLOCATION_NO_OUTPUTS`. */
+  outputFiles(id: string, owner: string): Promise<CollectedOutputs>
+  /** A piece of one of these files, by its place in the list. Errors: as above, `STORAGE_NOT_FOUND`. */
+  readOutputFile(
+    id: string,
+    owner: string,
+    piece: { readonly index: number; readonly offset: number; readonly maxBytes: number }
+  ): Promise<{ readonly data: Uint8Array; readonly size: number }>
   /** All allocations of this node. */
   list(): readonly AllocationRecord[]
 }
@@ -142,6 +150,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
         if (wanted.length === 0 || volumes === undefined) return []
         return await volumes.prepare({ id, owner, volumes: wanted, limit: amount.disk }, { signal })
       },
+      collect,
       report: (changed) => report(actor, changed),
       erase
     })
@@ -150,6 +159,21 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     serve(entry)
     await renewGrants(entry)
     return entry
+  }
+
+  /** A failure costs the outputs, and not the end of the job: who asks for them is told. */
+  async function collect(
+    { id, owner, amount }: AllocationRecord,
+    wanted: Preparation['volumes'],
+    signal: AbortSignal
+  ): Promise<void> {
+    if (wanted.length === 0 || volumes === undefined) return
+    try {
+      await volumes.collect({ id, owner, volumes: wanted, limit: amount.disk }, { signal })
+    } catch (error) {
+      if (signal.aborted) throw error
+      log.warn('the outputs of a job could not be kept', { allocationID: id, error: errorMessage(error) })
+    }
   }
 
   /** Volumes before the promise: what is still mounted is still in use. */
@@ -200,6 +224,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     if (run !== undefined) await executors.get(record.executor)?.remove(run.handle)
     await giveBack(record.id)
     await output.remove(output.directory(record.id))
+    await volumes?.outputs.drop(record.id)
     await store.transaction([records.delete(record.id)])
     live.delete(record.id)
     if (entry === undefined) return
@@ -331,6 +356,14 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     return entry
   }
 
+  async function outputsOf(id: string, owner: string): Promise<CollectedOutputs> {
+    const { phase } = owned(id, owner).runner.record.state
+    const found = phase === 'ended' ? await volumes?.outputs.find(id) : undefined
+    if (found === undefined)
+      throw new NoOutputsError(`${id} has no outputs: it asked for none, has not ended, or they could not be kept`)
+    return found
+  }
+
   async function create(request: AllocationRequest): Promise<Live> {
     const existing = live.get(request.id)
     if (existing !== undefined) {
@@ -399,6 +432,12 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       const piece = await output.read(output.directory(id), stream, offset, maxBytes)
       const hasEnded = runner.record.state.phase === 'ended'
       return { ...piece, eof: hasEnded && offset + piece.data.length >= piece.total }
+    },
+    outputFiles: (id, owner) => outputsOf(id, owner),
+    async readOutputFile(id, owner, { index, offset, maxBytes }) {
+      await outputsOf(id, owner)
+      if (volumes === undefined) throw new NoOutputsError(`${id} has no outputs`)
+      return await volumes.outputs.read(id, index, offset, maxBytes)
     },
     list: () => [...live.values()].map(({ runner }) => runner.record)
   }

@@ -54,6 +54,8 @@ export interface RunnerOptions {
   preparation(): Preparation
   /** Makes the volumes of the allocation usable; again after a crash it goes on where it was. */
   mount(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<readonly WorkloadMount[]>
+  /** Keeps what the ended workload left in its outputs; again after a crash it goes on where it was. */
+  collect(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<void>
   /** Ends all effects of this process; workloads go on. */
   readonly lifetime: AbortSignal
   save(record: AllocationRecord): Promise<void>
@@ -118,21 +120,24 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
 
   async function run(): Promise<void> {
     const abort = new AbortController()
+    const signal = AbortSignal.any([abort.signal, lifetime])
     let ended: Promise<unknown> = Promise.resolve()
-    const begin = (signal: AbortSignal): Promise<RunHandle> => {
-      const work = start(signal)
+    const followed = <T>(work: Promise<T>): Promise<T> => {
       ended = work.catch(() => undefined) // the attempt tells
       return work
     }
-    const attempt = withTimeout(clock, START_LIMIT, `the start of ${record.id}`, begin, {
-      signal: AbortSignal.any([abort.signal, lifetime])
-    })
+    const attempt = async (): Promise<RunHandle> => {
+      // Data that is fetched may take longer than a start; its provider bounds it.
+      const mounts = await followed(options.mount(record, options.preparation().volumes, signal))
+      const begin = (inner: AbortSignal): Promise<RunHandle> => followed(start(mounts, inner))
+      return await withTimeout(clock, START_LIMIT, `the start of ${record.id}`, begin, { signal })
+    }
     const done = (): Promise<unknown> =>
       // A start that was given up may still make the workload: what comes next must find it.
       withTimeout(clock, START_LIMIT, 'the end of a start', () => ended).catch(() => undefined) // it hangs
     starting = { done, abort }
     try {
-      await handle({ type: 'started', run: await attempt })
+      await handle({ type: 'started', run: await attempt() })
     } catch (error) {
       if (lifetime.aborted) return // the next start of the daemon begins again here
       await done()
@@ -143,12 +148,12 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
     }
   }
 
-  async function start(signal: AbortSignal): Promise<RunHandle> {
-    return present(executor, record.executor).start(await workload(signal), { signal })
+  async function start(mounts: readonly WorkloadMount[], signal: AbortSignal): Promise<RunHandle> {
+    return present(executor, record.executor).start(await workload(mounts), { signal })
   }
 
-  async function workload(signal: AbortSignal): Promise<Workload> {
-    const { files, scripts, volumes } = options.preparation()
+  async function workload(mounts: readonly WorkloadMount[]): Promise<Workload> {
+    const { files, scripts } = options.preparation()
     return {
       id: record.id,
       spec: record.params,
@@ -158,7 +163,7 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       ports: [],
       files,
       scripts,
-      mounts: await options.mount(record, volumes, signal)
+      mounts
     }
   }
 
@@ -178,6 +183,7 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       capturing = activeCapture
       const exit = await driver.wait(state.run, { signal: lifetime })
       await drained()
+      await options.collect(record, options.preparation().volumes, lifetime)
       await handle({ type: 'exited', exit })
     })
   }

@@ -170,7 +170,9 @@ function ending(exit: ExitStatus): Pick<Of<'ended'>, 'status' | 'error' | 'kille
         ? { status: 'completed', error: '', killed: false, exitCode: 0 }
         : { status: 'failed', error: `exited with code ${exit.code}`, killed: false, exitCode: exit.code }
     case 'killed': {
-      const error = exit.outOfMemory ? 'killed: it used more memory than its limit' : `killed by ${exit.signal}`
+      const error = exit.outOfMemory
+        ? 'killed: it used more memory than its limit'
+        : `killed${exit.reason === undefined ? ` by ${exit.signal}` : `: ${exit.reason}`}`
       return { status: 'failed', error, killed: true, exitCode: 128 + signalNumber(exit.signal) }
     }
     case 'lost':

@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonValue } from '../../base/index.ts'
-import type { EnsembleAllocation, EnsembleConfig, Volume } from '../../protocol/index.ts'
+import { isJsonObject, type JsonValue, unreachable } from '../../base/index.ts'
+import type { EnsembleAllocation, EnsembleConfig, ObjectStore, Outputs, Volume } from '../../protocol/index.ts'
 import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
 
 /** Derives from an ensemble what its orchestrator needs. */
@@ -22,7 +22,7 @@ function toAllocation(
   allocation: EnsembleAllocation,
   scripts: EnsembleConfig['scripts']
 ): BlueprintAllocation {
-  const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes } = allocation
+  const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes, outputs } = allocation
   const { cpu, ram, disk } = resources
   return {
     name,
@@ -35,7 +35,8 @@ function toAllocation(
       return content === undefined ? [] : [{ name: script, content }]
     }),
     keys,
-    volumes: volumes.map(toWireVolume),
+    volumes: [...volumes.map(toWireVolume), ...(outputs === undefined ? [] : [toOutputVolume(outputs)])],
+    hasOutputs: outputs !== undefined,
     cpuCores: cpu.cores,
     clockHz: cpu.clockHz ?? 0,
     architecture: cpu.architecture ?? '',
@@ -47,12 +48,42 @@ function toAllocation(
   }
 }
 
+/** The directory of outputs is a volume for the provider. */
+function toOutputVolume({ path, publish }: Outputs): JsonValue {
+  const target =
+    publish === undefined
+      ? {}
+      : { publish: { type: publish.type, ...toWireStore(publish), ...written({ prefix: publish.prefix }) } }
+  return { type: 'outputs', mount_destination: path, read_only: false, ...target }
+}
+
+/** As providers read it: only what is written. */
 function toWireVolume(volume: Volume): JsonValue {
   const mount = { mount_destination: volume.mountDestination, read_only: volume.readOnly }
-  if (volume.type === 'local') return { type: 'local', src: volume.src, ...mount }
-  const { name, servers, clientPrivateKey, clientPem, clientCa } = volume
-  return {
-    ...{ type: 'glusterfs', name, servers, ...mount },
-    ...{ client_private_key: clientPrivateKey, client_pem: clientPem, client_ca: clientCa }
+  switch (volume.type) {
+    case 'local':
+      return { type: 'local', src: volume.src, ...mount }
+    case 's3': {
+      const { key, prefix, sha256 } = volume
+      return { type: 's3', ...toWireStore(volume), ...written({ key, prefix, sha256 }), ...mount }
+    }
+    case 'glusterfs': {
+      const { name, servers, clientPrivateKey, clientPem, clientCa } = volume
+      return {
+        ...{ type: 'glusterfs', name, servers, ...mount },
+        ...{ client_private_key: clientPrivateKey, client_pem: clientPem, client_ca: clientCa }
+      }
+    }
+    default:
+      return unreachable(volume)
   }
+}
+
+function toWireStore({ bucket, endpoint, region, accessKeyId, secretAccessKey, sessionToken }: ObjectStore) {
+  const keys = { access_key_id: accessKeyId, secret_access_key: secretAccessKey, session_token: sessionToken }
+  return { bucket, ...written({ endpoint, region, ...keys }) }
+}
+
+function written(fields: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }

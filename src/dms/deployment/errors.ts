@@ -24,6 +24,18 @@ export class BadEnsembleError extends DmsError {
   readonly kind = 'invalid'
 }
 
+/** A job of the deployment left no such file, or it is not on this machine yet. */
+export class UnknownOutputError extends DmsError {
+  readonly code = 'DEPLOYMENT_NO_OUTPUT'
+  readonly kind = 'not-found'
+}
+
+/** What a provider sends as outputs is not what it announced, or nothing that could be kept. */
+export class BadOutputsError extends DmsError {
+  readonly code = 'DEPLOYMENT_BAD_OUTPUTS'
+  readonly kind = 'conflict'
+}
+
 /** A provider said no. */
 export class RefusedError extends DmsError {
   readonly code = 'DEPLOYMENT_REFUSED'

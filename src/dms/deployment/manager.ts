@@ -9,6 +9,7 @@ import {
   type JsonValue,
   type Logger,
   type Millis,
+  mapConcurrently,
   millis,
   minutes,
   type Random,
@@ -33,9 +34,10 @@ import type { JobOutput, StreamName } from '../output.ts'
 import { sealKey, unsealKey } from '../sealed-key.ts'
 import { toBlueprint } from './blueprint.ts'
 import { saveOutput } from './collect-output.ts'
-import { BadEnsembleError, NotRunningError, TooShortError, UnknownDeploymentError } from './errors.ts'
+import { BadEnsembleError, NotRunningError, TooShortError, UnknownDeploymentError, UnknownOutputError } from './errors.ts'
+import { fetchedPath, isFetched, type ListedOutput, readFetched, readFetchedFile } from './fetched-outputs.ts'
 import { createOrchestrator, type Orchestrator } from './orchestrator.ts'
-import { hasEnded, type Plan } from './plan.ts'
+import { hasEnded, type Plan, type PlannedAllocation } from './plan.ts'
 import { type DeploymentRecord, deploymentRecordCodec } from './record.ts'
 import { createDeploymentRunner, type DeploymentRunner } from './runner.ts'
 import { INITIAL, planOf, statusOf } from './state.ts'
@@ -48,6 +50,18 @@ export interface OutputPage {
   /** Whether nothing more will come. */
   readonly isComplete: boolean
   readonly status: string
+}
+
+/** The outputs of one allocation, as far as they are on this machine. */
+export interface AllocationOutputs {
+  /** `<node>.<allocation>`. */
+  readonly key: string
+  /** Where the fetched files lie. */
+  readonly directory: string
+  readonly files: readonly (ListedOutput & { readonly isHere: boolean })[]
+  readonly isComplete: boolean
+  readonly error: string
+  readonly published: string
 }
 
 /** The deployments of this node. */
@@ -72,6 +86,14 @@ export interface Deployments extends Service {
     maxBytes: number,
     signal: AbortSignal
   ): Promise<OutputPage>
+  /** What was fetched of the outputs of a deployment, or of one of its allocations. Errors: `DEPLOYMENT_UNKNOWN`. */
+  outputs(id: string, key?: string): Promise<readonly AllocationOutputs[]>
+  /** A piece of a fetched file. Errors: `DEPLOYMENT_UNKNOWN`, `DEPLOYMENT_NO_OUTPUT`. */
+  readOutputFile(
+    id: string,
+    key: string,
+    piece: { readonly path: string; readonly offset: number; readonly maxBytes: number }
+  ): Promise<{ readonly data: Uint8Array; readonly size: number }>
   /** The manifest of C §8.13. */
   manifest(id: string): JsonValue
 }
@@ -203,6 +225,28 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     return record
   }
 
+  /** By its manifest key or its name alone. */
+  function findAllocation(id: string, key: string): PlannedAllocation {
+    const plan = planOf(find(id).state)
+    const found = plan?.allocations[key] ?? Object.values(plan?.allocations ?? {}).find(({ name }) => name === key)
+    if (found !== undefined) return found
+    const known = Object.keys(plan?.allocations ?? {})
+    throw new UnknownDeploymentError(
+      `deployment ${id} has no allocation ${key}${known.length > 0 ? `; it has ${known.join(', ')}` : ' yet'}`
+    )
+  }
+
+  async function outputsOf(id: string, { node, name, status }: PlannedAllocation): Promise<AllocationOutputs> {
+    const key = `${node}.${name}`
+    const directory = output.directory(id, key)
+    const known = await readFetched(directory)
+    const place = { key, directory: fetchedPath(directory, '') }
+    if (known === undefined)
+      return { ...place, files: [], isComplete: false, error: `not fetched: the job is ${status}`, published: '' }
+    const files = await mapConcurrently(known.files, 16, async (file) => ({ ...file, isHere: await isFetched(directory, file) }))
+    return { ...place, ...known, files }
+  }
+
   return {
     name: 'deployments',
     async start() {
@@ -269,19 +313,29 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       }
       await entry.runner.handle({ type: 'shutdown' })
     },
-    async output(id, key, from, maxBytes, signal) {
-      const plan = planOf(find(id).state)
-      const found = plan?.allocations[key] ?? Object.entries(plan?.allocations ?? {}).find(([, { name }]) => name === key)?.[1]
-      if (plan === undefined || found === undefined) {
-        const known = Object.keys(plan?.allocations ?? {})
-        throw new UnknownDeploymentError(
-          `deployment ${id} has no allocation ${key}${known.length > 0 ? `; it has ${known.join(', ')}` : ' yet'}`
-        )
+    async outputs(id, wanted) {
+      const record = find(id)
+      const blueprint = toBlueprint(ensembleOf(record.ensemble, pluginExecutors))
+      const planned = wanted === undefined ? Object.values(planOf(record.state)?.allocations ?? {}) : [findAllocation(id, wanted)]
+      const leavers = planned.filter(({ name }) => blueprint.allocations.get(name)?.hasOutputs === true)
+      return await Promise.all(leavers.map((allocation) => outputsOf(id, allocation)))
+    },
+    async readOutputFile(id, key, { path, offset, maxBytes }) {
+      const { node, name } = findAllocation(id, key)
+      const directory = output.directory(id, `${node}.${name}`)
+      const file = (await readFetched(directory))?.files.find((listed) => listed.path === path)
+      if (file === undefined || !(await isFetched(directory, file))) {
+        throw new UnknownOutputError(`${key} has no output ${JSON.stringify(path.slice(0, 200))} on this machine`)
       }
+      return { data: await readFetchedFile(directory, path, offset, maxBytes), size: file.size }
+    },
+    async output(id, key, from, maxBytes, signal) {
+      const found = findAllocation(id, key)
+      const plan = planOf(find(id).state)
       const manifestKey = `${found.node}.${found.name}`
       const entry = live.get(id)
       let isComplete = found.hasOutput || entry === undefined
-      if (!isComplete && entry !== undefined && found.status !== 'pending') {
+      if (!isComplete && plan !== undefined && entry !== undefined && found.status !== 'pending') {
         isComplete = await saveOutput(entry.orchestrator, output, id, plan, manifestKey, { signal })
       }
       const directory = output.directory(id, manifestKey)

@@ -14,6 +14,8 @@ import { publicKeyOfPeerId, verifyWithKey } from '../../identity/index.ts'
 import {
   allocate,
   allocationLogs,
+  allocationOutputs,
+  allocationOutputsRead,
   allocationShutdown,
   allocationStart,
   allocationStatus,
@@ -21,6 +23,9 @@ import {
   bidReply,
   bidRequest,
   commit,
+  MAX_OUTPUT_FILES,
+  OUTPUT_PAGE,
+  OUTPUT_PIECE,
   revert,
   type ValueOf,
   type WireBid,
@@ -29,6 +34,7 @@ import {
 import type { StreamName } from '../output.ts'
 import type { PlaceEntry } from '../place.ts'
 import { RefusedError } from './errors.ts'
+import type { ListedOutput, OutputSource } from './fetched-outputs.ts'
 import type { Bid, Blueprint, BlueprintAllocation, BlueprintNode, Plan, PlannedAllocation } from './plan.ts'
 
 /** How long bids are collected (C §8.16). */
@@ -72,6 +78,8 @@ export interface Orchestrator {
     offset: number,
     options: AbortOptions
   ): Promise<{ readonly data: Uint8Array; readonly eof: boolean }>
+  /** The outputs of an allocation that has ended, for {@link fetchOutputs}. */
+  outputsOf(plan: Plan, key: string, options: AbortOptions): OutputSource
   shutdown(plan: Plan, key: string, options: AbortOptions): Promise<void>
   revert(plan: Plan, node: string, options: AbortOptions): Promise<void>
 }
@@ -202,6 +210,27 @@ export function createOrchestrator({ ensembleId, actor, clock, random, log }: Or
         ...options
       })
       return { data, eof }
+    },
+    outputsOf(plan, key, options) {
+      const { id, node } = allocationOf(plan, key)
+      const patience = { timeout: seconds(20), ...options }
+      return {
+        async list() {
+          const files: ListedOutput[] = []
+          for (;;) {
+            const request = { allocation: id, offset: files.length, limit: OUTPUT_PAGE }
+            const page = await actor.invoke(handleOf(plan, node), allocationOutputs(ensembleId), request, patience)
+            files.push(...page.files)
+            const isWhole = files.length >= page.total || page.files.length === 0
+            if (isWhole) return { files: files.slice(0, MAX_OUTPUT_FILES), error: page.error, published: page.published ?? '' }
+          }
+        },
+        async read(index, offset) {
+          const request = { allocation: id, index, offset, maxBytes: OUTPUT_PIECE }
+          const { data } = await actor.invoke(handleOf(plan, node), allocationOutputsRead(ensembleId), request, patience)
+          return data
+        }
+      }
     },
     async shutdown(plan, key, options) {
       const { id, node } = allocationOf(plan, key)

@@ -13,6 +13,8 @@ export interface BlueprintAllocation {
   readonly scripts: readonly { readonly name: string; readonly content: Uint8Array }[]
   /** In the form of the wire (C §7.7). */
   readonly volumes: readonly JsonValue[]
+  /** Whether it leaves files in a directory of outputs. */
+  readonly hasOutputs: boolean
   readonly keys: readonly { readonly type: 'ssh' | 'gpg'; readonly file: string; readonly dest?: string }[]
   readonly cpuCores: number
   readonly clockHz: number

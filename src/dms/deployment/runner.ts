@@ -15,9 +15,10 @@ import {
 } from '../../base/index.ts'
 import type { JobOutput } from '../output.ts'
 import { saveOutput } from './collect-output.ts'
-import { RefusedError } from './errors.ts'
+import { BadOutputsError, RefusedError } from './errors.ts'
+import { fetchOutputs, giveUpOutputs } from './fetched-outputs.ts'
 import type { Orchestrator } from './orchestrator.ts'
-import { type Blueprint, hasEnded, type Plan, startLevels } from './plan.ts'
+import { type Blueprint, type BlueprintAllocation, hasEnded, type Plan, startLevels } from './plan.ts'
 import { type DeploymentRecord, JOURNAL_LIMIT } from './record.ts'
 import { startAllocation } from './start-allocation.ts'
 import { advance, type DeploymentEffect, type DeploymentEvent, planOf } from './state.ts'
@@ -248,17 +249,36 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     for (let pause = seconds(1); ; pause = millis(Math.min(pause * 2, 30_000))) {
       try {
         await saveOutput(orchestrator, output, record.id, plan, key, { signal })
+        await saveFiles(plan, key, signal)
         break
       } catch (error) {
         if (signal.aborted) throw error
         log.info('output is not here yet', { allocation: key, error: errorMessage(error) })
         const isGone = error instanceof RemoteError && error.kind === 'not-found'
-        if (isGone || clock.now() >= giveUpAt) break
+        if (isGone || error instanceof BadOutputsError || clock.now() >= giveUpAt) {
+          await giveUpFiles(plan, key, error)
+          break
+        }
         await clock.sleep(pause, { signal })
       }
     }
     if (currentPlan()?.allocations[key]?.handle?.id === plan.allocations[key]?.handle?.id)
       await handle({ type: 'output-saved', key })
+  }
+
+  function leaverOf(plan: Plan, key: string): BlueprintAllocation | undefined {
+    const allocation = blueprint.allocations.get(plan.allocations[key]?.name ?? '')
+    return allocation?.hasOutputs === true ? allocation : undefined
+  }
+
+  async function saveFiles(plan: Plan, key: string, until: AbortSignal): Promise<void> {
+    const leaver = leaverOf(plan, key)
+    if (leaver === undefined) return
+    await fetchOutputs(orchestrator.outputsOf(plan, key, { signal: until }), output.directory(record.id, key), leaver.disk)
+  }
+
+  async function giveUpFiles(plan: Plan, key: string, error: unknown): Promise<void> {
+    if (leaverOf(plan, key) !== undefined) await giveUpOutputs(output.directory(record.id, key), errorMessage(error))
   }
 
   async function revert(plan: Plan): Promise<void> {
@@ -296,6 +316,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
       try {
         if (!allocation.hasOutput && allocation.status !== 'pending') {
           await saveOutput(orchestrator, output, record.id, plan, key, { signal: options.lifetime })
+          if (hasEnded(allocation)) await saveFiles(plan, key, options.lifetime)
         }
         await orchestrator.shutdown(plan, key, { signal: options.lifetime })
         return
@@ -303,7 +324,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
         if (options.lifetime.aborted) throw error
         log.info('an allocation is not ended yet', { allocation: key, error: errorMessage(error) })
         const isGone = error instanceof RemoteError && error.kind === 'not-found'
-        if (isGone || clock.now() >= giveUpAt) return
+        if (isGone || error instanceof BadOutputsError || clock.now() >= giveUpAt) return
         await clock.sleep(seconds(2), { signal: options.lifetime })
       }
     }

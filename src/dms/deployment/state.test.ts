@@ -19,6 +19,7 @@ function allocation(name: string, node: string, dependsOn: readonly string[] = [
     scripts: [],
     keys: [],
     volumes: [],
+    hasOutputs: false,
     cpuCores: 1,
     clockHz: 0,
     architecture: '',

@@ -14,12 +14,16 @@ import type { KeyPair } from '../../identity/index.ts'
 import {
   allocate,
   allocationLogs,
+  allocationOutputs,
+  allocationOutputsRead,
   allocationShutdown,
   bidReply,
   bidRequest,
   bidSignedBytes,
   commit,
   DONE,
+  OUTPUT_PAGE,
+  OUTPUT_PIECE,
   revert,
   type ValueOf,
   type WireBid,
@@ -180,6 +184,16 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
         const { data, total, eof } = await allocations.readOutput(allocation, originOf(envelope), name, offset, length)
         return { offset, nextOffset: offset + data.length, totalSize: total, eof, data }
       }),
+      root.on(allocationOutputs(ensembleId), async ({ allocation, offset, limit }, envelope) => {
+        const { files, error, published } = await allocations.outputFiles(allocation, originOf(envelope))
+        const page = files.slice(offset, offset + (limit === 0 ? OUTPUT_PAGE : limit))
+        return { files: page, total: files.length, error, ...(published === '' ? {} : { published }) }
+      }),
+      root.on(allocationOutputsRead(ensembleId), async ({ allocation, index, offset, maxBytes }, envelope) => {
+        const piece = { index, offset, maxBytes: maxBytes === 0 ? OUTPUT_PIECE : maxBytes }
+        const { data, size } = await allocations.readOutputFile(allocation, originOf(envelope), piece)
+        return { totalSize: size, data }
+      }),
       root.on(allocationShutdown(ensembleId), async ({ allocationId }, envelope) => {
         await allocations.discard(allocationId, originOf(envelope))
         return DONE
@@ -210,7 +224,7 @@ async function checkWorkload(
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
   const limits = { ...amount, pids: 1 }
   const { files, scripts } = preparation
-  driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], files, scripts })
+  await driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], files, scripts })
   if (preparation.volumes.length === 0) return
   if (volumes === undefined || !driver.features.mounts)
     throw new BadRequestError(`jobs of executor ${executor} get no volumes here`)

@@ -19,9 +19,9 @@ export const executors: Check = {
   id: 'executors',
   title: 'Executors',
   async run(subject) {
-    const wasm = await subject.executors.wasm()
+    const [oci, wasm] = await Promise.all([subject.executors.oci(), subject.executors.wasm()])
     const plugins = await subject.executors.plugins()
-    return [...(await checkDocker(subject)), judgeWasm(wasm), ...plugins.map(judgePlugin)]
+    return [...(await checkDocker(subject)), judgeOci(oci), judgeWasm(wasm), ...plugins.map(judgePlugin)]
   }
 }
 
@@ -90,6 +90,12 @@ function judgeStorage({ storageDriver, backingFileSystem }: Extract<DockerAnswer
   return warning('storage of containers', `${where}: what a container writes cannot be limited`, {
     advice: 'A job can fill this disk. Put /var/lib/docker on XFS mounted with pquota, or on a file system of its own.'
   })
+}
+
+/** Pure. The reason says what to install or load. */
+export function judgeOci(probe: Probe): Finding {
+  if (probe.available) return ok('containers without a daemon', probe.version)
+  return warning('containers without a daemon', probe.reason, { advice: 'Docker and WebAssembly do not need them.' })
 }
 
 /** Pure. */

@@ -5,6 +5,8 @@ import type { DockerSpec } from './spec.ts'
 /** The labels by which a restarted daemon finds its containers: which node's, which allocation's. */
 export const NODE_LABEL = 'nunet.node'
 export const ALLOCATION_LABEL = 'nunet.allocation'
+/** What it may write, in bytes, where this driver has to see to it. */
+export const DISK_LABEL = 'nunet.disk'
 
 /**
  * How much of its output is kept of a container: two files of 64 MB. What a job may have captured of a
@@ -75,7 +77,10 @@ export function containerConfig(
     ...(spec.workingDirectory === undefined ? {} : { WorkingDir: spec.workingDirectory }),
     ...(spec.user === undefined ? {} : { User: spec.user }),
     Env: spec.environment,
-    Labels: containerLabels(options.nodeId, workload.id),
+    Labels: {
+      ...containerLabels(options.nodeId, workload.id),
+      ...(options.withDiskLimit ? {} : { [DISK_LABEL]: String(workload.limits.disk) })
+    },
     ExposedPorts: Object.fromEntries(workload.ports.map(({ port, protocol }) => [`${port}/${protocol}`, {}])),
     Tty: false,
     AttachStdin: false,
@@ -83,7 +88,7 @@ export function containerConfig(
     HostConfig: {
       ...resourceLimits(workload),
       ...(spec.privileged ? { Privileged: true } : confinement()),
-      ...(options.withDiskLimit ? { StorageOpt: { size: String(workload.limits.disk) } } : {}),
+      ...(options.withDiskLimit ? { StorageOpt: { size: String(workload.limits.disk) } } : largestFile(workload)),
       LogConfig: LOG_CONFIG,
       Init: true,
       AutoRemove: false,
@@ -103,6 +108,12 @@ function resourceLimits({ limits }: Workload): Readonly<Record<string, unknown>>
     PidsLimit: limits.pids,
     OomScoreAdj: OOM_SCORE
   }
+}
+
+/** One file can be bounded by the kernel where the whole cannot; a volume may be larger than the disk, and so may a file in it. */
+function largestFile({ limits, mounts: given = [] }: Workload): Readonly<Record<string, unknown>> {
+  if (given.some(({ isReadOnly }) => !isReadOnly)) return {}
+  return { Ulimits: [{ Name: 'fsize', Soft: limits.disk, Hard: limits.disk }] }
 }
 
 /** Docker's default seccomp profile and masked paths stay in force, because nothing here replaces them. */

@@ -193,6 +193,13 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
     expect(status).toEqual({ type: 'killed', signal: 'SIGKILL', outOfMemory: true })
   })
 
+  test('a program that writes more than its disk is killed for it, in one file or in many', { timeout: 60_000 }, async () => {
+    const one = await run(makeWorkload(sh('yes > /fill; ls -l /fill | wc -c; sleep 1')))
+    expect(one.stderr + JSON.stringify(one.status)).toMatch(/[Ff]ile (size limit|too large)|SIGXFSZ|killed/)
+    const many = await run(makeWorkload(sh('i=0; while true; do i=$((i+1)); head -c 4000000 /dev/zero > /f$i; sleep 0.05; done')))
+    expect(many.status).toEqual({ type: 'killed', signal: 'SIGKILL', outOfMemory: false, reason: 'it wrote more than its disk' })
+  })
+
   test('a program that starts more processes than allowed does not get them', async () => {
     const { stderr } = await run(makeWorkload(sh('i=0; while [ $i -lt 60 ]; do i=$((i+1)); sleep 2 & done; wait')))
     expect(stderr).toContain("can't fork")

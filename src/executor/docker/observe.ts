@@ -1,11 +1,12 @@
 import { finished } from 'node:stream/promises'
-import { type AbortOptions, CancelledError, type Clock, type Logger, millis, seconds } from '../../base/index.ts'
+import { type AbortOptions, anySignal, CancelledError, type Clock, type Logger, millis, seconds } from '../../base/index.ts'
 import { ExecutorFailedError, ExecutorUnavailableError, ExecutorUnknownHandleError } from '../errors.ts'
 import type { ExitStatus, LogChunk } from '../executor.ts'
 import { type DockerClient, refusalText, unavailable } from './client.ts'
 import type { Containers } from './containers.ts'
+import { isOverDisk, keepToDisk } from './disk.ts'
 import { readFrames } from './frames.ts'
-import { exitStatusOf } from './state.ts'
+import { type ContainerState, exitStatusOf } from './state.ts'
 
 /** What {@link waitForEnd} and {@link readLogs} work with. */
 export interface ObserveContext {
@@ -26,8 +27,8 @@ export async function waitForEnd(context: ObserveContext, id: string, options: A
       const state = await containers.inspect(id, options)
       if (state === undefined) return { type: 'lost', reason: 'it no longer exists' }
       if (state.status === 'created') return { type: 'lost', reason: 'it was never started' }
-      if (state.status === 'ended') return exitStatusOf(state)
-      await untilNotRunning(context, id, options)
+      if (state.status === 'ended') return await endOf(context, state)
+      await watched(context, state, options)
       await clock.sleep(RECHECK_PAUSE, options)
     } catch (error) {
       throwIfAborted(options)
@@ -36,6 +37,24 @@ export async function waitForEnd(context: ObserveContext, id: string, options: A
       log.warn('Docker is away while a container is waited for', { container: id, error: error.message })
       await clock.sleep(RECONNECT_PAUSE, options)
     }
+  }
+}
+
+async function endOf(context: ObserveContext, state: ContainerState): Promise<ExitStatus> {
+  const status = exitStatusOf(state)
+  if (status.type !== 'killed' || status.outOfMemory || !(await isOverDisk(context, state))) return status
+  return { ...status, reason: 'it wrote more than its disk' }
+}
+
+/** Waits for the end, and sees to it that the disk is kept meanwhile. */
+async function watched(context: ObserveContext, state: ContainerState, options: AbortOptions): Promise<void> {
+  const ended = new AbortController()
+  const keeping = keepToDisk(context, state, { signal: anySignal(ended.signal, options.signal) }).catch(() => undefined)
+  try {
+    await untilNotRunning(context, state.id, options)
+  } finally {
+    ended.abort()
+    await keeping
   }
 }
 

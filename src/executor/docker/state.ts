@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { type Bytes, bytes, isJsonObject, type JsonValue } from '../../base/index.ts'
 import type { ExitStatus, WorkloadUsage } from '../executor.ts'
-import { ALLOCATION_LABEL, NODE_LABEL } from './container.ts'
+import { ALLOCATION_LABEL, DISK_LABEL, NODE_LABEL } from './container.ts'
 
 /** What `GET /containers/<id>/json` says, as far as it is used. */
 export interface ContainerState {
@@ -12,6 +12,10 @@ export interface ContainerState {
   /** Labels `nunet.node` and `nunet.allocation`; empty texts when it has none. */
   readonly node: string
   readonly allocation: string
+  /** What it may write where Docker does not limit it; from its label. */
+  readonly disk?: Bytes
+  /** Where overlay2 keeps what it writes; other storage drivers have no such place. */
+  readonly upperDirectory?: string
 }
 
 type Fields = { readonly [name: string]: JsonValue }
@@ -34,6 +38,8 @@ export function parseContainerState(body: unknown): ContainerState | undefined {
   const state = object(container['State'])
   const labels = object(object(container['Config'])['Labels'])
   const id = text(container['Id'])
+  const disk = text(labels[DISK_LABEL])
+  const upper = text(object(object(container['GraphDriver'])['Data'])['UpperDir'])
   if (id === '') return undefined
   return {
     id,
@@ -41,7 +47,9 @@ export function parseContainerState(body: unknown): ContainerState | undefined {
     exitCode: number(state['ExitCode']),
     outOfMemory: state['OOMKilled'] === true,
     node: text(labels[NODE_LABEL]),
-    allocation: text(labels[ALLOCATION_LABEL])
+    allocation: text(labels[ALLOCATION_LABEL]),
+    ...(/^[1-9]\d{0,15}$/.test(disk) ? { disk: bytes(Number(disk)) } : {}),
+    ...(upper === '' ? {} : { upperDirectory: upper })
   }
 }
 

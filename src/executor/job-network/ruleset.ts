@@ -8,6 +8,9 @@ export const TABLE = 'nunet'
 /** A wider network than this is a way to everywhere, not a neighbourhood. */
 const LEAST_PREFIX = { 4: 8, 6: 16 } as const
 
+/** Half of the block for benchmarks (RFC 2544), of which each job without Docker gets four addresses; Docker's have the other half. */
+export const ROUTED_BLOCK = '198.19.0.0/16'
+
 /** What the rules depend on besides what is always private. */
 export interface Surroundings {
   /** Networks that this machine is in, as `203.0.113.0/24` or `203.0.113.7/24`. */
@@ -21,7 +24,8 @@ export interface Surroundings {
  *
  * What comes from a job is dropped when it goes to this machine itself, to a special-purpose address (IANA's registries, cloud
  * metadata among them), to a network that this machine is in, or to another job. Answers on connections that others began pass.
- * A drop here is final, whatever other tables accept.
+ * A drop here is final, whatever other tables accept. Jobs whose
+ * addresses are not Docker's to translate leave with that of this machine.
  */
 export function egressRules({ neighbourhoods, resolvers }: Surroundings): string {
   const jobs = `"${JOB_INTERFACE_PREFIX}*"`
@@ -50,6 +54,10 @@ ${resolverSet('4', resolvers)}${resolverSet('6', resolvers)}  chain input {
 ${resolverRules('4', resolvers)}${resolverRules('6', resolvers)}    ip daddr @hidden4 drop
     ip6 daddr != 2000::/3 drop
     ip6 daddr @hidden6 drop
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${ROUTED_BLOCK} oifname != ${jobs} masquerade
   }
 }
 `

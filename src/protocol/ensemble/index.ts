@@ -24,6 +24,8 @@ export {
   MAX_ENSEMBLE_WIRE,
   MAX_NAMED,
   MAX_WASM_MODULE,
+  type ObjectStore,
+  type Outputs,
   type PortRequest,
   type ResourceNeed,
   type SupervisorTree,

@@ -46,6 +46,8 @@ export interface EnsembleAllocation {
   /** Names of scripts, run in this order before the workload. */
   readonly provision: readonly string[]
   readonly volumes: readonly Volume[]
+  /** What it leaves for whoever deployed it; tasks only. */
+  readonly outputs?: Outputs
   /** Names of contracts. */
   readonly contracts: readonly string[]
 }
@@ -95,6 +97,7 @@ export interface Execution {
 /** An {@link Execution} with typed parameters; `other` for executors that this version has no table for. */
 export type ExecutionView =
   | { readonly type: 'docker'; readonly params: DockerParams }
+  | { readonly type: 'oci'; readonly params: OciParams }
   | { readonly type: 'wasm'; readonly params: WasmParams }
   | { readonly type: 'firecracker'; readonly params: FirecrackerParams }
   | { readonly type: 'containerd'; readonly params: ContainerdParams }
@@ -115,6 +118,21 @@ export interface DockerParams {
   /** Seen by the provider. */
   readonly registryAuth?: { readonly username: string; readonly password: string }
   readonly user?: string
+}
+
+/** Parameters of the oci executor (ours). */
+export interface OciParams {
+  /** `[registry[:port]/]path[:tag][@sha256:digest]`. */
+  readonly image: string
+  readonly entrypoint: readonly string[]
+  readonly cmd: readonly string[]
+  /** `KEY=VALUE`. */
+  readonly environment: readonly string[]
+  readonly workingDirectory?: string
+  readonly user?: string
+  readonly readOnly: boolean
+  /** Seen by the provider. */
+  readonly registryAuth?: { readonly username: string; readonly password: string }
 }
 
 /** Parameters of the wasm executor (ours). */
@@ -178,9 +196,28 @@ export interface AccessKey {
   readonly dest?: string
 }
 
-/** A directory that outlives the workload. */
+/** A bucket of a service that speaks S3, and what requests are signed with. */
+export interface ObjectStore {
+  readonly bucket: string
+  /** URL of the service; Amazon's without. */
+  readonly endpoint?: string
+  readonly region?: string
+  readonly accessKeyId?: string
+  readonly secretAccessKey?: string
+  readonly sessionToken?: string
+}
+
+/** A directory whose files are kept when the workload has ended, fetched by the deployer, and published where that is asked for. */
+export interface Outputs {
+  /** Absolute, in the workload; empty when it starts. */
+  readonly path: string
+  readonly publish?: { readonly type: 's3'; readonly prefix?: string } & ObjectStore
+}
+
+/** A directory that a workload sees: one that outlives it, or one with what was fetched for it. */
 export type Volume = { readonly mountDestination: string; readonly readOnly: boolean } & (
   | { readonly type: 'local'; readonly src: string }
+  | ({ readonly type: 's3'; readonly key?: string; readonly prefix?: string; readonly sha256?: string } & ObjectStore)
   | {
       readonly type: 'glusterfs'
       readonly name: string

@@ -188,7 +188,7 @@ describe('a rule of allocations', () => {
     [
       'an unknown executor',
       { executor: 'dokcer' },
-      'allocations.a.executor: must be one of docker, wasm, null, firecracker, containerd, is "dokcer" (did you mean docker?)'
+      'allocations.a.executor: must be one of docker, oci, wasm, null, firecracker, containerd, is "dokcer" (did you mean docker?)'
     ],
     [
       'executors that differ',
@@ -249,7 +249,7 @@ describe('a rule of allocations', () => {
       'allocations.a.keys.0: needs dest, the path inside the workload, because its type is gpg'
     ],
     ['an unknown key', { keys: ['mine'] }, 'allocations.a.keys.0: "mine" is not in keys: there are no keys at the top level'],
-    ['an unknown volume type', { volume: [{ type: 'nfs' }] }, 'allocations.a.volume.0.type: must be one of local, glusterfs'],
+    ['an unknown volume type', { volume: [{ type: 'nfs' }] }, 'allocations.a.volume.0.type: must be one of local, s3, glusterfs'],
     [
       'a relative mount',
       { volume: [{ type: 'local', src: 'data', mount_destination: 'data' }] },
@@ -260,6 +260,12 @@ describe('a rule of allocations', () => {
       { volume: [{ type: 'local', src: '../data', mount_destination: '/data' }] },
       /^allocations\.a\.volume\.0\.src: must be an absolute path, or a name/
     ],
+    [
+      'a bucket with capitals',
+      { volume: [{ type: 's3', bucket: 'Data', mount_destination: '/data' }] },
+      'allocations.a.volume.0.bucket: must be 3 to 63 lower-case letters, digits, hyphens and dots'
+    ],
+    ['outputs at no absolute path', { outputs: { path: 'out' } }, 'allocations.a.outputs.path: must be an absolute path'],
     [
       'a zero byte',
       { execution: { type: 'docker', image: 'x', cmd: ['a\0b'] } },

@@ -6,10 +6,13 @@ import {
   glusterVolumeSchema,
   httpCheckSchema,
   keySchema,
-  localVolumeSchema
+  localVolumeSchema,
+  outputsSchema,
+  publishSchema,
+  s3VolumeSchema
 } from './rules/allocation.ts'
 import { contractSchema, ensembleSchema, supervisorSchema } from './rules/ensemble.ts'
-import { containerdSchema, dockerSchema, firecrackerSchema, wasmSchema } from './rules/execution.ts'
+import { containerdSchema, dockerSchema, firecrackerSchema, ociSchema, wasmSchema } from './rules/execution.ts'
 import { edgeSchema, locationRuleSchema, locationSchema, nodeSchema, portSchema } from './rules/node.ts'
 import { cpuSchema, diskSchema, gpuSchema, ramSchema, resourcesSchema } from './rules/resources.ts'
 
@@ -29,12 +32,16 @@ const SECTIONS: readonly Section[] = [
   { title: 'Execution: docker', rows: dockerSchema.rows },
   { title: 'Execution: wasm', rows: wasmSchema.rows },
   { title: 'Execution: firecracker', rows: firecrackerSchema.rows },
+  { title: 'Execution: oci', rows: ociSchema.rows },
   { title: 'Execution: containerd', rows: containerdSchema.rows },
   { title: 'Health check: command', rows: commandCheckSchema.rows },
   { title: 'Health check: http', rows: httpCheckSchema.rows },
   { title: 'Key', rows: keySchema.rows },
   { title: 'Volume: local', rows: localVolumeSchema.rows },
+  { title: 'Volume: s3', rows: s3VolumeSchema.rows },
   { title: 'Volume: glusterfs', rows: glusterVolumeSchema.rows },
+  { title: 'Outputs', rows: outputsSchema.rows },
+  { title: 'Outputs: publish', rows: publishSchema.rows },
   { title: 'Node', rows: nodeSchema.rows },
   { title: 'Port', rows: portSchema.rows },
   { title: 'Location', rows: locationSchema.rows },

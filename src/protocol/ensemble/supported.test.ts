@@ -31,6 +31,12 @@ function lines(issues: readonly { readonly path: string; readonly message: strin
   return issues.map(({ path, message }) => `${path}: ${message}`)
 }
 
+test('only a task leaves outputs', () => {
+  expect(lines(checkSupported(withWeb('outputs: {}')))).toEqual([
+    'allocations.web.outputs: only a task, which ends by itself, leaves outputs'
+  ])
+})
+
 describe('not supported yet', () => {
   test.each([
     [
@@ -97,16 +103,32 @@ nodes: {n: {allocations: [a]}}`
     ])
   })
 
-  test('are executors, unless a plugin adds them', () => {
-    const config = parsed(
-      PLAIN.replace('executor: docker', 'executor: containerd')
-        .replace('type: docker', 'type: containerd')
-        .replace(', restart_policy: "no"', '')
-    )
-    expect(lines(checkSupported(config))).toEqual([
-      'allocations.web.executor: the executor containerd is not supported by this version yet (it runs docker, wasm, null)'
+  test('are executors, unless a plugin adds them, and kata', () => {
+    const withExecutor = (name: string, extra = '') =>
+      parsed(
+        PLAIN.replace('executor: docker', `executor: ${name}`)
+          .replace('type: docker', `type: ${name}${extra}`)
+          .replace(', restart_policy: "no"', '')
+      )
+    const machine = `
+version: V1
+allocations:
+  vm:
+    type: task
+    executor: firecracker
+    resources: { cpu: { cores: 1 }, ram: { size: 64MiB }, disk: { size: 64MiB } }
+    execution: { type: firecracker, kernel_image: k, root_file_system: r }
+nodes: { n: { allocations: [vm] } }
+`
+    expect(lines(checkSupported(parsed(machine)))).toEqual([
+      'allocations.vm.executor: the executor firecracker is not supported by this version yet (it runs docker, oci, containerd, wasm, null)'
     ])
-    expect(checkSupported(config, { executors: ['containerd'] })).toEqual([])
+    expect(checkSupported(parsed(machine), { executors: ['firecracker'] })).toEqual([])
+    expect(checkSupported(withExecutor('oci'))).toEqual([])
+    expect(checkSupported(withExecutor('containerd', ', runtime: runc'))).toEqual([])
+    expect(lines(checkSupported(withExecutor('containerd', ', runtime: kata')))).toEqual([
+      'allocations.web.execution.runtime: the executor containerd has no kata here: micro-VMs are the executor firecracker'
+    ])
   })
 
   test('is nothing of a plain ensemble with places, pins, exclusions and metadata', () => {

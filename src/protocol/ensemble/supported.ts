@@ -4,7 +4,7 @@ import type { Finding } from './reading.ts'
 import { toIssue } from './wire.ts'
 
 /** Executors that this version runs. */
-const RUNNABLE = ['docker', 'wasm', 'null'] as const
+const RUNNABLE = ['docker', 'oci', 'containerd', 'wasm', 'null'] as const
 
 /** What a check is told about this machine. */
 export interface SupportOptions {
@@ -53,22 +53,37 @@ function inside(isAsked: boolean, path: readonly string[], executor: string, lac
 }
 
 function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, runnable: readonly string[]): Finding[] {
-  const { executor, resources, healthcheck, keys, provision, volumes, contracts } = allocation
+  const { executor, resources, healthcheck, keys, provision, volumes, outputs, contracts } = allocation
   const known = `(it runs ${runnable.join(', ')})`
   return [
     ...(runnable.includes(executor)
       ? []
       : [{ path: [...at, 'executor'], message: `the executor ${executor} is not supported by this version yet ${known}` }]),
+    ...inside(
+      isKata(allocation),
+      [...at, 'execution', 'runtime'],
+      executor,
+      'has no kata here: micro-VMs are the executor firecracker',
+      ['containerd']
+    ),
     ...gap(resources.gpus.length > 0, [...at, 'resources', 'gpus'], 'graphics cards are'),
     ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
     ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts', WITHOUT_SHELL),
     ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes'),
+    ...inside(outputs !== undefined, [...at, 'outputs'], executor, 'leaves no files'),
+    ...(outputs !== undefined && allocation.type !== 'task'
+      ? [{ path: [...at, 'outputs'], message: 'only a task, which ends by itself, leaves outputs' }]
+      : []),
     ...volumes.flatMap(({ type }, index) =>
-      gap(type !== 'local', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)
+      gap(type === 'glusterfs', [...at, 'volume', String(index), 'type'], `volumes of type ${type} are`)
     ),
     ...gap(contracts.length > 0, [...at, 'contracts'], 'contracts are')
   ]
+}
+
+function isKata({ execution: { params } }: EnsembleAllocation): boolean {
+  return isJsonObject(params) && params['runtime'] === 'kata'
 }
 
 function nodeGaps(at: readonly string[], { ports, redundancy }: EnsembleNode): Finding[] {

@@ -3,7 +3,7 @@ import { crossCheck } from './checks.ts'
 import type { EnsembleConfig, Execution, ExecutionView } from './model.ts'
 import { createReading, type Finding, type Reading } from './reading.ts'
 import { ensembleSchema } from './rules/ensemble.ts'
-import { containerdSchema, dockerSchema, firecrackerSchema, wasmSchema } from './rules/execution.ts'
+import { containerdSchema, dockerSchema, firecrackerSchema, ociSchema, wasmSchema } from './rules/execution.ts'
 import type { Schema } from './schema.ts'
 
 /** What a decoder is told about this machine. */
@@ -48,6 +48,8 @@ export function viewExecution({ type, params }: Execution): ExecutionView {
   switch (type) {
     case 'docker':
       return { type, params: readParams(dockerSchema, params) }
+    case 'oci':
+      return { type, params: readParams(ociSchema, params) }
     case 'wasm':
       return { type, params: readParams(wasmSchema, params) }
     case 'firecracker':

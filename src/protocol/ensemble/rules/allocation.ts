@@ -1,4 +1,4 @@
-import { type AccessKey, type EnsembleAllocation, type HealthCheck, MAX_NAMED, type Volume } from '../model.ts'
+import { type AccessKey, type EnsembleAllocation, type HealthCheck, MAX_NAMED, type Outputs, type Volume } from '../model.ts'
 import { defaulted, type ObjectSchema, object, optional, required, tagged } from '../object-schema.ts'
 import { flag, list, listOrItem, oneOf, refined, type Schema, text } from '../schema.ts'
 import { execution, executorName } from './execution.ts'
@@ -8,6 +8,13 @@ import { resources } from './resources.ts'
 
 const longText = text({ max: 4096 })
 const NANOS_PER_MILLI = 1e6
+
+const webAddress = text({
+  about: 'URL',
+  max: 2048,
+  pattern: /^https?:\/\/[^\s]+$/,
+  expected: 'a URL such as http://localhost:8080/health'
+})
 
 const whenUnwell = {
   interval: optional('interval', duration(1 / NANOS_PER_MILLI, 'duration such as `30s`'), 'time between two checks'),
@@ -31,11 +38,7 @@ export const commandCheckSchema: ObjectSchema<Extract<HealthCheck, { type: 'comm
 /** A health check that asks an HTTP address. */
 export const httpCheckSchema: ObjectSchema<Extract<HealthCheck, { type: 'http' }>> = object('http check', {
   type: required('type', oneOf(['http']), 'http'),
-  endpoint: required(
-    'endpoint',
-    text({ about: 'URL', max: 2048, pattern: /^https?:\/\/[^\s]+$/, expected: 'a URL such as http://localhost:8080/health' }),
-    'the address to ask'
-  ),
+  endpoint: required('endpoint', webAddress, 'the address to ask'),
   ...whenUnwell
 })
 
@@ -88,8 +91,71 @@ export const glusterVolumeSchema: ObjectSchema<Extract<Volume, { type: 'glusterf
   ...mounted
 })
 
+const objectName = text({ max: 1024 })
+
+const sha256Text = text({
+  about: 'SHA-256',
+  max: 71,
+  pattern: /^(?:sha256:)?[0-9a-f]{64}$/,
+  expected: 'a SHA-256 of 64 lower-case hexadecimal digits'
+})
+
+/** A bucket, and who asks for it. */
+const objectStore = {
+  bucket: required(
+    'bucket',
+    text({
+      about: 'bucket',
+      max: 63,
+      pattern: /^[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]$/,
+      expected: '3 to 63 lower-case letters, digits, hyphens and dots'
+    }),
+    'name of the bucket'
+  ),
+  endpoint: optional('endpoint', webAddress, 'URL of the service; Amazon’s without'),
+  region: optional(
+    'region',
+    text({ about: 'region', max: 32, pattern: /^[a-z0-9-]+$/, expected: 'a region such as eu-central-1' }),
+    'region of the bucket; us-east-1 without'
+  ),
+  accessKeyId: optional(
+    'access_key_id',
+    text({ max: 128 }),
+    'who asks; without, nothing is signed and the bucket must be public'
+  ),
+  secretAccessKey: optional('secret_access_key', longText, 'belongs to access_key_id; the provider sees it'),
+  sessionToken: optional('session_token', longText, 'of keys that expire')
+}
+
+/** Objects of a bucket. */
+export const s3VolumeSchema: ObjectSchema<Extract<Volume, { type: 's3' }>> = object('s3 volume', {
+  type: required('type', oneOf(['s3']), 's3'),
+  ...objectStore,
+  key: optional('key', objectName, 'one object; it appears under the last part of its name'),
+  prefix: optional('prefix', objectName, 'all objects below; the whole bucket without key and prefix'),
+  sha256: optional('sha256', sha256Text, 'what the object must have; with key'),
+  ...mounted
+})
+
 /** A volume written out. */
-export const volumeSchema: Schema<Volume> = tagged<Volume>('type', { local: localVolumeSchema, glusterfs: glusterVolumeSchema })
+export const volumeSchema: Schema<Volume> = tagged<Volume>('type', {
+  local: localVolumeSchema,
+  s3: s3VolumeSchema,
+  glusterfs: glusterVolumeSchema
+})
+
+/** A bucket for outputs. */
+export const publishSchema: ObjectSchema<NonNullable<Outputs['publish']>> = object('publication', {
+  type: required('type', oneOf(['s3']), 's3'),
+  ...objectStore,
+  prefix: optional('prefix', objectName, 'directory in the bucket')
+})
+
+/** What a task leaves. */
+export const outputsSchema: ObjectSchema<Outputs> = object('outputs', {
+  path: defaulted('path', absolutePath, '/outputs', 'directory in the workload whose files are kept'),
+  publish: optional('publish', publishSchema, 'where the provider sends them as well')
+})
 
 /** One workload (C §7.5). */
 export const allocationSchema: ObjectSchema<Omit<EnsembleAllocation, 'dnsName'> & { readonly dnsName?: string }> = object(
@@ -113,9 +179,16 @@ export const allocationSchema: ObjectSchema<Omit<EnsembleAllocation, 'dnsName'> 
     healthcheck: optional('healthcheck', healthcheck, 'how to find out whether it is well'),
     keys: defaulted('keys', list(fromTemplate('keys', accessKey)), [], 'keys for the user of the workload'),
     provision: defaulted('provision', list(fileName, MAX_NAMED), [], 'scripts that run first, in this order'),
-    volumes: defaulted('volume', listOrItem(fromTemplate('volumes', volumeSchema)), [], 'directories that outlive it', {
-      aliases: ['volumes']
-    }),
+    volumes: defaulted(
+      'volume',
+      listOrItem(fromTemplate('volumes', volumeSchema)),
+      [],
+      'directories that outlive it, or were fetched for it',
+      {
+        aliases: ['volumes']
+      }
+    ),
+    outputs: optional('outputs', outputsSchema, 'files that the task leaves: fetched when it has ended'),
     contracts: defaulted('contracts', list(fileName, MAX_NAMED), [], 'contracts under which it runs')
   },
   { note: (partial, { reading, path }) => reading.noteAllocation(path.at(-1) ?? '', partial) }

@@ -6,6 +6,7 @@ import {
   type FirecrackerParams,
   MAX_WASM_MODULE,
   type NullParams,
+  type OciParams,
   type WasmParams
 } from '../model.ts'
 import { defaulted, type ObjectSchema, object, optional, required } from '../object-schema.ts'
@@ -155,14 +156,26 @@ export const firecrackerSchema: ObjectSchema<FirecrackerParams> = object('firecr
   mmdsMessage: optional('mmds_message', text(), 'metadata that the machine can read')
 })
 
-/** Parameters of containerd. */
+/** Parameters of containers without a daemon (ours). */
+export const ociSchema: ObjectSchema<OciParams> = object('oci', {
+  image: required('image', image, 'the image to run'),
+  entrypoint: defaulted('entrypoint', words, [], 'program instead of the image’s own'),
+  cmd: defaulted('cmd', words, [], 'arguments instead of the image’s own'),
+  environment: defaulted('environment', environment, [], 'variables of the process'),
+  workingDirectory: optional('working_directory', longText, 'directory in which the process starts'),
+  user: optional('user', text({ max: 256 }), 'user of the process: `name`, `uid`, either with `:group`'),
+  readOnly: defaulted('read_only', flag, false, 'the root of the container cannot be written to'),
+  registryAuth: optional('registry_auth', login, 'for private images: `username` and `password`; the provider sees them')
+})
+
+/** Parameters of containerd: of the reference; the executor `oci` runs them. */
 export const containerdSchema: ObjectSchema<ContainerdParams> = object('containerd', {
   image: required('image', image, 'the image to run'),
   entrypoint: defaulted('entrypoint', words, [], 'program instead of the image’s own'),
   cmd: defaulted('cmd', words, [], 'arguments instead of the image’s own'),
   environment: defaulted('environment', environment, [], 'variables of the process'),
   workingDirectory: optional('working_directory', longText, 'directory in which the process starts'),
-  runtime: optional('runtime', oneOf(['runc', 'kata']), 'what isolates the process')
+  runtime: optional('runtime', oneOf(['runc', 'kata']), 'what isolates the process; `kata` is not here')
 })
 
 /** What the executor that runs nothing pretends to have run. */
@@ -175,7 +188,7 @@ export const nullSchema: ObjectSchema<NullParams> = object('null', {
 })
 
 /** Executors that the grammar knows. */
-export const EXECUTORS = ['docker', 'wasm', 'null', 'firecracker', 'containerd'] as const
+export const EXECUTORS = ['docker', 'oci', 'wasm', 'null', 'firecracker', 'containerd'] as const
 
 /** Parameters as they came, of an executor that only a plugin knows. */
 const foreign: Schema<JsonValue> = { about: 'anything', read: (value) => value, encode: (value) => value }
@@ -185,6 +198,8 @@ function schemaOf(type: string, extra: readonly string[] = []): Schema<JsonValue
   switch (type) {
     case 'docker':
       return canonical(dockerSchema)
+    case 'oci':
+      return canonical(ociSchema)
     case 'wasm':
       return canonical(wasmSchema)
     case 'firecracker':
