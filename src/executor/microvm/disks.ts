@@ -5,8 +5,8 @@ import { type Bytes, hours } from '../../base/index.ts'
 import { ExecutorBadSpecError, ExecutorStartFailedError, ExecutorUnsupportedError } from '../errors.ts'
 import type { StartOptions, Workload } from '../executor.ts'
 import { type ProgramResult, runProgram } from './programs.ts'
-import { driveFile, placeWhole, type RunFiles } from './run-files.ts'
 import type { MachineUser } from './qemu.ts'
+import { driveFile, placeWhole, type RunFiles } from './run-files.ts'
 import type { MicrovmSpec, RegistryLogin } from './spec.ts'
 
 /** Fetches images of registries; satisfied by the image store. */
@@ -106,7 +106,10 @@ export function isPublic({ mode }: FoundImage): boolean {
 
 async function copyImage(source: string, target: string, { signal }: StartOptions): Promise<void> {
   const args = ['--reflink=auto', '--sparse=always', '--no-preserve=all', '--', source, target]
-  done(await runProgram('cp', args, { limit: COPY_LIMIT, ...(signal && { signal }) }), 'a disk of the machine could not be copied')
+  done(
+    await runProgram('cp', args, { limit: COPY_LIMIT, ...(signal && { signal }) }),
+    'a disk of the machine could not be copied'
+  )
 }
 
 async function makeRoot(
@@ -130,7 +133,7 @@ async function makeRoot(
 }
 
 /** Puts the layers over each other where only the program that reads them sees it, so that no mount can stay behind. */
-const MERGE = 'mount -t overlay overlay -o "ro,lowerdir=$1" "$2" && shift && exec mke2fs "$@"'
+const MERGE = 'mount -t overlay overlay -o "ro,lowerdir=$1" "$2" && shift 2 && exec mke2fs "$@"'
 const MKE2FS = ['-q', '-F', '-t', 'ext4', '-O', '^has_journal', '-m', '0', '-E', 'root_owner=0:0']
 
 async function exportImage(layers: readonly string[], target: string, size: number, { signal }: StartOptions): Promise<void> {

@@ -22,8 +22,11 @@ for module in /job/modules/*.ko; do insmod "$module"; done
 
 fail() { echo "nunet: $1" >&7; printf 'exit 126 0\\n' >&8; sleep 5; poweroff -f; }
 
-tries=0
-until [ -e /dev/vport0p3 ] || [ "$tries" = 100 ]; do sleep 0.05; tries=$((tries+1)); done
+# A port has a name a moment before it can be opened.
+for port in /dev/vport0p1 /dev/vport0p2 /dev/vport0p3; do
+  tries=0
+  until [ -c $port ] && (: <>$port) 2>/dev/null || [ "$tries" = 200 ]; do sleep 0.05; tries=$((tries+1)); done
+done
 exec 6>/dev/vport0p1 7>/dev/vport0p2 8<>/dev/vport0p3
 
 device() {

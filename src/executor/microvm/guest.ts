@@ -81,5 +81,7 @@ function byVersion(left: string, right: string): number {
 }
 
 function unprepared(what: string): ExecutorUnavailableError {
-  return new ExecutorUnavailableError(`no kernel is prepared for micro machines: ${what}; docs/guides/microvm.md has the commands`)
+  return new ExecutorUnavailableError(
+    `no kernel is prepared for micro machines: ${what}; docs/guides/microvm.md has the commands`
+  )
 }

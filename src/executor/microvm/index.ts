@@ -11,3 +11,4 @@ export {
   type MicrovmExecutorLimits,
   type MicrovmExecutorOptions
 } from './microvm-executor.ts'
+export { type AccelerationChoice, probeMicrovm } from './probe.ts'

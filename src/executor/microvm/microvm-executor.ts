@@ -27,8 +27,6 @@ export const DEFAULT_MICROVM_LIMITS: MicrovmExecutorLimits = { log: mebibytes(10
 
 /** Options of {@link createMicrovmExecutor}. */
 export interface MicrovmExecutorOptions {
-  /** The word in ensembles. */
-  readonly kind: 'microvm' | 'firecracker'
   /** Where the driver remembers which workloads it has; absolute, made when needed. */
   readonly directory: string
   /** Kernel, modules and busybox, as in the root of a Debian system; see `guest.ts`. */
@@ -45,6 +43,7 @@ export interface MicrovmExecutorOptions {
   readonly limits?: MicrovmExecutorLimits
 }
 
+const KIND = 'microvm'
 const FIRST_POLL = millis(50)
 const SLOWEST_POLL = millis(250)
 
@@ -56,33 +55,33 @@ const SLOWEST_POLL = millis(250)
  * inside are handed to our first program in the machine. An exit code comes from there, not from the console.
  */
 export function createMicrovmExecutor(options: MicrovmExecutorOptions): Executor {
-  const { kind, directory, clock } = options
+  const { directory, clock } = options
   const cgroups = createCgroups({ clock })
   const records = createWorkloadRecords(directory)
   const start = createStarter({ ...options, limits: options.limits ?? DEFAULT_MICROVM_LIMITS, records, cgroups })
 
   async function knownFiles(handle: RunHandle): Promise<RunFiles> {
-    const files = await findRun(kind, records, handle)
+    const files = await findRun(records, handle)
     if (files === undefined) throw new ExecutorUnknownHandleError(`there is no workload ${handle}`)
     return files
   }
 
   return {
-    kind,
+    kind: KIND,
     features: MICROVM_FEATURES,
-    probe: (abort = {}) => probeMicrovm(options, abort),
+    probe: (abort) => probeMicrovm(options, abort),
     check(workload) {
-      parseMicrovmSpec(kind, workload)
+      parseMicrovmSpec(workload)
     },
     start: (workload, startOptions = {}) => start(workload, startOptions),
-    recover: async (handle) => (await findRun(kind, records, handle)) !== undefined,
-    wait: (handle, abort = {}) => waitForEnd(() => findRun(kind, records, handle), cgroups, clock, abort),
+    recover: async (handle) => (await findRun(records, handle)) !== undefined,
+    wait: (handle, abort = {}) => waitForEnd(() => findRun(records, handle), cgroups, clock, abort),
     async stop(handle, grace) {
-      const files = await findRun(kind, records, handle)
+      const files = await findRun(records, handle)
       if (files !== undefined && (await endOf(files, cgroups)) === undefined) await stopRun(files, grace, clock)
     },
     async remove(handle) {
-      const record = await findRecord(kind, records, handle)
+      const record = await findRecord(records, handle)
       if (record === undefined) return
       const files = runFiles(record.directory)
       await stopRun(files, millis(0), clock)
@@ -101,7 +100,7 @@ export function createMicrovmExecutor(options: MicrovmExecutorOptions): Executor
       if ((await endOf(files, cgroups)) !== undefined) throw new ExecutorFailedError('the machine has ended')
       return await runInside(files, command, execOptions)
     },
-    list: async () => (await records.list()).map(({ id }) => ({ id, handle: toHandle(kind, id) }))
+    list: async () => (await records.list()).map(({ id }) => ({ id, handle: toHandle(KIND, id) }))
   }
 }
 
@@ -120,14 +119,14 @@ async function waitForEnd(
   }
 }
 
-async function findRecord(kind: string, records: WorkloadRecords, handle: RunHandle): Promise<WorkloadRecord | undefined> {
-  const id = idOfHandle(kind, handle)
+async function findRecord(records: WorkloadRecords, handle: RunHandle): Promise<WorkloadRecord | undefined> {
+  const id = idOfHandle(KIND, handle)
   return id === undefined ? undefined : records.find(id)
 }
 
 /** The files of a run that was prepared and not removed. */
-async function findRun(kind: string, records: WorkloadRecords, handle: RunHandle): Promise<RunFiles | undefined> {
-  const record = await findRecord(kind, records, handle)
+async function findRun(records: WorkloadRecords, handle: RunHandle): Promise<RunFiles | undefined> {
+  const record = await findRecord(records, handle)
   if (record === undefined) return undefined
   const files = runFiles(record.directory)
   return (await runExists(files)) ? files : undefined
@@ -141,11 +140,11 @@ interface StarterOptions extends MicrovmExecutorOptions {
 
 /** Starts runs, each once: calls for the same workload share one start, and a run that has a monitor gets no second. */
 function createStarter(options: StarterOptions) {
-  const { kind, records, clock, log, cgroups, limits, images, imagesDirectory, guestDirectory } = options
+  const { records, clock, log, cgroups, limits, images, imagesDirectory, guestDirectory } = options
   const starting = new Map<string, Promise<RunHandle>>()
 
   async function start(workload: Workload, startOptions: StartOptions): Promise<RunHandle> {
-    const spec = parseMicrovmSpec(kind, workload)
+    const spec = parseMicrovmSpec(workload)
     const files = runFiles(workload.directory)
     if ((await readIdentity(files.process)) === undefined) {
       const guest = await findGuest(guestDirectory)
@@ -166,7 +165,7 @@ function createStarter(options: StarterOptions) {
     } else {
       await records.save({ id: workload.id, directory: workload.directory })
     }
-    return toHandle(kind, workload.id)
+    return toHandle(KIND, workload.id)
   }
 
   async function forget(id: string, files: RunFiles): Promise<void> {

@@ -39,11 +39,15 @@ export async function chooseAcceleration(choice: AccelerationChoice): Promise<Ch
 /** Whether machines can be started here, or what is missing. */
 export async function probeMicrovm(
   options: { readonly guestDirectory: string; readonly acceleration: AccelerationChoice },
-  { signal }: AbortOptions
+  { signal }: AbortOptions = {}
 ): Promise<Probe> {
-  if (process.arch !== 'x64') return { available: false, reason: `micro machines need a processor x86-64, this one is ${process.arch}` }
+  if (process.arch !== 'x64')
+    return { available: false, reason: `micro machines need a processor x86-64, this one is ${process.arch}` }
   for (const [program, advice] of NEEDED) {
-    const { isDone, stdout, complaint } = await runProgram(program, ['--version'], { limit: PROGRAM_LIMIT, ...(signal && { signal }) })
+    const { isDone, stdout, complaint } = await runProgram(program, ['--version'], {
+      limit: PROGRAM_LIMIT,
+      ...(signal && { signal })
+    })
     if (!isDone) return { available: false, reason: `${complaint}; install it: sudo apt install ${advice}` }
     if (program === QEMU) return await probeGuest(options, /version (\S+)/.exec(stdout)?.[1] ?? 'of unknown version')
   }

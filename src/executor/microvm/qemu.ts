@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mebibytes, type Bytes } from '../../base/index.ts'
+import { type Bytes, mebibytes } from '../../base/index.ts'
 
 /** How the processor of the guest is made. */
 export type Acceleration = 'kvm' | 'tcg'

@@ -59,7 +59,11 @@ export function driveFile({ directory }: RunFiles, index: number): string {
 }
 
 /** Has `make` write a file beside its place, gives it to the machine's user and puts it there whole. */
-export async function placeWhole(path: string, user: MachineUser | undefined, make: (path: string) => Promise<void>): Promise<void> {
+export async function placeWhole(
+  path: string,
+  user: MachineUser | undefined,
+  make: (path: string) => Promise<void>
+): Promise<void> {
   const temporary = `${path}.${randomUUID()}` // two starts of one workload may write at the same time
   await make(temporary)
   if (user !== undefined) await chown(temporary, user.uid, user.gid)

@@ -78,17 +78,20 @@ const IMAGE_PATH = /^(?!.*(?:^|\/)\.\.?(?:\/|$))[a-zA-Z0-9_][a-zA-Z0-9_.+/-]{0,2
  *
  * @throws ExecutorBadSpecError naming the field.
  */
-export function parseMicrovmSpec(kind: string, workload: Workload): MicrovmSpec {
+export function parseMicrovmSpec(workload: Workload): MicrovmSpec {
   const fields = specFields(workload, FIELDS)
   checkLimits(workload)
-  checkFeatures(kind, MICROVM_FEATURES, workload)
+  checkFeatures('microvm', MICROVM_FEATURES, workload)
   checkPreparation(workload)
   checkMachine(workload)
   checkEngine(fields)
   const root = readRoot(fields)
   const command = readCommand(fields)
   if (command === undefined && root.type === 'none') {
-    throw new ExecutorBadSpecError('command', 'is missing: a machine without root_file_system and image has no program of its own')
+    throw new ExecutorBadSpecError(
+      'command',
+      'is missing: a machine without root_file_system and image has no program of its own'
+    )
   }
   return {
     kernel: imagePath(fields, 'kernel_image'),
@@ -109,10 +112,14 @@ function checkMachine({ limits }: Workload): void {
 
 function checkEngine(fields: SpecFields): void {
   const engine = optionalText(fields, 'engine') ?? 'auto'
-  if (engine === 'firecracker') throw new ExecutorBadSpecError('engine', 'must be auto or qemu: this version starts no Firecracker')
+  if (engine === 'firecracker')
+    throw new ExecutorBadSpecError('engine', 'must be auto or qemu: this version starts no Firecracker')
   if (engine !== 'auto' && engine !== 'qemu') throw new ExecutorBadSpecError('engine', 'must be auto or qemu')
   if (fields['initrd'] !== undefined && fields['initrd'] !== null) {
-    throw new ExecutorBadSpecError('initrd', 'cannot be chosen: the first program of a machine is the provider’s, it tells how the job ended')
+    throw new ExecutorBadSpecError(
+      'initrd',
+      'cannot be chosen: the first program of a machine is the provider’s, it tells how the job ended'
+    )
   }
 }
 

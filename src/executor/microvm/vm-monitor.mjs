@@ -80,7 +80,8 @@ function serveCommands(state) {
     eachLine(connection, MAX_REQUEST, (line) => {
       const [, limit, text] = /^exec (\d{1,9}) ([A-Za-z0-9+/=]+)$/.exec(line) ?? []
       if (text === undefined || id !== undefined) return connection.destroy()
-      id = String((last += 1))
+      last += 1
+      id = String(last)
       const request = `exec ${id} ${limit} ${text}\n`
       waiting.set(id, { connection, request })
       if (state.isReady) state.control.write(request)
@@ -168,7 +169,9 @@ function supervise(run) {
     if (state.isReady) control.write('stop\n')
     else child.kill('SIGKILL') // it is not up yet, or has an init of its own
   })
-  child.on('error', (error) => finish({ type: 'exited', code: 126 }, stderr, `the machine could not be started: ${error.message}`))
+  child.on('error', (error) =>
+    finish({ type: 'exited', code: 126 }, stderr, `the machine could not be started: ${error.message}`)
+  )
   child.on('close', (code, signal) => {
     commands.close()
     finish(statusOf(state, code, signal), stderr, lastWords(state, code, signal))
