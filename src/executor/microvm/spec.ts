@@ -63,7 +63,8 @@ const FIELDS: readonly string[] = [
 ]
 /** The owner's kernel, and a root of busybox alone. */
 const PREPARED = 'default'
-const LEAST_MEMORY = mebibytes(64)
+/** In less, the kernel of Debian does not start (tried). */
+const LEAST_MEMORY = mebibytes(96)
 const MOST_CORES = 64
 const MOST_DRIVES = 8
 const MOST_METADATA = 65_536
