@@ -9,7 +9,7 @@ SOURCES   := $(shell find src -type d -o -name '*.mjs' -o -name '*.ts' ! -name '
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: all build executables deb demo test sim check format bench docs docs-check clean
+.PHONY: all build executables deb demo testdata test sim check format bench docs docs-check clean
 
 # What is needed to work here, and the executables for machines without Node.
 all: build executables
@@ -26,6 +26,10 @@ deb: $(PROGRAMS)
 # Two nodes on this machine: one lends, the other runs a job on it.
 demo: $(BUILT)
 	@tsx scripts/demo.ts
+
+# What micro machines boot from, out of Debian's packages, in .cache/; without it their tests are skipped.
+testdata:
+	@sh scripts/testdata.sh
 
 test: $(BUILT)
 	@vitest run

@@ -7,7 +7,13 @@ import { makeCaches } from './support/code-cache.ts'
 const BUNDLE = 'bundle'
 
 /** Programs that are started by their path, beside the module that starts them. */
-const PROGRAMS = ['executor/wasm/runner.mjs', 'executor/wasm/sandbox.mjs', 'executor/wasm/mounts.mjs', 'plugins/host.mjs']
+const PROGRAMS = [
+  'executor/wasm/runner.mjs',
+  'executor/wasm/sandbox.mjs',
+  'executor/wasm/mounts.mjs',
+  'executor/microvm/vm-monitor.mjs',
+  'plugins/host.mjs'
+]
 
 /** Packages with native code: they stay in node_modules, where npm puts them. QUIC asks for its native package by itself. */
 const NATIVE_PACKAGES = ['@photostructure/sqlite', 'node-hid', 'koffi']

@@ -92,6 +92,7 @@ async function placeControl(root: string, architecture: Architecture, version: s
       `Installed-Size: ${Math.ceil((await sizeOf(root)) / 1024)}`,
       'Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6, passwd, init-system-helpers, iproute2',
       'Recommends: docker.io | docker-ce, iptables, nftables',
+      'Suggests: qemu-system-x86, e2fsprogs',
       'Description: lends this machine to the NuNet network, and runs jobs on others',
       ' The Device Management Service makes a machine a member of NuNet, a network of',
       ' computers without a centre. A member can lend a part of its processor, memory',

@@ -48,8 +48,13 @@ async function writePacks(work: string): Promise<readonly string[]> {
     format: 'cjs',
     define: { 'globalThis.NUNET_SANDBOX': JSON.stringify(sandbox), 'import.meta.url': '""' }
   })
+  const monitor = await bundleFile('src/executor/microvm/vm-monitor.mjs', { format: 'cjs' })
   await mkdir(work, { recursive: true })
-  const all = [...packs, { name: 'runner.cjs', text: `({"runner.cjs"(exports,require,module,__filename){${runner}\n}})` }]
+  const started = Object.entries({ 'runner.cjs': runner, 'vm-monitor.cjs': monitor })
+  const all = [
+    ...packs,
+    ...started.map(([name, text]) => ({ name, text: `({"${name}"(exports,require,module,__filename){${text}\n}})` }))
+  ]
   for (const { name, text } of all) await writeFile(join(work, name), text)
   for (const [name, start] of [
     ['nunet.cjs', 'beside.cjs'],

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type Clock, gibibytes, mebibytes, millis, silentLogger, systemClock } from './base/index.ts'
 import { type CheckReport, createLocalSystem, examine, type Subject } from './doctor/index.ts'
 import { createDockerExecutor, defaultDockerSocket, describeDocker } from './executor/docker/index.ts'
-import type { Executor, Workload, WorkloadGpu } from './executor/index.ts'
+import type { Executor, Probe, Workload, WorkloadGpu } from './executor/index.ts'
+import { probeMicrovm } from './executor/microvm/index.ts'
 import { probeOci } from './executor/oci/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
 import { createHardwareProbe, type Gpu, type GpuVendor, type Machine } from './hardware/index.ts'
@@ -30,6 +31,7 @@ export async function checkMachine(options: CheckupOptions): Promise<readonly Ch
       // only asked whether it works: it never makes this directory
       plugins: () => describeConfigured(options.config),
       oci: () => probeOci(ociRuntime(options.config)),
+      microvm: () => probeMachines(options),
       wasm: () => createWasmExecutor({ directory: join(home, '.nunet', 'wasm'), clock, log: silentLogger }).probe()
     }
   })
@@ -37,6 +39,12 @@ export async function checkMachine(options: CheckupOptions): Promise<readonly Ch
 
 function ociRuntime(loaded: CheckupOptions['config']): 'auto' | 'crun' | 'runc' {
   return 'config' in loaded ? loaded.config.executor.oci_runtime : 'auto'
+}
+
+async function probeMachines({ config, home }: CheckupOptions): Promise<Probe> {
+  const { general, executor } = 'config' in config ? config.config : {}
+  const guestDirectory = executor?.microvm_guest || join(general?.data_dir ?? join(home, 'nunet', 'data'), 'microvm', 'guest')
+  return await probeMicrovm({ guestDirectory, acceleration: executor?.microvm_acceleration ?? 'auto' })
 }
 
 async function describeConfigured(loaded: CheckupOptions['config']): Promise<readonly PluginDescription[]> {

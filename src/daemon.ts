@@ -33,6 +33,7 @@ import {
 import { createDockerExecutor } from './executor/docker/index.ts'
 import type { Executor } from './executor/index.ts'
 import { createEgressFilter, createJobNetwork } from './executor/job-network/index.ts'
+import { createMicrovmExecutor } from './executor/microvm/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
 import { createOciExecutor } from './executor/oci/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
@@ -394,10 +395,22 @@ function createExecutors(
     clock,
     log
   })
+  const machines = join(general.data_dir, 'microvm')
+  const microvm = createMicrovmExecutor({
+    directory: join(machines, 'workloads'),
+    guestDirectory: executor.microvm_guest || join(machines, 'guest'),
+    imagesDirectory: executor.microvm_images || join(machines, 'images'),
+    acceleration: executor.microvm_acceleration,
+    images,
+    clock,
+    log
+  })
   const executors = [
     createDockerExecutor({ nodeId, network, clock, log }),
     oci,
     { ...oci, kind: 'containerd' }, // the reference's name for them
+    microvm,
+    { ...microvm, kind: 'firecracker' }, // the reference's name for them
     createWasmExecutor({ directory: join(general.data_dir, 'wasm'), clock, log, modules: moduleStore(images) }),
     createNullExecutor({ clock }),
     ...plugins.executors

@@ -86,7 +86,9 @@ async function readLoopDevices({ home }: TraceSubject): Promise<string[]> {
 
 /** Records of executors and the private directories of jobs; output that waits for its deployer is theirs to fetch. */
 async function readJobFiles({ home }: TraceSubject): Promise<string[]> {
-  const records = ['wasm', join('oci', 'workloads'), join('oci', 'runtime')].map((name) => join(home, 'data', name))
+  const records = ['wasm', join('microvm', 'workloads'), join('oci', 'workloads'), join('oci', 'runtime')].map((name) =>
+    join(home, 'data', name)
+  )
   const directories = [...records, join(home, 'work', 'jobs'), join(home, 'work', 'images', 'leases')]
   const names = await Promise.all(directories.map((directory) => readdir(directory).catch(() => [] as string[])))
   return names.flatMap((entries, index) => entries.map((name) => `${directories[index] ?? ''}/${name}`))

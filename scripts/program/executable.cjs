@@ -6,6 +6,8 @@ const { createLoader } = require('./loader.cjs')
 
 /** The supervisor of a WebAssembly module (src/executor/wasm/launch.ts): `__wasm-runner PAGES DIRECTORY`. */
 const RUNNER = '__wasm-runner'
+/** The monitor of a micro machine (src/executor/microvm/launch.ts): `__vm-monitor DIRECTORY`. */
+const MONITOR = '__vm-monitor'
 
 function readCache(name) {
   try {
@@ -27,6 +29,9 @@ if (process.argv[2] === RUNNER) {
   const [, pages] = process.argv.splice(2, 2)
   require('node:v8').setFlagsFromString(`--wasm-max-mem-pages=${Number(pages)}`)
   load('runner.cjs')
+} else if (process.argv[2] === MONITOR) {
+  process.argv.splice(2, 1)
+  load('vm-monitor.cjs')
 } else {
   load('main.cjs')
 }

@@ -230,6 +230,21 @@ export const CONFIG_SCHEMA = {
       choice(['auto', 'crun', 'runc']),
       'auto',
       'What runs containers without a daemon; `auto` takes crun where it works, else runc.'
+    ),
+    microvm_acceleration: key(
+      choice(['auto', 'kvm', 'tcg']),
+      'auto',
+      'How the processor of micro machines is made: by that of this machine (`kvm`), by emulation (`tcg`), or `auto`: the first where it may be used.'
+    ),
+    microvm_guest: key(
+      optionalPath,
+      '',
+      'Directory with the kernel, its modules and the busybox that micro machines boot from; empty for `microvm/guest` in `general.data_dir`.'
+    ),
+    microvm_images: key(
+      optionalPath,
+      '',
+      'The only directory whose kernels and disks jobs may name; empty for `microvm/images` in `general.data_dir`.'
     )
   },
   storage: {

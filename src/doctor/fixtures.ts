@@ -86,6 +86,7 @@ export async function subjectOf(recording: Recording, options: Partial<Subject> 
     executors: {
       dockerSocket: () => '/var/run/docker.sock',
       docker: async () => DOCKER,
+      microvm: async () => ({ available: true, version: 'QEMU 7.2, emulation, Linux 6.1' }),
       oci: async () => ({ available: true, version: 'runc version 1.1' }),
       wasm: async () => ({ available: true, version: 'wasi' }),
       plugins: async () => []

@@ -83,6 +83,7 @@ export interface ExecutorInspector {
   docker(): Promise<DockerAnswer>
   /** Containers without a daemon. */
   oci(): Promise<Probe>
+  microvm(): Promise<Probe>
   wasm(): Promise<Probe>
   /** The plugins that the configuration names, looked at without running them. */
   plugins(): Promise<readonly PluginAnswer[]>

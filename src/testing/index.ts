@@ -17,6 +17,13 @@ export {
 } from './ledger-emulator.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory-network.ts'
 export {
+  createMachineProvider,
+  MACHINE_GUEST,
+  MACHINE_PATIENCE,
+  type MachineProvider,
+  machineScript
+} from './micro-machines.ts'
+export {
   assemble,
   digestOf,
   type FakeRegistry,

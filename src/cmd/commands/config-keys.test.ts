@@ -62,6 +62,9 @@ const KEYS = [
   'plugins.packages',
   'plugins.remote_executors',
   'executor.oci_runtime', // ours
+  'executor.microvm_acceleration', // ours
+  'executor.microvm_guest', // ours
+  'executor.microvm_images', // ours
   'storage.volume_size', // ours
   'storage.volumes_per_owner', // ours
   'storage.volumes_total', // ours

@@ -19,9 +19,16 @@ export const executors: Check = {
   id: 'executors',
   title: 'Executors',
   async run(subject) {
-    const [oci, wasm] = await Promise.all([subject.executors.oci(), subject.executors.wasm()])
+    const { oci, microvm, wasm } = subject.executors
+    const probes = await Promise.all([oci(), microvm(), wasm()])
     const plugins = await subject.executors.plugins()
-    return [...(await checkDocker(subject)), judgeOci(oci), judgeWasm(wasm), ...plugins.map(judgePlugin)]
+    return [
+      ...(await checkDocker(subject)),
+      judgeOci(probes[0]),
+      judgeMicrovm(probes[1]),
+      judgeWasm(probes[2]),
+      ...plugins.map(judgePlugin)
+    ]
   }
 }
 
@@ -96,6 +103,12 @@ function judgeStorage({ storageDriver, backingFileSystem }: Extract<DockerAnswer
 export function judgeOci(probe: Probe): Finding {
   if (probe.available) return ok('containers without a daemon', probe.version)
   return warning('containers without a daemon', probe.reason, { advice: 'Docker and WebAssembly do not need them.' })
+}
+
+/** Pure. A machine that lends none lacks nothing: its owner chooses to prepare them. */
+export function judgeMicrovm(probe: Probe): Finding {
+  if (probe.available) return ok('micro machines', probe.version)
+  return ok('micro machines', `not offered: ${probe.reason}`)
 }
 
 /** Pure. */

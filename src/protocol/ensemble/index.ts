@@ -24,6 +24,7 @@ export {
   MAX_ENSEMBLE_WIRE,
   MAX_NAMED,
   MAX_WASM_MODULE,
+  type MicrovmParams,
   type ObjectStore,
   type Outputs,
   type PortRequest,

@@ -99,6 +99,7 @@ export type ExecutionView =
   | { readonly type: 'docker'; readonly params: DockerParams }
   | { readonly type: 'oci'; readonly params: OciParams }
   | { readonly type: 'wasm'; readonly params: WasmParams }
+  | { readonly type: 'microvm'; readonly params: MicrovmParams }
   | { readonly type: 'firecracker'; readonly params: FirecrackerParams }
   | { readonly type: 'containerd'; readonly params: ContainerdParams }
   | { readonly type: 'null' }
@@ -154,10 +155,25 @@ export interface WasmParams {
   readonly cpuTime?: Millis
 }
 
-/** Parameters of the firecracker executor. */
-export interface FirecrackerParams {
+/** Parameters of the firecracker executor, as of {@link MicrovmParams}. */
+export interface FirecrackerParams extends MicrovmParams {
   readonly kernelImage: string
   readonly rootFileSystem: string
+}
+
+/** Parameters of the microvm executor (ours). */
+export interface MicrovmParams {
+  readonly engine?: 'auto' | 'qemu'
+  readonly kernelImage?: string
+  readonly rootFileSystem?: string
+  /** Instead of a root file system. */
+  readonly image?: string
+  readonly registryAuth?: { readonly username: string; readonly password: string }
+  readonly drives: readonly string[]
+  readonly command: readonly string[]
+  /** `KEY=VALUE`. */
+  readonly environment: readonly string[]
+  readonly workingDirectory?: string
   readonly kernelArgs?: string
   readonly initrd?: string
   readonly mmdsMessage?: string

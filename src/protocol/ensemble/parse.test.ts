@@ -188,7 +188,7 @@ describe('a rule of allocations', () => {
     [
       'an unknown executor',
       { executor: 'dokcer' },
-      'allocations.a.executor: must be one of docker, oci, wasm, null, firecracker, containerd, is "dokcer" (did you mean docker?)'
+      'allocations.a.executor: must be one of docker, oci, microvm, wasm, null, firecracker, containerd, is "dokcer" (did you mean docker?)'
     ],
     [
       'executors that differ',

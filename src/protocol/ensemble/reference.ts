@@ -12,7 +12,7 @@ import {
   s3VolumeSchema
 } from './rules/allocation.ts'
 import { contractSchema, ensembleSchema, supervisorSchema } from './rules/ensemble.ts'
-import { containerdSchema, dockerSchema, firecrackerSchema, ociSchema, wasmSchema } from './rules/execution.ts'
+import { containerdSchema, dockerSchema, firecrackerSchema, microvmSchema, ociSchema, wasmSchema } from './rules/execution.ts'
 import { edgeSchema, locationRuleSchema, locationSchema, nodeSchema, portSchema } from './rules/node.ts'
 import { cpuSchema, diskSchema, gpuSchema, ramSchema, resourcesSchema } from './rules/resources.ts'
 
@@ -31,6 +31,7 @@ const SECTIONS: readonly Section[] = [
   { title: 'Resources: gpus', rows: gpuSchema.rows },
   { title: 'Execution: docker', rows: dockerSchema.rows },
   { title: 'Execution: wasm', rows: wasmSchema.rows },
+  { title: 'Execution: microvm', rows: microvmSchema.rows },
   { title: 'Execution: firecracker', rows: firecrackerSchema.rows },
   { title: 'Execution: oci', rows: ociSchema.rows },
   { title: 'Execution: containerd', rows: containerdSchema.rows },

@@ -109,7 +109,7 @@ nodes: {n: {allocations: [a]}}`
     ])
   })
 
-  test('are executors, unless a plugin adds them, and kata', () => {
+  test('are volumes of micro machines, and kata', () => {
     const withExecutor = (name: string, extra = '') =>
       parsed(
         PLAIN.replace('executor: docker', `executor: ${name}`)
@@ -126,10 +126,11 @@ allocations:
     execution: { type: firecracker, kernel_image: k, root_file_system: r }
 nodes: { n: { allocations: [vm] } }
 `
-    expect(lines(checkSupported(parsed(machine)))).toEqual([
-      'allocations.vm.executor: the executor firecracker is not supported by this version yet (it runs docker, oci, containerd, wasm, null)'
+    expect(checkSupported(parsed(machine))).toEqual([])
+    const volume = '    volume: [{ type: local, src: data, mount_destination: /data }]\nnodes:'
+    expect(lines(checkSupported(parsed(machine.replace('nodes:', volume))))).toEqual([
+      'allocations.vm.volume: the executor firecracker has no volumes'
     ])
-    expect(checkSupported(parsed(machine), { executors: ['firecracker'] })).toEqual([])
     expect(checkSupported(withExecutor('oci'))).toEqual([])
     expect(checkSupported(withExecutor('containerd', ', runtime: runc'))).toEqual([])
     expect(lines(checkSupported(withExecutor('containerd', ', runtime: kata')))).toEqual([

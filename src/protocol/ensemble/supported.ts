@@ -4,7 +4,7 @@ import type { Finding } from './reading.ts'
 import { toIssue } from './wire.ts'
 
 /** Executors that this version runs. */
-const RUNNABLE = ['docker', 'oci', 'containerd', 'wasm', 'null'] as const
+const RUNNABLE = ['docker', 'oci', 'containerd', 'microvm', 'firecracker', 'wasm', 'null'] as const
 
 /** What a check is told about this machine. */
 export interface SupportOptions {
@@ -45,10 +45,12 @@ function gap(isAsked: boolean, path: readonly string[], what: string): Finding[]
 
 /** Executors whose workloads have no inside where files could lie. */
 const WITHOUT_INSIDE: readonly string[] = ['null']
+/** Executors whose workloads see nothing of the provider’s disk. */
+const WITHOUT_VOLUMES: readonly string[] = ['null', 'microvm', 'firecracker']
 /** Executors whose workloads have no shell. */
 const WITHOUT_SHELL: readonly string[] = ['wasm', 'null']
 /** Executors whose workloads use no devices. */
-const WITHOUT_CARDS: readonly string[] = ['wasm']
+const WITHOUT_CARDS: readonly string[] = ['wasm', 'microvm', 'firecracker']
 
 function inside(isAsked: boolean, path: readonly string[], executor: string, lack: string, without = WITHOUT_INSIDE): Finding[] {
   return isAsked && without.includes(executor) ? [{ path, message: `the executor ${executor} ${lack}` }] : []
@@ -78,7 +80,7 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
     ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
     ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts', WITHOUT_SHELL),
-    ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes'),
+    ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes', WITHOUT_VOLUMES),
     ...inside(outputs !== undefined, [...at, 'outputs'], executor, 'leaves no files'),
     ...(outputs !== undefined && allocation.type !== 'task'
       ? [{ path: [...at, 'outputs'], message: 'only a task, which ends by itself, leaves outputs' }]

@@ -77,7 +77,7 @@ describe('an ensemble from the network is refused', () => {
     [
       'with an unknown executor',
       wire({ allocations: { a: allocation({ executor: 'vm', execution: { type: 'vm', params: {} } }) } }),
-      'allocations.a.executor: must be one of docker, oci, wasm, null, firecracker, containerd, is "vm"'
+      'allocations.a.executor: must be one of docker, oci, microvm, wasm, null, firecracker, containerd, is "vm"'
     ],
     [
       'with a node for nobody',

@@ -3,7 +3,7 @@ import { crossCheck } from './checks.ts'
 import type { EnsembleConfig, Execution, ExecutionView } from './model.ts'
 import { createReading, type Finding, type Reading } from './reading.ts'
 import { ensembleSchema } from './rules/ensemble.ts'
-import { containerdSchema, dockerSchema, firecrackerSchema, ociSchema, wasmSchema } from './rules/execution.ts'
+import { containerdSchema, dockerSchema, firecrackerSchema, microvmSchema, ociSchema, wasmSchema } from './rules/execution.ts'
 import type { Schema } from './schema.ts'
 
 /** What a decoder is told about this machine. */
@@ -52,6 +52,8 @@ export function viewExecution({ type, params }: Execution): ExecutionView {
       return { type, params: readParams(ociSchema, params) }
     case 'wasm':
       return { type, params: readParams(wasmSchema, params) }
+    case 'microvm':
+      return { type, params: readParams(microvmSchema, params) }
     case 'firecracker':
       return { type, params: readParams(firecrackerSchema, params) }
     case 'containerd':

@@ -5,6 +5,7 @@ import {
   type Execution,
   type FirecrackerParams,
   MAX_WASM_MODULE,
+  type MicrovmParams,
   type NullParams,
   type OciParams,
   type WasmParams
@@ -147,13 +148,46 @@ function checkModuleSource(partial: Partial<WasmParams>, place: Place): void {
   )
 }
 
-/** Parameters of micro machines. */
-export const firecrackerSchema: ObjectSchema<FirecrackerParams> = object('firecracker', {
-  kernelImage: required('kernel_image', longText, 'path of the kernel'),
-  rootFileSystem: required('root_file_system', longText, 'path of the root file system'),
+/** What the reference does not know of micro machines. */
+const machineFields = {
+  engine: optional('engine', oneOf(['auto', 'qemu']), 'what makes the machine'),
+  image: optional('image', image, 'instead of a root file system: an image of a registry, of which one is made'),
+  registryAuth: optional('registry_auth', login, 'for private images: `username` and `password`; the provider sees them'),
+  drives: defaulted('drives', words, [], 'further disks: names among the provider’s images of machines'),
+  command: defaulted('command', words, [], 'program instead of the image’s own, or of the `/sbin/init` of the root file system'),
+  environment: defaulted('environment', environment, [], 'variables of the program'),
+  workingDirectory: optional('working_directory', longText, 'directory in which the program starts'),
   kernelArgs: optional('kernel_args', longText, 'arguments of the kernel'),
-  initrd: optional('initrd', longText, 'path of the initial file system', { aliases: ['initrd_path'] }),
-  mmdsMessage: optional('mmds_message', text(), 'metadata that the machine can read')
+  initrd: optional('initrd', longText, 'path of the initial file system; refused by providers of this version', {
+    aliases: ['initrd_path']
+  }),
+  mmdsMessage: optional('mmds_message', text(), 'metadata that the machine finds in `/run/nunet-metadata`')
+}
+
+/** Parameters of micro machines (ours). */
+export const microvmSchema: ObjectSchema<MicrovmParams> = object('microvm', {
+  kernelImage: optional(
+    'kernel_image',
+    longText,
+    'name of a kernel among the provider’s images of machines; `default` for its own'
+  ),
+  rootFileSystem: optional(
+    'root_file_system',
+    longText,
+    'name of a disk among the provider’s images of machines; without it and `image`, busybox in memory'
+  ),
+  ...machineFields
+})
+
+/** Parameters of micro machines, as the reference has them. */
+export const firecrackerSchema: ObjectSchema<FirecrackerParams> = object('firecracker', {
+  kernelImage: required(
+    'kernel_image',
+    longText,
+    'name of a kernel among the provider’s images of machines; `default` for its own'
+  ),
+  rootFileSystem: required('root_file_system', longText, 'name of a disk among the provider’s images of machines'),
+  ...machineFields
 })
 
 /** Parameters of containers without a daemon (ours). */
@@ -188,7 +222,7 @@ export const nullSchema: ObjectSchema<NullParams> = object('null', {
 })
 
 /** Executors that the grammar knows. */
-export const EXECUTORS = ['docker', 'oci', 'wasm', 'null', 'firecracker', 'containerd'] as const
+export const EXECUTORS = ['docker', 'oci', 'microvm', 'wasm', 'null', 'firecracker', 'containerd'] as const
 
 /** Parameters as they came, of an executor that only a plugin knows. */
 const foreign: Schema<JsonValue> = { about: 'anything', read: (value) => value, encode: (value) => value }
@@ -202,6 +236,8 @@ function schemaOf(type: string, extra: readonly string[] = []): Schema<JsonValue
       return canonical(ociSchema)
     case 'wasm':
       return canonical(wasmSchema)
+    case 'microvm':
+      return canonical(microvmSchema)
     case 'firecracker':
       return canonical(firecrackerSchema)
     case 'containerd':
