@@ -35,7 +35,7 @@ import type { Executor } from './executor/index.ts'
 import { createEgressFilter } from './executor/job-network/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
-import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
+import { createHardwareProbe, createHostPorts, hostName, readInterfaces } from './hardware/index.ts'
 import { createHeapKeeper } from './heap/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createImages, type Images } from './image/index.ts'
@@ -223,6 +223,8 @@ function composeDaemon(
     deploymentOutput: createJobOutput(join(general.work_dir, 'deployments'), 0o755),
     place: { continent: general.host_continent, country: general.host_country, city: general.host_city },
     allowPrivileged: job.allow_privileged_docker,
+    portRange: { from: general.port_available_range_from, to: general.port_available_range_to },
+    hostPorts: createHostPorts(),
     clock,
     random,
     log,

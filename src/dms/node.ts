@@ -41,7 +41,15 @@ import {
 import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
 import type { Place } from './place.ts'
-import { type Amount, createResourceLedger, NOTHING, type ResourceLedger } from './resources/index.ts'
+import {
+  type Amount,
+  createPorts,
+  createResourceLedger,
+  NOTHING,
+  type PortProbe,
+  type PortRange,
+  type ResourceLedger
+} from './resources/index.ts'
 import { createRevocationExchange, type KnownRevocations } from './revocation/index.ts'
 
 /** What a node is made of. */
@@ -74,6 +82,10 @@ export interface NodeOptions {
   readonly deploymentOutput: JobOutput
   readonly place: Place
   readonly allowPrivileged: boolean
+  /** Ports of this machine that jobs may have. */
+  readonly portRange: PortRange
+  /** What the operating system says of them. */
+  readonly hostPorts: PortProbe
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -137,7 +149,7 @@ export function createNode(options: NodeOptions): Node {
     counters
   })
 
-  async function facts(free: Amount): Promise<ProviderFacts> {
+  async function facts(free: Amount, portProblem: string | undefined): Promise<ProviderFacts> {
     const { cpu, gpus } = await hardware.capacity()
     return {
       offer: ledger.offer(),
@@ -146,6 +158,7 @@ export function createNode(options: NodeOptions): Node {
       cards: gpus,
       executors: executors.available(),
       allowPrivileged,
+      portProblem,
       place
     }
   }
@@ -180,6 +193,7 @@ export function createNode(options: NodeOptions): Node {
         nodeKey: key,
         bids,
         ledger,
+        ports: createPorts({ range: options.portRange, probe: options.hostPorts }),
         allocations,
         executors: options.executors,
         hardware,

@@ -22,7 +22,7 @@ import { allocationStart, allocationStatus, DONE, orchestratorPresence, taskTerm
 import type { Volumes } from '../../storage/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
-import type { Amount, ResourceLedger } from '../resources/index.ts'
+import type { Amount, PortLease, ResourceLedger } from '../resources/index.ts'
 import { sealKey, unsealKey } from '../sealed-key.ts'
 import { NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
 import { workloadGpus } from './graphics.ts'
@@ -42,6 +42,7 @@ export interface AllocationRequest {
   readonly executor: string
   readonly params: JsonValue
   readonly amount: Amount
+  readonly ports: readonly PortLease[]
   readonly preparation: Preparation
 }
 

@@ -12,7 +12,7 @@ const item: BidItem = {
   place: { accept: [], reject: [] },
   privileged: false,
   gpus: [],
-  ports: 0,
+  ports: { static: [], dynamic: 0 },
   contracts: false
 }
 
@@ -23,6 +23,7 @@ const facts: ProviderFacts = {
   cards: [],
   executors: new Set(['docker']),
   allowPrivileged: false,
+  portProblem: undefined,
   place: { continent: 'EU', country: 'DE', city: '' }
 }
 
@@ -31,7 +32,7 @@ test.each<readonly [string, Partial<BidItem>, Partial<ProviderFacts>]>([
   ['no executor wasm here', { executors: ['docker', 'wasm'] }, {}],
   ['privileged containers are not allowed here', { privileged: true }, {}],
   ['architecture aarch64 wanted, this is x86_64', { architecture: 'aarch64' }, {}],
-  ['ports are not offered here', { ports: 1 }, {}],
+  ['port 80 is not lent', {}, { portProblem: 'port 80 is not lent' }],
   ['contracts are not supported here', { contracts: true }, {}],
   ['the location does not fit', { place: { accept: [{ continent: 'AS' }], reject: [] } }, {}],
   ['the location does not fit', { place: { accept: [], reject: [{ continent: 'eu', country: 'de' }] } }, {}],

@@ -1,7 +1,7 @@
 import { err, type Result } from '../../base/index.ts'
 import type { Gpu } from '../../hardware/index.ts'
 import { isAcceptablePlace, type Place, type PlaceRule } from '../place.ts'
-import { type Amount, chooseGpus, type GpuNeed, type GpuShare, shortages } from '../resources/index.ts'
+import { type Amount, chooseGpus, type GpuNeed, type GpuShare, type PortNeed, shortages } from '../resources/index.ts'
 
 /** What one ensemble node needs. */
 export interface BidItem {
@@ -15,7 +15,7 @@ export interface BidItem {
   readonly privileged: boolean
   /** One per card. */
   readonly gpus: readonly GpuNeed[]
-  readonly ports: number
+  readonly ports: PortNeed
   readonly contracts: boolean
 }
 
@@ -28,6 +28,8 @@ export interface ProviderFacts {
   readonly cards: readonly Gpu[]
   readonly executors: ReadonlySet<string>
   readonly allowPrivileged: boolean
+  /** Why the ports of the item cannot be had now. */
+  readonly portProblem: string | undefined
   readonly place: Place
 }
 
@@ -43,7 +45,7 @@ export function judge(item: BidItem, facts: ProviderFacts): Result<readonly GpuS
   if (item.architecture !== '' && item.architecture !== facts.architecture) {
     return err(`architecture ${item.architecture} wanted, this is ${facts.architecture}`)
   }
-  if (item.ports > 0) return err('ports are not offered here')
+  if (facts.portProblem !== undefined) return err(facts.portProblem)
   if (item.contracts) return err('contracts are not supported here')
   if (!isAcceptablePlace(facts.place, item.place)) return err('the location does not fit')
   const never = sharesWithin(item, facts, facts.offer, facts.offer)

@@ -18,7 +18,7 @@ function item(nodeId: string, cpuCores = 1): BidItem {
     place,
     privileged: false,
     gpus: [],
-    ports: 0,
+    ports: { static: [], dynamic: 0 },
     contracts: false
   }
 }

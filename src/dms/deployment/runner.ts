@@ -17,7 +17,7 @@ import type { JobOutput } from '../output.ts'
 import { saveOutput } from './collect-output.ts'
 import { RefusedError } from './errors.ts'
 import type { Orchestrator } from './orchestrator.ts'
-import { type Blueprint, hasEnded, type Plan, startLevels } from './plan.ts'
+import { type Blueprint, hasEnded, type Plan, type PortMapping, startLevels } from './plan.ts'
 import { type DeploymentRecord, JOURNAL_LIMIT } from './record.ts'
 import { startAllocation } from './start-allocation.ts'
 import { advance, type DeploymentEffect, type DeploymentEvent, planOf } from './state.ts'
@@ -192,10 +192,11 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     await options.admit(plan)
     // Output of a round before belongs to other allocations.
     for (const key of Object.keys(plan.allocations)) await output.remove(output.directory(record.id, key))
-    const done = await everywhere(Object.keys(plan.allocations), peerOfKey(plan), (key) =>
-      orchestrator.commit(blueprint, plan, key, { signal })
-    )
-    if (done) await handle({ type: 'committed' })
+    const ports: Record<string, readonly PortMapping[]> = {}
+    const done = await everywhere(Object.keys(plan.allocations), peerOfKey(plan), async (key) => {
+      ports[key] = await orchestrator.commit(blueprint, plan, key, { signal })
+    })
+    if (done) await handle({ type: 'committed', ports })
   }
 
   async function allocate(): Promise<void> {

@@ -25,6 +25,7 @@ function allocation(name: string, node: string, dependsOn: readonly string[] = [
     memory: 1,
     disk: 1,
     gpus: [],
+    ports: [],
     privileged: false,
     dependsOn,
     dnsName: name
@@ -71,7 +72,7 @@ function play(start: DeploymentState, events: readonly DeploymentEvent[], with_:
 const toRunning: readonly DeploymentEvent[] = [
   { type: 'created' },
   { type: 'bids', bids: [bid('n', 'p')] },
-  { type: 'committed' },
+  { type: 'committed', ports: {} },
   { type: 'allocated', handles: { 'n.t': handle } },
   { type: 'started', key: 'n.t' }
 ]

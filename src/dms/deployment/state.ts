@@ -2,7 +2,7 @@ import type { Handle } from '../../actor/index.ts'
 import { type Millis, unreachable } from '../../base/index.ts'
 import type { DeploymentStatus } from '../../protocol/index.ts'
 import { place } from './placement.ts'
-import { type Bid, type Blueprint, hasEnded, type Plan, type PlannedAllocation } from './plan.ts'
+import { type Bid, type Blueprint, hasEnded, type Plan, type PlannedAllocation, type PortMapping } from './plan.ts'
 
 /** How a deployment ended. */
 export type Outcome = 'completed' | 'failed'
@@ -24,7 +24,8 @@ export type DeploymentState =
 
 /** What happens to a deployment. Allocations are named by manifest key. */
 export type DeploymentEvent =
-  | { readonly type: 'created' | 'restarted' | 'committed' | 'shutdown' | 'stopped' }
+  | { readonly type: 'created' | 'restarted' | 'shutdown' | 'stopped' }
+  | { readonly type: 'committed'; readonly ports: Readonly<Record<string, readonly PortMapping[]>> }
   /** `isAlone`: no other node is connected that could have heard of it. */
   | { readonly type: 'bids'; readonly bids: readonly Bid[]; readonly isAlone?: boolean }
   | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
@@ -202,7 +203,11 @@ function fromPreparing(state: Preparing, event: DeploymentEvent, facts: Deployme
       return tryElsewhere(state, event, facts)
     case 'committed':
       if (state.phase !== 'committing') return stay(state)
-      return { next: { ...state, phase: 'allocating' }, effects: [{ type: 'allocate' }], note: 'resources are committed' }
+      return {
+        next: { ...state, phase: 'allocating', plan: withPorts(state.plan, event.ports) },
+        effects: [{ type: 'allocate' }],
+        note: ['resources are committed', ...Object.entries(event.ports).flatMap(describePorts)].join('; ')
+      }
     case 'allocated':
       if (state.phase !== 'allocating') return stay(state)
       return {
@@ -306,6 +311,14 @@ function change(plan: Plan, key: string, changes: Partial<PlannedAllocation>): P
 
 function withHandles(plan: Plan, handles: Readonly<Record<string, Handle>>): Plan {
   return Object.entries(handles).reduce((changed, [key, handle]) => change(changed, key, { handle }), plan)
+}
+
+function withPorts(plan: Plan, ports: Readonly<Record<string, readonly PortMapping[]>>): Plan {
+  return Object.entries(ports).reduce((changed, [key, own]) => change(changed, key, { ports: own }), plan)
+}
+
+function describePorts([key, ports]: readonly [string, readonly PortMapping[]]): readonly string[] {
+  return ports.length === 0 ? [] : [`${key} has ports ${ports.map((port) => `${port.public} → ${port.private}`).join(', ')}`]
 }
 
 /** The plan of a state that has one. */

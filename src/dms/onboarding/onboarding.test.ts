@@ -66,7 +66,7 @@ describe('onboarding', () => {
     const { clock, onboarding, ledger } = await setUp()
     await expect(onboarding.offboard()).rejects.toMatchObject({ code: 'ONBOARDING_NOT_ONBOARDED' })
     await onboarding.onboard(offer(2, 4, 10))
-    await ledger.commit('job', { amount: offer(1, 1, 1), owner: 'did:x', expiresAt: millis(clock.now() + minutes(1)) })
+    await ledger.commit('job', { amount: offer(1, 1, 1), ports: [], owner: 'did:x', expiresAt: millis(clock.now() + minutes(1)) })
     await expect(onboarding.offboard()).rejects.toMatchObject({ code: 'ONBOARDING_STILL_IN_USE' })
     await ledger.release('job')
     await onboarding.offboard()

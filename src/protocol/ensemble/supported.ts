@@ -31,7 +31,7 @@ export function findUnsupported(config: EnsembleConfig, { executors = [] }: Supp
   const runnable: readonly string[] = [...RUNNABLE, ...executors]
   return [
     ...[...config.allocations].flatMap(([name, allocation]) => allocationGaps(['allocations', name], allocation, runnable)),
-    ...[...config.nodes].flatMap(([name, node]) => nodeGaps(['nodes', name], node)),
+    ...[...config.nodes].flatMap(([name, node]) => nodeGaps(['nodes', name], node, config.allocations)),
     ...gap(config.edges.length > 0, ['edge_constraints'], 'edge constraints are'),
     ...gap(config.supervisor !== undefined, ['supervisor'], 'supervisor trees are'),
     ...gap(config.subnet.join, ['subnet', 'join'], 'joining the subnet is'),
@@ -47,6 +47,8 @@ function gap(isAsked: boolean, path: readonly string[], what: string): Finding[]
 const WITHOUT_INSIDE: readonly string[] = ['null']
 /** Executors whose workloads have no shell. */
 const WITHOUT_SHELL: readonly string[] = ['wasm', 'null']
+/** Executors whose workloads have no network. */
+const WITHOUT_NETWORK: readonly string[] = ['wasm']
 /** Executors whose workloads use no devices. */
 const WITHOUT_CARDS: readonly string[] = ['wasm']
 
@@ -79,9 +81,16 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
   ]
 }
 
-function nodeGaps(at: readonly string[], { ports, redundancy }: EnsembleNode): Finding[] {
+function nodeGaps(
+  at: readonly string[],
+  { ports, redundancy }: EnsembleNode,
+  allocations: EnsembleConfig['allocations']
+): Finding[] {
   return [
-    ...gap(ports.length > 0, [...at, 'ports'], 'published ports are'),
+    ...ports.flatMap(({ allocation }, index) => {
+      const { executor = '' } = allocations.get(allocation) ?? {}
+      return inside(true, [...at, 'ports', String(index)], executor, 'gives no ports to a workload', WITHOUT_NETWORK)
+    }),
     ...gap(redundancy > 0, [...at, 'redundancy'], 'standby nodes are')
   ]
 }
