@@ -81,7 +81,8 @@ export interface NodeOptions {
   /** Output that deployments of this node have fetched. */
   readonly deploymentOutput: JobOutput
   readonly place: Place
-  readonly allowPrivileged: boolean
+  /** Whether the jobs of a DID may have privileged containers. */
+  readonly mayBePrivileged: (did: string) => boolean
   /** Ports of this machine that jobs may have. */
   readonly portRange: PortRange
   /** What the operating system says of them. */
@@ -107,7 +108,7 @@ export interface Node extends Service {
  * Behaviours are served only after what they need is restored, so a node that is not ready answers nothing.
  */
 export function createNode(options: NodeOptions): Node {
-  const { store, actors, context, key, peers, hardware, clock, random, log, counters, place, allowPrivileged } = options
+  const { store, actors, context, key, peers, hardware, clock, random, log, counters, place, mayBePrivileged } = options
   const events = createEventLog({ clock, random })
   const eventStreams = createEventStreams({ events, context, clock, random, log: log.child({ logger: 'events' }) })
   const { publish } = events
@@ -125,7 +126,7 @@ export function createNode(options: NodeOptions): Node {
     executors: options.executors,
     hardware,
     output: options.jobOutput,
-    allowPrivileged,
+    mayBePrivileged,
     volumes: options.volumes,
     onStatus: ({ id, ensembleId }, status) => publish({ type: 'allocation', allocation: id, deployment: ensembleId, status })
   })
@@ -149,7 +150,7 @@ export function createNode(options: NodeOptions): Node {
     counters
   })
 
-  async function facts(free: Amount, portProblem: string | undefined): Promise<ProviderFacts> {
+  async function facts(asker: string, free: Amount, portProblem: string | undefined): Promise<ProviderFacts> {
     const { cpu, gpus } = await hardware.capacity()
     return {
       offer: ledger.offer(),
@@ -157,7 +158,7 @@ export function createNode(options: NodeOptions): Node {
       architecture: cpu.architecture,
       cards: gpus,
       executors: executors.available(),
-      allowPrivileged,
+      allowPrivileged: mayBePrivileged(asker),
       portProblem,
       place
     }
@@ -202,7 +203,7 @@ export function createNode(options: NodeOptions): Node {
         log: log.child({ logger: 'bidding' }),
         counters,
         place,
-        allowPrivileged,
+        mayBePrivileged,
         volumes: options.volumes,
         spread: spread(BIDDING),
         facts

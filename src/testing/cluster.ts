@@ -47,6 +47,8 @@ export interface ClusterStartOptions {
   readonly machine?: Machine
   /** Ports that other programs of the machine use. */
   readonly busyPorts?: ReadonlySet<number>
+  /** DIDs whose jobs may be privileged. */
+  readonly privileged?: ReadonlySet<string>
 }
 
 type PretendedRun = NullMachine['runs'] extends Map<unknown, infer Run> ? Run : never
@@ -90,7 +92,7 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
   const running = new Set<ClusterNode>()
   async function start(
     previous?: ClusterNode,
-    { onWrite, machine: found = CLUSTER_MACHINE, busyPorts = new Set() }: ClusterStartOptions = {}
+    { onWrite, machine: found = CLUSTER_MACHINE, busyPorts = new Set(), privileged = new Set() }: ClusterStartOptions = {}
   ): Promise<ClusterNode> {
     const key = previous?.key ?? generateKeyPair()
     const user = previous?.user ?? generateKeyPair()
@@ -121,7 +123,7 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
       jobOutput: createJobOutput(join(directory, key.peerId, 'jobs'), 0o700),
       deploymentOutput: createJobOutput(join(directory, key.peerId, 'deployments'), 0o755),
       place: { continent: '', country: '', city: '' },
-      allowPrivileged: false,
+      mayBePrivileged: (did) => privileged.has(did),
       portRange: CLUSTER_PORTS,
       hostPorts: { isFree: async (port) => !busyPorts.has(port) },
       contextFile,

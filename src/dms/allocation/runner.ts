@@ -140,7 +140,8 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       if (lifetime.aborted) return // the next start of the daemon begins again here
       await done()
       if (!(error instanceof DmsError)) log.error('start failed', { error: errorMessage(error) })
-      await handle({ type: 'failed', error: errorMessage(error) })
+      const kind = error instanceof DmsError ? { kind: error.kind } : {}
+      await handle({ type: 'failed', error: errorMessage(error), ...kind })
     } finally {
       starting = undefined
     }

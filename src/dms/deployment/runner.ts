@@ -164,7 +164,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     await mapConcurrently(places, CONCURRENCY, (place) =>
       patiently(() => work(place)).catch((error: unknown) => {
         if (signal.aborted) throw error
-        refusal ??= { type: 'refused', peer: peerOf(place), reason: errorMessage(error) }
+        refusal ??= { type: 'refused', peer: peerOf(place), reason: errorMessage(error), isFinal: isOfTheJob(error) }
       })
     )
     if (refusal !== undefined) await handle(refusal)
@@ -316,6 +316,17 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     },
     handle
   }
+}
+
+/**
+ * Whether a provider refuses the job for what it says, and not for what the provider has: the image does not exist, the volume is not
+ * allowed, a script is missing.
+ */
+function isOfTheJob(error: unknown): boolean {
+  if (!(error instanceof RemoteError)) return false
+  if (error.code === 'ALLOCATION_START_REFUSED' || error.code === 'ALLOCATION_BAD_PREPARATION') return true
+  const isOfPart = error.code.startsWith('EXECUTOR_') || error.code.startsWith('STORAGE_')
+  return isOfPart && (error.kind === 'invalid' || error.kind === 'forbidden' || error.kind === 'not-found')
 }
 
 /** Texts of providers go into notes: a page of the journal has to fit a message. */

@@ -69,12 +69,13 @@ export interface ProviderBehaviorsOptions {
   readonly log: Logger
   readonly counters: Counters
   readonly place: Place
-  readonly allowPrivileged: boolean
+  /** Whether the jobs of a DID may have privileged containers. */
+  readonly mayBePrivileged: (did: string) => boolean
   readonly volumes?: Pick<Volumes, 'check'> | undefined
   /** Spreads the answers to broadcasts. */
   readonly spread: Spread
   /** What this provider is and has now, of which `free` is free for the asker, and why it does not have the ports of an item. */
-  facts(free: Amount, portProblem: string | undefined): Promise<ProviderFacts>
+  facts(asker: string, free: Amount, portProblem: string | undefined): Promise<ProviderFacts>
 }
 
 /** Longest piece of output in one reply (B §7.1), and what is sent when no length is asked for. */
@@ -116,7 +117,7 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
         continue
       }
       const item = toBidItem(v1)
-      const verdict = judge(item, await factsFor(request.id, item))
+      const verdict = judge(item, await factsFor(asker, request.id, item))
       if (!verdict.ok) {
         counters.increment('bids.refused.does-not-fit')
         log.info('no bid', { deploymentID: request.id, node: item.nodeId, reason: verdict.error })
@@ -147,9 +148,9 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
     log.info('bid', { deploymentID: ensembleId, node: nodeId, to: envelope.from.did })
   }
 
-  async function factsFor(ensembleId: string, { nodeId, ports: need }: BidItem): Promise<ProviderFacts> {
+  async function factsFor(asker: string, ensembleId: string, { nodeId, ports: need }: BidItem): Promise<ProviderFacts> {
     const possible = await ports.check(need, ledger.portsInUse(bids.holdOf(ensembleId, nodeId)))
-    return options.facts(bids.free(ensembleId, nodeId), possible.ok ? undefined : possible.error)
+    return options.facts(asker, bids.free(ensembleId, nodeId), possible.ok ? undefined : possible.error)
   }
 
   root.on(commit, async ({ ensembleId, nodeId, allocation, resources, ports: mapping, dynamicPorts = [] }, envelope) => {
@@ -187,9 +188,9 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
       const type = config.type === 'task' ? 'task' : 'service'
       const { params } = config.execution
       const preparation = toPreparation(config.scripts, config.scriptOrder, config.keys, config.volume)
-      const request = { id, executor, params, amount, ports: leases, preparation }
+      const request = { id, owner, executor, params, amount, ports: leases, preparation }
       await checkWorkload(options, request)
-      requests.push({ ...request, ensembleId, nodeId, owner, orchestrator: envelope.from, type })
+      requests.push({ ...request, ensembleId, nodeId, orchestrator: envelope.from, type })
     }
     const handles = await allocations.allocate(requests)
     serveEnsemble(ensembleId)
@@ -291,15 +292,16 @@ function fullId(ensembleId: string, nodeId: string, name: string): string {
 }
 
 async function checkWorkload(
-  { executors, allowPrivileged, volumes, hardware }: ProviderBehaviorsOptions,
+  { executors, mayBePrivileged, volumes, hardware }: ProviderBehaviorsOptions,
   {
     id,
+    owner,
     executor,
     params,
     amount,
     ports,
     preparation
-  }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount' | 'ports' | 'preparation'>
+  }: Pick<AllocationRequest, 'id' | 'owner' | 'executor' | 'params' | 'amount' | 'ports' | 'preparation'>
 ): Promise<void> {
   const driver = executors.get(executor)
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
@@ -312,7 +314,7 @@ async function checkWorkload(
     spec: params,
     limits,
     directory: '/',
-    allowPrivileged,
+    allowPrivileged: mayBePrivileged(owner),
     ports: workloadPorts(ports),
     files,
     scripts,

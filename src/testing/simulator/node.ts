@@ -139,7 +139,7 @@ async function compose(
     jobOutput: disk.jobOutput,
     deploymentOutput: disk.deploymentOutput,
     place: { continent: '', country: '', city: '' },
-    allowPrivileged: false,
+    mayBePrivileged: () => false,
     portRange: SIMULATED_PORTS,
     hostPorts: simulatedHostPorts,
     contextFile,
