@@ -154,8 +154,10 @@ export function createNode(options: NodeOptions): Node {
     const { cpu, gpus } = await hardware.capacity()
     return {
       offer: ledger.offer(),
+      isDraining: ledger.isDraining(),
       free,
       architecture: cpu.architecture,
+      clockHz: cpu.clockHz,
       cards: gpus,
       executors: executors.available(),
       allowPrivileged: mayBePrivileged(asker),

@@ -15,6 +15,7 @@ function item(nodeId: string, cpuCores = 1): BidItem {
     executors: [],
     amount: amount(cpuCores),
     architecture: '',
+    clockHz: 0,
     place,
     privileged: false,
     gpus: [],

@@ -345,6 +345,7 @@ function toBidItem({ nodeId, executors, resources, location, publicPorts, requir
     executors: executors.map(executorName),
     amount: toAmount(resources),
     architecture: resources.cpu.architecture,
+    clockHz: resources.cpu.clockHz,
     place,
     privileged: requirements?.privilegedDocker ?? false,
     gpus: toGpuNeeds(resources),

@@ -44,8 +44,12 @@ export interface Hold {
 export interface ResourceLedger extends Service {
   /** What the owner lends; undefined when nothing is. */
   offer(): Amount | undefined
-  /** Sets or takes back the offer. Errors: `RESOURCES_OFFER_TOO_SMALL` when more is promised. */
+  /** Sets or takes back the offer; ends draining. Errors: `RESOURCES_OFFER_TOO_SMALL` when more is promised. */
   setOffer(amount: Amount | undefined): Promise<void>
+  /** Takes the offer back as soon as nothing is promised any more, also over restarts; until then nothing is held for new bids. */
+  drain(): Promise<void>
+  /** Whether the offer is about to be taken back. */
+  isDraining(): boolean
   /** Offer minus commitments, allocations and holds; the hold `except` is left out, for whoever has it. */
   free(except?: string): Amount
   /** Public ports that are promised or held, but for those of the hold `except`. */
@@ -90,11 +94,13 @@ export function createResourceLedger({
 }): ResourceLedger {
   const offers = store.collection('offer', amountCodec)
   const records = store.collection('commitments', commitmentCodec)
+  const draining = store.collection('draining', flagCodec)
   const holds = new Map<string | symbol, Hold>()
   const lifetime = new AbortController()
   const commitments = new Map<string, Commitment>()
   const writes = createSerialQueue()
   let offer: Amount | undefined
+  let isDraining = false
 
   function live(): Map<string, Commitment> {
     const now = clock.now()
@@ -144,10 +150,25 @@ export function createResourceLedger({
     await forget([...commitments.keys()].filter((id) => !alive.has(id)))
   }
 
+  async function writeOffer(amount: Amount | undefined): Promise<void> {
+    const change = amount === undefined ? offers.delete(OFFER_ID) : offers.put(OFFER_ID, amount)
+    await store.transaction([change, draining.delete(OFFER_ID)])
+    offer = amount
+    isDraining = false
+    onOffer(amount)
+  }
+
+  async function finishDraining(): Promise<void> {
+    if (isDraining && live().size === 0) await writeOffer(undefined)
+  }
+
   async function keepSweeping(): Promise<void> {
     for (;;) {
       await clock.sleep(SWEEP_INTERVAL, { signal: lifetime.signal })
-      await writes.run(sweep).catch(() => undefined) // the disk is full or away; the next round tries again
+      await writes
+        .run(sweep)
+        .then(() => writes.run(finishDraining))
+        .catch(() => undefined) // the disk is full or away; the next round tries again
     }
   }
 
@@ -155,6 +176,7 @@ export function createResourceLedger({
     name: 'resources',
     async start() {
       offer = await offers.get(OFFER_ID)
+      isDraining = (await draining.get(OFFER_ID)) === true
       for await (const [id, commitment] of records.list()) commitments.set(id, commitment)
       keepSweeping().catch(() => undefined) // it ends with the node
     },
@@ -169,16 +191,21 @@ export function createResourceLedger({
         if (missing.length > 0) {
           throw new OfferTooSmallError(`more is promised than this offer would have: ${missing.join(', ')}`)
         }
-        await store.transaction([amount === undefined ? offers.delete(OFFER_ID) : offers.put(OFFER_ID, amount)])
-        offer = amount
-        onOffer(amount)
+        await writeOffer(amount)
       }),
+    drain: () =>
+      writes.run(async () => {
+        await store.transaction([draining.put(OFFER_ID, true)])
+        isDraining = true
+        await finishDraining()
+      }),
+    isDraining: () => isDraining,
     free: freeFor,
     portsInUse,
     allocated: () => total([...commitments.values()].filter(({ state }) => state === 'allocated').map(({ amount }) => amount)),
     commitments: live,
     hold(id, hold) {
-      if (!isAmount(hold.amount) || shortages(freeFor(id), hold.amount).length > 0) return false
+      if (isDraining || !isAmount(hold.amount) || shortages(freeFor(id), hold.amount).length > 0) return false
       const taken = portsInUse(id)
       if (hold.ports.some((port) => taken.has(port))) return false
       holds.set(id, hold)
@@ -216,8 +243,17 @@ export function createResourceLedger({
         await store.transaction([records.put(id, record)])
         commitments.set(id, record)
       }),
-    release: (id) => writes.run(() => forget(commitments.has(id) ? [id] : []))
+    release: (id) =>
+      writes.run(async () => {
+        await forget(commitments.has(id) ? [id] : [])
+        await finishDraining()
+      })
   }
+}
+
+const flagCodec: Codec<boolean> = {
+  decode: (wire) => (typeof wire === 'boolean' ? ok(wire) : err([{ path: '', message: 'must be true or false' }])),
+  encode: (value) => value
 }
 
 const commitmentCodec: Codec<Commitment> = {
