@@ -20,7 +20,7 @@ import {
   systemClock,
   systemRandom
 } from './base/index.ts'
-import { type Config, restPlaces, shareableConfig } from './config/index.ts'
+import { type Config, mayBePrivileged, restPlaces, shareableConfig } from './config/index.ts'
 import { type KeyValueStore, openStore, withFileLock } from './db/index.ts'
 import {
   createJobOutput,
@@ -37,7 +37,7 @@ import { createMicrovmExecutor } from './executor/microvm/index.ts'
 import { createNullExecutor } from './executor/null/index.ts'
 import { createOciExecutor } from './executor/oci/index.ts'
 import { createWasmExecutor } from './executor/wasm/index.ts'
-import { createHardwareProbe, hostName, readInterfaces } from './hardware/index.ts'
+import { createHardwareProbe, createHostPorts, hostName, readInterfaces } from './hardware/index.ts'
 import { createHeapKeeper } from './heap/index.ts'
 import { createKeystore, type KeyPair } from './identity/index.ts'
 import { createImages, type Images } from './image/index.ts'
@@ -160,7 +160,7 @@ function composeDaemon(
   const log = daemonLog.logger
   const clock: Clock = systemClock
   const random: Random = systemRandom
-  const { general, p2p, job } = config
+  const { general, p2p } = config
   const { context } = file
   const counters = createCounters()
   const store = openStore({ path: join(general.data_dir, 'dms.sqlite'), log: log.child({ logger: 'db' }) })
@@ -225,7 +225,9 @@ function composeDaemon(
     jobOutput: createJobOutput(join(general.work_dir, 'jobs'), 0o700),
     deploymentOutput: createJobOutput(join(general.work_dir, 'deployments'), 0o755),
     place: { continent: general.host_continent, country: general.host_country, city: general.host_city },
-    allowPrivileged: job.allow_privileged_docker,
+    mayBePrivileged: (did) => mayBePrivileged(config, did),
+    portRange: { from: general.port_available_range_from, to: general.port_available_range_to },
+    hostPorts: createHostPorts(),
     clock,
     random,
     log,

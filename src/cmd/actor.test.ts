@@ -182,6 +182,15 @@ describe('a call that works', () => {
     })
   })
 
+  test('lends all that is allowed, or a part by size, never both', async () => {
+    await cmd('/dms/node/onboarding/onboard', '--max', '--no-gpu')
+    expect(node.seen[0]?.payload).toMatchObject({ NoGPU: true, GPUs: [], Max: true })
+    const both = await cmd('/dms/node/onboarding/onboard', '--max', '--cpu', '2', '--ram', '1', '--disk', '2')
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('[max cpu]') as unknown })
+    const neither = await cmd('/dms/node/onboarding/onboard', '--no-gpu')
+    expect(neither).toMatchObject({ code: 2, stderr: expect.stringContaining('[ram cpu disk max]') as unknown })
+  })
+
   test('changes an offer by the name that it had in 2024', async () => {
     await cmd('/dms/node/onboarding/resource', '--disk', '2', '--ram', '1', '--cpu', '1')
     const { payload } = node.seen[0] ?? {}

@@ -79,9 +79,23 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
     flags: [
       ...offerFlags,
       { name: 'gpus', short: 'G', type: 'list', value: 'index:vram', doc: 'A graphics card and its memory in GiB.' },
-      { name: 'no-gpu', short: 'N', type: 'switch', doc: 'Lends no graphics card.' }
+      { name: 'no-gpu', short: 'N', type: 'switch', doc: 'Lends no graphics card.' },
+      {
+        name: 'max',
+        type: 'switch',
+        doc: 'Lends as much as the limits allow, of all graphics cards too unless others are named.'
+      }
     ],
-    rules: { ...wholeOffer, exclusive: [['gpus', 'no-gpu']] },
+    rules: {
+      together: [['ram', 'cpu', 'disk']],
+      oneRequired: [['ram', 'cpu', 'disk', 'max']],
+      exclusive: [
+        ['gpus', 'no-gpu'],
+        ['max', 'cpu'],
+        ['max', 'ram'],
+        ['max', 'disk']
+      ]
+    },
     examples: ['nunet actor cmd -c dms /dms/node/onboarding/onboard --ram 4 --cpu 2 --disk 20 --no-gpu']
   },
   {
@@ -94,7 +108,10 @@ export const BEHAVIORS: readonly BehaviorSpec[] = [
   {
     name: '/dms/node/onboarding/offboard',
     summary: 'Takes the offer back.',
-    flags: [{ name: 'force', short: 'f', type: 'switch', doc: 'Taken for older scripts; jobs that run are never cut off by it.' }]
+    flags: [
+      { name: 'drain', type: 'switch', doc: 'While jobs run: takes no new ones, and the offer back when the last has ended.' },
+      { name: 'force', short: 'f', type: 'switch', doc: 'Taken for older scripts; jobs that run are never cut off by it.' }
+    ]
   },
   { name: '/dms/node/onboarding/status', summary: 'Tells whether the machine lends anything.', isPlain: true },
   { name: '/dms/node/resources/free', summary: 'Shows what is lent and not in use.', isPlain: true },

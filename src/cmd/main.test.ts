@@ -77,7 +77,7 @@ describe('wrong input is one line on stderr, nothing on stdout, no file, and', (
       2,
       'if any flags in the group [ram cpu disk] are set they must all be set; missing [cpu disk]'
     ],
-    ['actor cmd /dms/node/onboarding/onboard', 2, 'at least one of the flags in the group [ram cpu disk] is required'],
+    ['actor cmd /dms/node/onboarding/onboard', 2, 'at least one of the flags in the group [ram cpu disk max] is required'],
     ['actor cmd /dms/node/onboarding/onboard --ram much --cpu 1 --disk 1', 2, 'invalid argument "much" for "--ram" flag'],
     ['actor cmd /dms/node/onboarding/onboard --ram 1 --cpu 1 --disk 1 -G x', 2, 'for "-G, --gpus" flag'],
     ['actor cmd /dms/node/deployment/list --created-after yesterday', 2, 'for "--created-after" flag'],

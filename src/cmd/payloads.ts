@@ -60,11 +60,15 @@ export const CALLS: readonly Call[] = [
   query(broadcastStatus, () => null),
   query(peersPing, (flags) => ({ host: flags.text('host') ?? '' })),
   change(peersConnect, (flags) => ({ address: flags.text('address') ?? '' })),
-  change(onboard, (flags) =>
-    requestOf({ ...amountOf(flags), noGpu: flags.isOn('no-gpu'), gpus: flags.list('gpus').map(parseGpu) })
-  ),
+  change(onboard, (flags) => {
+    const cards = { noGpu: flags.isOn('no-gpu'), gpus: flags.list('gpus').map(parseGpu) }
+    return flags.isOn('max') ? { ...requestOf({ ...NOTHING, ...cards }), max: true } : requestOf({ ...amountOf(flags), ...cards })
+  }),
   change(onboardingResource, (flags) => ({ config: requestOf({ ...amountOf(flags), noGpu: true, gpus: [] }).config })),
-  change(offboard, (flags) => (flags.isOn('force') ? { force: true } : {})),
+  change(offboard, (flags) => ({
+    ...(flags.isOn('force') ? { force: true } : {}),
+    ...(flags.isOn('drain') ? { drain: true } : {})
+  })),
   query(allocationsList, (flags) => ({
     limit: flags.number('limit'),
     offset: flags.number('offset'),
@@ -178,6 +182,9 @@ function amountOf(flags: Flags): Pick<Offer, 'cores' | 'memory' | 'disk'> {
     disk: parseSize('disk', flags.text('disk') ?? '')
   }
 }
+
+/** An offer whose size the node finds. */
+const NOTHING = { cores: 0, memory: 0, disk: 0 } as const
 
 /** What an owner offers; sizes in bytes, cards as `parseGpu` reads them. */
 export interface Offer {

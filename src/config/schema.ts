@@ -2,6 +2,7 @@ import {
   addressList,
   choice,
   contractAddress,
+  didList,
   duration,
   endpoint,
   executorList,
@@ -205,7 +206,16 @@ export const CONFIG_SCHEMA = {
     fd: key(wholeNumber(1, 1_048_576), 512, 'File descriptors of the network part: connections are bounded by it.')
   },
   job: {
-    allow_privileged_docker: key(toggle, false, 'Whether jobs may ask for privileged containers. They own the machine then.'),
+    allow_privileged_docker: key(
+      toggle,
+      false,
+      'Whether jobs may ask for privileged containers, of everybody who may deploy here unless `job.privileged_dids` names some. They own the machine then.'
+    ),
+    privileged_dids: key(
+      didList,
+      [],
+      'The nodes, by DID (`nunet key did dms` there), whose jobs alone may have privileged containers where `job.allow_privileged_docker` is on; empty for all.'
+    ),
     egress: key(
       choice(['public', 'none', 'all']),
       'public',

@@ -233,6 +233,15 @@ export const pluginList: ValueType<readonly string[]> = wordList({
   counterexamples: ['../plugin', '[1]', '@acme', 'Upper']
 })
 
+/** A list of DIDs. */
+export const didList: ValueType<readonly string[]> = wordList({
+  name: 'list of DIDs',
+  pattern: /^did:[a-z0-9]{1,32}:[A-Za-z0-9._:%-]{1,512}$/,
+  rule: 'must be a list of texts, each a DID such as did:key:z6Mk…',
+  examples: ['did:key:z6MkExample', '["did:key:z6MkOne","did:key:z6MkTwo"]', '[]'],
+  counterexamples: ['z6MkExample', '[1]', 'did:key:']
+})
+
 /** A list of names of executors. */
 export const executorList: ValueType<readonly string[]> = wordList({
   name: 'list of names of executors',

@@ -42,7 +42,15 @@ import {
 import { createOnboarding } from './onboarding/index.ts'
 import type { JobOutput } from './output.ts'
 import type { Place } from './place.ts'
-import { type Amount, createResourceLedger, NOTHING, type ResourceLedger } from './resources/index.ts'
+import {
+  type Amount,
+  createPorts,
+  createResourceLedger,
+  NOTHING,
+  type PortProbe,
+  type PortRange,
+  type ResourceLedger
+} from './resources/index.ts'
 import { createRevocationExchange, type KnownRevocations } from './revocation/index.ts'
 
 /** What a node is made of. */
@@ -74,7 +82,12 @@ export interface NodeOptions {
   /** Output that deployments of this node have fetched. */
   readonly deploymentOutput: JobOutput
   readonly place: Place
-  readonly allowPrivileged: boolean
+  /** Whether the jobs of a DID may have privileged containers. */
+  readonly mayBePrivileged: (did: string) => boolean
+  /** Ports of this machine that jobs may have. */
+  readonly portRange: PortRange
+  /** What the operating system says of them. */
+  readonly hostPorts: PortProbe
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -96,7 +109,7 @@ export interface Node extends Service {
  * Behaviours are served only after what they need is restored, so a node that is not ready answers nothing.
  */
 export function createNode(options: NodeOptions): Node {
-  const { store, actors, context, key, peers, hardware, clock, random, log, counters, place, allowPrivileged } = options
+  const { store, actors, context, key, peers, hardware, clock, random, log, counters, place, mayBePrivileged } = options
   const events = createEventLog({ clock, random })
   const eventStreams = createEventStreams({ events, context, clock, random, log: log.child({ logger: 'events' }) })
   const { publish } = events
@@ -114,7 +127,7 @@ export function createNode(options: NodeOptions): Node {
     executors: options.executors,
     hardware,
     output: options.jobOutput,
-    allowPrivileged,
+    mayBePrivileged,
     volumes: options.volumes,
     onStatus: ({ id, ensembleId }, status) => publish({ type: 'allocation', allocation: id, deployment: ensembleId, status })
   })
@@ -138,15 +151,18 @@ export function createNode(options: NodeOptions): Node {
     counters
   })
 
-  async function facts(free: Amount): Promise<ProviderFacts> {
+  async function facts(asker: string, free: Amount, portProblem: string | undefined): Promise<ProviderFacts> {
     const { cpu, gpus } = await hardware.capacity()
     return {
       offer: ledger.offer(),
+      isDraining: ledger.isDraining(),
       free,
       architecture: cpu.architecture,
+      clockHz: cpu.clockHz,
       cards: gpus,
       executors: executors.available(),
-      allowPrivileged,
+      allowPrivileged: mayBePrivileged(asker),
+      portProblem,
       place
     }
   }
@@ -181,6 +197,7 @@ export function createNode(options: NodeOptions): Node {
         nodeKey: key,
         bids,
         ledger,
+        ports: createPorts({ range: options.portRange, probe: options.hostPorts }),
         allocations,
         executors: options.executors,
         hardware,
@@ -189,7 +206,7 @@ export function createNode(options: NodeOptions): Node {
         log: log.child({ logger: 'bidding' }),
         counters,
         place,
-        allowPrivileged,
+        mayBePrivileged,
         volumes: options.volumes,
         spread: spread(BIDDING),
         facts

@@ -31,6 +31,7 @@ export const allocationsList = define({
           executor: member('executor', text(64)),
           containerId: maybe('container_id', text()),
           resources: member('resources', resources),
+          usingPorts: maybe('using_ports', list(integer(), 64)),
           createdAt: maybe('created_at', instant),
           startedAt: maybe('started_at', instant),
           endedAt: maybe('ended_at', instant),

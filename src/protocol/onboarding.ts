@@ -17,11 +17,13 @@ export const onboard = define({
   name: '/dms/node/onboarding/onboard',
   callers: 'root',
   summary:
-    'Lends a part of the machine; of graphics cards those in `GPUs`, as `<index>:<GiB>`. Called again it replaces the offer, never below what is promised.',
+    'Lends a part of the machine; of graphics cards those in `GPUs`, as `<index>:<GiB>`; with `Max` as much of all of it as the limits allow. Called again it replaces the offer, never below what is promised.',
   eras: 'Nodes of 2024 take `{Config}` alone and answer `{Error, Config}`.',
   request: object({
     noGpu: member('NoGPU', flag),
     gpus: member('GPUs', list(text(64), 64)),
+    /** Ours: as much as the limits allow; `Config` is not looked at, `GPUs` and `NoGPU` are. */
+    max: maybe('Max', flag),
     config: member('Config', config)
   }),
   reply: object({ success: member('success', flag), error: maybe('error', text()), config: maybe('config', config) })
@@ -31,9 +33,10 @@ export const onboard = define({
 export const offboard = define({
   name: '/dms/node/onboarding/offboard',
   callers: 'root',
-  summary: 'Takes the offer back. Refused while allocations or promises exist, whatever `Force` says.',
+  summary:
+    'Takes the offer back. Refused while allocations or promises exist, whatever `Force` says; with `Drain` it makes no new bids from now on, and is taken back once the last job has ended.',
   eras: 'Nodes of 2024 answer `{Success}`, newer ones know no `Force`.',
-  request: object({ force: maybe('Force', flag) }),
+  request: object({ force: maybe('Force', flag), drain: maybe('Drain', flag) }),
   reply: object({ success: member('success', flag), error: maybe('error', text()) })
 })
 

@@ -46,7 +46,7 @@ const requestItem = object({
   ),
   publicPorts: maybe(
     'public_ports',
-    object({ static: member('static', list(integer())), dynamic: member('dynamic', integer()) })
+    object({ static: member('static', list(integer(), 64)), dynamic: member('dynamic', integer({ min: 0, max: 64 })) })
   ),
   requirements: maybe('general_requirements', object({ privilegedDocker: member('privileged_docker', flag) })),
   contracts: maybe('contracts', json)
@@ -133,15 +133,19 @@ export const bidReply = define({
 export const commit = define({
   name: '/dms/deployment/commit',
   callers: 'deploy',
-  summary: 'Promises resources for one allocation; needs a live bid. Asking again changes nothing.',
+  summary:
+    'Promises resources and ports for one allocation; needs a live bid. Asking again changes nothing. `PortMapping` has public ports and the private ones to which they lead, `DynamicPorts` private ones for which the provider chooses; the reply has all of them.',
   request: object({
     ensembleId: member('EnsembleID', ensembleId),
     allocation: member('AllocationName', allocationId),
     nodeId: member('NodeID', text(256)),
     resources: member('Resources', resources),
-    ports: member('PortMapping', map(integer()))
+    ports: member('PortMapping', map(integer(), 64)),
+    /** Ours: Go nodes write a dynamic port as the public port 0, of which a map can have one. */
+    dynamicPorts: maybe('DynamicPorts', list(integer(), 64))
   }),
-  reply: done
+  // Ours: the ports. Go nodes ignore the member, and do not send it.
+  reply: object({ ok: member('OK', flag), error: member('Error', text()), ports: maybe('PortMapping', map(integer(), 64)) })
 })
 
 const allocationConfig = object({

@@ -45,6 +45,10 @@ export interface ClusterStartOptions {
   readonly onWrite?: () => void
   /** What the node finds; {@link CLUSTER_MACHINE} when absent. */
   readonly machine?: Machine
+  /** Ports that other programs of the machine use. */
+  readonly busyPorts?: ReadonlySet<number>
+  /** DIDs whose jobs may be privileged. */
+  readonly privileged?: ReadonlySet<string>
 }
 
 type PretendedRun = NullMachine['runs'] extends Map<unknown, infer Run> ? Run : never
@@ -69,6 +73,9 @@ export const CLUSTER_MACHINE: Machine = {
   gpus: []
 }
 
+/** Ports that jobs get of every node of a cluster. */
+const CLUSTER_PORTS = { from: 20_000, to: 20_010 }
+
 /** A machine of which nothing is in use. */
 function probeOf(machine: Machine): HardwareProbe {
   return {
@@ -85,7 +92,7 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
   const running = new Set<ClusterNode>()
   async function start(
     previous?: ClusterNode,
-    { onWrite, machine: found = CLUSTER_MACHINE }: ClusterStartOptions = {}
+    { onWrite, machine: found = CLUSTER_MACHINE, busyPorts = new Set(), privileged = new Set() }: ClusterStartOptions = {}
   ): Promise<ClusterNode> {
     const key = previous?.key ?? generateKeyPair()
     const user = previous?.user ?? generateKeyPair()
@@ -116,7 +123,9 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
       jobOutput: createJobOutput(join(directory, key.peerId, 'jobs'), 0o700),
       deploymentOutput: createJobOutput(join(directory, key.peerId, 'deployments'), 0o755),
       place: { continent: '', country: '', city: '' },
-      allowPrivileged: false,
+      mayBePrivileged: (did) => privileged.has(did),
+      portRange: CLUSTER_PORTS,
+      hostPorts: { isFree: async (port) => !busyPorts.has(port) },
       contextFile,
       revocations,
       ...shared

@@ -22,7 +22,29 @@ interface Status {
   readonly error: string
 }
 
-describe.skipIf(!docker.available)(docker.title('what a container is given: scripts, keys, volumes'), () => {
+interface Manifest {
+  readonly manifest: { readonly allocations: Readonly<Record<string, { readonly ports: Readonly<Record<string, number>> }>> }
+}
+
+/** A web server with one page, at a port that its machine chooses. */
+const WEB = `
+version: V1
+allocations:
+  web:
+    type: service
+    executor: docker
+    resources: {cpu: {cores: 0.5}, ram: {size: 0.125}, disk: {size: 0.5}}
+    execution:
+      type: docker
+      image: ${BUSYBOX_IMAGE}
+      cmd: [sh, -c, 'mkdir /tmp/www && echo hello > /tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www']
+nodes:
+  anywhere:
+    allocations: [web]
+    ports: [{public: 0, private: 8080, allocation: web}]
+`
+
+describe.skipIf(!docker.available)(docker.title('what a container is given: scripts, keys, volumes, ports'), () => {
   let machines: TestMachines
   let deployer: TestMachine
   let provider: TestMachine
@@ -43,20 +65,20 @@ describe.skipIf(!docker.available)(docker.title('what a container is given: scri
 
   /** The deployer looks for a machine that runs the job for as long as it is told, also after a refusal. */
   async function deploy(ensemble: string): Promise<{ readonly id: string; readonly status: Status }> {
-    await writeFile(join(deployer.home, 'job.yaml'), ensemble)
-    const { EnsembleID: id } = await deployer.command<{ readonly EnsembleID: string }>(
-      '/dms/node/deployment/new',
-      '-t',
-      '90s',
-      '-f',
-      'job.yaml'
-    )
-    const status = await eventually('the end of the job', 150, async () => {
-      const current = await deployer.command<Status>('/dms/node/deployment/status', '-i', id)
+    const { EnsembleID: id } = await deployFile(ensemble)
+    const status = await eventually('the end of the job', 110, async () => {
+      const current = await statusOf(id)
       return current.status === 'Completed' || current.status === 'Failed' ? current : undefined
     })
     return { id, status }
   }
+
+  async function deployFile(ensemble: string): Promise<{ readonly EnsembleID: string }> {
+    await writeFile(join(deployer.home, 'job.yaml'), ensemble)
+    return await deployer.command('/dms/node/deployment/new', '-t', '90s', '-f', 'job.yaml')
+  }
+
+  const statusOf = (id: string): Promise<Status> => deployer.command<Status>('/dms/node/deployment/status', '-i', id)
 
   async function outputOf(id: string): Promise<string> {
     const logs = await deployer.command<{ readonly stdout: string }>(
@@ -76,7 +98,9 @@ describe.skipIf(!docker.available)(docker.title('what a container is given: scri
   })
 
   test('a path of the machine is not among the volumes', async () => {
+    const before = performance.now()
     const { status } = await deploy(counting.replace('src: counter', 'src: /etc'))
+    expect(performance.now() - before).toBeLessThan(40_000)
     expect(status).toMatchObject({ status: 'Failed', error: expect.stringContaining('/etc') as unknown })
   })
 
@@ -99,6 +123,18 @@ describe.skipIf(!docker.available)(docker.title('what a container is given: scri
     await expect(provider.command('/dms/node/volumes/delete', '--owner', owner, '--name', 'other')).rejects.toThrow()
     await provider.command('/dms/node/volumes/delete', '--owner', owner, '--name', 'counter')
     expect(await provider.command('/dms/node/volumes/list')).toMatchObject({ volumes: [], total: 0 })
+  })
+
+  test('a port that the machine chose leads to the job, is in the manifest, and is closed with the job', async () => {
+    const { EnsembleID: id } = await deployFile(WEB)
+    await eventually('the web server', 60, async () => ((await statusOf(id)).status === 'Running' ? true : undefined))
+    const { manifest } = await deployer.command<Manifest>('/dms/node/deployment/manifest', '-i', id)
+    const [port = '0'] = Object.keys(manifest.allocations['anywhere.web']?.ports ?? {})
+    const page = (): Promise<string> => fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text())
+    expect(await eventually('the page', 20, () => page().catch(() => undefined))).toBe('hello\n')
+    await deployer.command('/dms/node/deployment/shutdown', '-i', id)
+    await eventually('the end of the web server', 60, async () => (await statusOf(id)).status !== 'ShuttingDown' || undefined)
+    await expect(page()).rejects.toThrow('fetch failed')
   })
 
   test('a job finds what its scripts made, and its keys', async () => {

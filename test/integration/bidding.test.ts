@@ -84,6 +84,21 @@ describe('between a provider and a deployer that does not keep to the rules', ()
     expect((await clock.run(tryCommit('e', 'node1', 'a'))).ok).toBe(true)
   })
 
+  test('a privileged container is bid for to those alone who may have one', async () => {
+    const askPrivileged = async (id: string): Promise<void> => {
+      const { request, ...rest } = question(id)
+      const items = request.map(({ v1 }) => ({ v1: { ...v1, requirements: { privilegedDocker: true } } }))
+      await deployer.actors.root.send(rootOf(provider), bidRequest, { ...rest, request: items }, { replyTo: bidReply.name })
+      await clock.sleep(seconds(1))
+    }
+    await clock.run(askPrivileged('e'))
+    await expect(clock.run(tryCommit('e', 'node1', 'a'))).rejects.toMatchObject({ code: 'BIDDING_NO_BID' })
+    await clock.run(provider.stop())
+    provider = await clock.run(cluster.start(provider, { privileged: new Set([deployer.key.did]) }))
+    await clock.run(askPrivileged('e'))
+    expect((await clock.run(tryCommit('e', 'node1', 'a'))).ok).toBe(true)
+  })
+
   test('one bid is spent once, whatever the allocations are called', async () => {
     await clock.run(askForBid('e'))
     expect((await clock.run(tryCommit('e', 'node1', 'e_node1.a'))).ok).toBe(true)

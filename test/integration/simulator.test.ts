@@ -71,7 +71,7 @@ describe('the invariants find', () => {
         const ledger = node.running?.node.ledger
         const amount = { cpuCores: 0, memory: 0 as never, disk: 0 as never, gpus: [] }
         const keep = async (): Promise<void> => {
-          await ledger?.commit('stray', { amount, owner: 'nobody', expiresAt: (node.now() + 1000) as Millis })
+          await ledger?.commit('stray', { amount, ports: [], owner: 'nobody', expiresAt: (node.now() + 1000) as Millis })
           await ledger?.allocate('stray', 'nobody')
         }
         void keep()

@@ -57,6 +57,7 @@ const KEYS = [
   'p2p.memory',
   'p2p.fd',
   'job.allow_privileged_docker',
+  'job.privileged_dids', // ours
   'job.egress', // ours
   'job.require_contracts_for_deployment',
   'plugins.packages',

@@ -24,6 +24,12 @@ export class StartFailedError extends DmsError {
   readonly kind = 'unavailable'
 }
 
+/** The workload of an allocation cannot be started: what it asks for does not exist or is not allowed, and asking again changes nothing. */
+export class StartRefusedError extends DmsError {
+  readonly code = 'ALLOCATION_START_REFUSED'
+  readonly kind = 'invalid'
+}
+
 /** An earlier allocation with this id has not gone yet. */
 export class StillEndingError extends DmsError {
   readonly code = 'ALLOCATION_STILL_ENDING'

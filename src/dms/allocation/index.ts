@@ -6,6 +6,7 @@
  */
 export { workloadGpus } from './graphics.ts'
 export { type AllocationRequest, type Allocations, createAllocations } from './manager.ts'
+export { workloadPorts } from './ports.ts'
 export { toPreparation } from './preparation.ts'
 export type { AllocationRecord } from './record.ts'
 export { statusText } from './state.ts'

@@ -22,9 +22,16 @@ import { allocationStart, allocationStatus, DONE, orchestratorPresence, taskTerm
 import type { CollectedOutputs, Volumes } from '../../storage/index.ts'
 import type { CapabilityContext } from '../../ucan/index.ts'
 import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
-import type { Amount, ResourceLedger } from '../resources/index.ts'
+import type { Amount, PortLease, ResourceLedger } from '../resources/index.ts'
 import { sealKey, unsealKey } from '../sealed-key.ts'
-import { NoOutputsError, NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
+import {
+  NoOutputsError,
+  NotYoursError,
+  StartFailedError,
+  StartRefusedError,
+  StillEndingError,
+  UnknownAllocationError
+} from './errors.ts'
 import { workloadGpus } from './graphics.ts'
 import { type Preparation, sealPreparation, unsealPreparation } from './preparation.ts'
 import { type AllocationRecord, allocationRecordCodec } from './record.ts'
@@ -42,6 +49,7 @@ export interface AllocationRequest {
   readonly executor: string
   readonly params: JsonValue
   readonly amount: Amount
+  readonly ports: readonly PortLease[]
   readonly preparation: Preparation
 }
 
@@ -84,7 +92,8 @@ export interface AllocationsOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  readonly allowPrivileged: boolean
+  /** Whether the jobs of a DID may have privileged containers. */
+  readonly mayBePrivileged: (did: string) => boolean
   /** Gives volumes to allocations; without it none are had. */
   readonly volumes?: Volumes | undefined
   /** Told of every new status, once it is durable. */
@@ -144,7 +153,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       output,
       clock,
       log,
-      allowPrivileged: options.allowPrivileged,
+      allowPrivileged: options.mayBePrivileged(record.owner),
       preparation: () => unsealPreparation(nodeKey, runner.record.sealedPreparation),
       lifetime: lifetime.signal,
       save: (changed) => save(changed, runner.record),
@@ -198,8 +207,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
       entry.heardAt = clock.now()
       await runner.handle({ type: 'start' })
       const state = await runner.started()
-      const neverRan = state.phase === 'ended' && state.startedAt === undefined
-      if (neverRan) throw new StartFailedError(`${runner.record.id} did not start: ${state.error}`)
+      if (state.phase === 'ended' && state.startedAt === undefined) throw startError(runner.record.id, state)
       return DONE
     })
     actor.on(allocationStatus, async () => {
@@ -445,6 +453,13 @@ export function createAllocations(options: AllocationsOptions): Allocations {
     },
     list: () => [...live.values()].map(({ runner }) => runner.record)
   }
+}
+
+/** What cannot be mended by asking again is told apart, so that its deployer need not try until its time is up. */
+function startError(id: string, { error, errorKind }: Extract<AllocationRecord['state'], { phase: 'ended' }>): DmsError {
+  const message = `${id} did not start: ${error}`
+  const isIncurable = errorKind === 'invalid' || errorKind === 'forbidden' || errorKind === 'not-found'
+  return isIncurable ? new StartRefusedError(message) : new StartFailedError(message)
 }
 
 function describe({ state }: AllocationRecord) {

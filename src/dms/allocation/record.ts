@@ -1,6 +1,6 @@
 import { type Handle, handleToJson, parseHandle } from '../../actor/index.ts'
 import { type Codec, err, type Issue, isJsonObject, type JsonValue, type Millis, millis, ok } from '../../base/index.ts'
-import { type Amount, amountCodec } from '../resources/index.ts'
+import { type Amount, amountCodec, type PortLease, readPortLeases } from '../resources/index.ts'
 import type { AllocationState } from './state.ts'
 
 /** Everything a provider knows of an allocation; survives restarts. */
@@ -17,6 +17,8 @@ export interface AllocationRecord {
   /** The `execution.params`, given to the executor as they are. */
   readonly params: JsonValue
   readonly amount: Amount
+  /** Ports of this machine that lead to it. */
+  readonly ports: readonly PortLease[]
   /** Files and scripts for its inside, sealed with the node's key; absent when there are none. */
   readonly sealedPreparation?: string
   /** The allocation actor's key, sealed with the node's key; base64. */
@@ -44,6 +46,8 @@ export const allocationRecordCodec: Codec<AllocationRecord> = {
     if (sealedPreparation !== undefined && typeof sealedPreparation !== 'string') return bad('sealedPreparation must be a text')
     const decoded = amountCodec.decode(amount)
     if (!decoded.ok) return bad('amount is not complete')
+    const ports = readPortLeases(wire['ports'])
+    if (ports === undefined) return bad('ports must be a list of public and private ports')
     if (typeof state['phase'] !== 'string' || !PHASES.has(state['phase'])) return bad('state has no known phase')
     return ok({
       id,
@@ -55,6 +59,7 @@ export const allocationRecordCodec: Codec<AllocationRecord> = {
       executor,
       params: params ?? null,
       amount: decoded.value,
+      ports,
       ...(sealedPreparation === undefined ? {} : { sealedPreparation }),
       sealedKey,
       createdAt: millis(createdAt),

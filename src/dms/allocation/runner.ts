@@ -13,6 +13,7 @@ import type { Executor, RunHandle, Workload, WorkloadGpu, WorkloadMount } from '
 import type { JobOutput } from '../output.ts'
 import { captureOutput } from './capture.ts'
 import { MissingExecutorError } from './errors.ts'
+import { workloadPorts } from './ports.ts'
 import type { Preparation } from './preparation.ts'
 import type { AllocationRecord } from './record.ts'
 import { type AllocationEffect, type AllocationEvent, type AllocationState, advance, UNREPORTED_RETENTION } from './state.ts'
@@ -144,7 +145,8 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       if (lifetime.aborted) return // the next start of the daemon begins again here
       await done()
       if (!(error instanceof DmsError)) log.error('start failed', { error: errorMessage(error) })
-      await handle({ type: 'failed', error: errorMessage(error) })
+      const kind = error instanceof DmsError ? { kind: error.kind } : {}
+      await handle({ type: 'failed', error: errorMessage(error), ...kind })
     } finally {
       starting = undefined
     }
@@ -163,7 +165,7 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
       limits: { cpuCores, memory, disk, pids: PIDS_LIMIT },
       directory: await output.prepare(record.id),
       allowPrivileged: options.allowPrivileged,
-      ports: [],
+      ports: workloadPorts(record.ports),
       files,
       scripts,
       mounts,

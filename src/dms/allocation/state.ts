@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { hours, type Millis, millis, minutes, unreachable } from '../../base/index.ts'
+import { type ErrorKind, hours, type Millis, millis, minutes, unreachable } from '../../base/index.ts'
 import type { ExitStatus, RunHandle } from '../../executor/index.ts'
 
 /** How an allocation ended (C §8.1). */
@@ -15,6 +15,8 @@ export type AllocationState =
       readonly phase: 'ended'
       readonly status: EndStatus
       readonly error: string
+      /** What kind of error kept it from starting. */
+      readonly errorKind?: ErrorKind
       readonly exitCode?: number
       readonly killed: boolean
       readonly startedAt?: Millis
@@ -29,7 +31,7 @@ export type AllocationState =
 export type AllocationEvent =
   | { readonly type: 'start' | 'stop' | 'discard' | 'restarted' | 'reported' | 'abandoned' }
   | { readonly type: 'started'; readonly run: RunHandle }
-  | { readonly type: 'failed'; readonly error: string }
+  | { readonly type: 'failed'; readonly error: string; readonly kind?: ErrorKind }
   | { readonly type: 'exited'; readonly exit: ExitStatus }
   | { readonly type: 'stopped' }
 
@@ -96,9 +98,14 @@ function fromStarting(state: Of<'starting'>, event: AllocationEvent, now: Millis
   switch (event.type) {
     case 'started':
       return stay({ phase: 'running', run: event.run, startedAt: now }, 'watch')
-    case 'failed':
+    case 'failed': {
+      const kind = event.kind === undefined ? {} : { errorKind: event.kind }
       // No report: whoever asked for the start gets the refusal as the answer.
-      return stay({ phase: 'ended', status: 'failed', error: event.error, killed: false, endedAt: now, isReported: true }, 'free')
+      return stay(
+        { phase: 'ended', status: 'failed', error: event.error, ...kind, killed: false, endedAt: now, isReported: true },
+        'free'
+      )
+    }
     case 'stop':
     case 'discard':
       return stay({ phase: 'stopping', isDiscarded: event.type === 'discard' }, 'halt')

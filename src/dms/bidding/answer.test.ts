@@ -9,29 +9,35 @@ const item: BidItem = {
   executors: ['docker'],
   amount: amount(1),
   architecture: '',
+  clockHz: 0,
   place: { accept: [], reject: [] },
   privileged: false,
   gpus: [],
-  ports: 0,
+  ports: { static: [], dynamic: 0 },
   contracts: false
 }
 
 const facts: ProviderFacts = {
   offer: amount(2),
+  isDraining: false,
   free: amount(1),
   architecture: 'x86_64',
+  clockHz: 2e9,
   cards: [],
   executors: new Set(['docker']),
   allowPrivileged: false,
+  portProblem: undefined,
   place: { continent: 'EU', country: 'DE', city: '' }
 }
 
 test.each<readonly [string, Partial<BidItem>, Partial<ProviderFacts>]>([
   ['this machine is not onboarded', {}, { offer: undefined }],
+  ['this machine is being offboarded', {}, { isDraining: true }],
   ['no executor wasm here', { executors: ['docker', 'wasm'] }, {}],
   ['privileged containers are not allowed here', { privileged: true }, {}],
   ['architecture aarch64 wanted, this is x86_64', { architecture: 'aarch64' }, {}],
-  ['ports are not offered here', { ports: 1 }, {}],
+  ['port 80 is not lent', {}, { portProblem: 'port 80 is not lent' }],
+  ['a processor of 2.4 GHz wanted, this has 2 GHz', { clockHz: 2.4e9 }, {}],
   ['contracts are not supported here', { contracts: true }, {}],
   ['the location does not fit', { place: { accept: [{ continent: 'AS' }], reject: [] } }, {}],
   ['the location does not fit', { place: { accept: [], reject: [{ continent: 'eu', country: 'de' }] } }, {}],

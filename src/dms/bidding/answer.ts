@@ -1,7 +1,7 @@
 import { err, type Result } from '../../base/index.ts'
 import type { Gpu } from '../../hardware/index.ts'
 import { isAcceptablePlace, type Place, type PlaceRule } from '../place.ts'
-import { type Amount, chooseGpus, type GpuNeed, type GpuShare, shortages } from '../resources/index.ts'
+import { type Amount, chooseGpus, type GpuNeed, type GpuShare, type PortNeed, shortages } from '../resources/index.ts'
 
 /** What one ensemble node needs. */
 export interface BidItem {
@@ -11,23 +11,31 @@ export interface BidItem {
   readonly amount: Amount
   /** `''` when any will do. */
   readonly architecture: string
+  /** Least clock of the processor in Hz; 0 when any will do. */
+  readonly clockHz: number
   readonly place: PlaceRule
   readonly privileged: boolean
   /** One per card. */
   readonly gpus: readonly GpuNeed[]
-  readonly ports: number
+  readonly ports: PortNeed
   readonly contracts: boolean
 }
 
 /** What the provider is and has at this moment. */
 export interface ProviderFacts {
   readonly offer: Amount | undefined
+  /** Whether the offer is taken back once the last job has ended. */
+  readonly isDraining: boolean
   readonly free: Amount
   readonly architecture: string
+  /** Clock of the processor in Hz; 0 when it is not known. */
+  readonly clockHz: number
   /** The graphics cards that the machine has. */
   readonly cards: readonly Gpu[]
   readonly executors: ReadonlySet<string>
   readonly allowPrivileged: boolean
+  /** Why the ports of the item cannot be had now. */
+  readonly portProblem: string | undefined
   readonly place: Place
 }
 
@@ -37,19 +45,25 @@ export interface ProviderFacts {
  */
 export function judge(item: BidItem, facts: ProviderFacts): Result<readonly GpuShare[], string> {
   if (facts.offer === undefined) return err('this machine is not onboarded')
+  if (facts.isDraining) return err('this machine is being offboarded')
   const missing = item.executors.filter((executor) => !facts.executors.has(executor))
   if (missing.length > 0) return err(`no executor ${missing.join(', ')} here`)
   if (item.privileged && !facts.allowPrivileged) return err('privileged containers are not allowed here')
   if (item.architecture !== '' && item.architecture !== facts.architecture) {
     return err(`architecture ${item.architecture} wanted, this is ${facts.architecture}`)
   }
-  if (item.ports > 0) return err('ports are not offered here')
+  if (item.clockHz > facts.clockHz) return err(`a processor of ${giga(item.clockHz)} wanted, this has ${giga(facts.clockHz)}`)
+  if (facts.portProblem !== undefined) return err(facts.portProblem)
   if (item.contracts) return err('contracts are not supported here')
   if (!isAcceptablePlace(facts.place, item.place)) return err('the location does not fit')
   const never = sharesWithin(item, facts, facts.offer, facts.offer)
   if (!never.ok) return err(`more than this machine lends: ${never.error}`)
   const now = sharesWithin(item, facts, facts.offer, facts.free)
   return now.ok ? now : err(`not free now: ${now.error}`)
+}
+
+function giga(hertz: number): string {
+  return `${Number((hertz / 1e9).toFixed(2))} GHz`
 }
 
 function sharesWithin(item: BidItem, { cards }: ProviderFacts, offer: Amount, free: Amount): Result<readonly GpuShare[], string> {

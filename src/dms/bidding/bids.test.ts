@@ -15,10 +15,11 @@ function item(nodeId: string, cpuCores = 1): BidItem {
     executors: [],
     amount: amount(cpuCores),
     architecture: '',
+    clockHz: 0,
     place,
     privileged: false,
     gpus: [],
-    ports: 0,
+    ports: { static: [], dynamic: 0 },
     contracts: false
   }
 }

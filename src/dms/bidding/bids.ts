@@ -1,5 +1,5 @@
 import { type Clock, type Millis, millis, minutes, seconds } from '../../base/index.ts'
-import type { Amount, GpuShare, ResourceLedger } from '../resources/index.ts'
+import type { Amount, GpuShare, Hold, ResourceLedger } from '../resources/index.ts'
 import type { BidItem } from './answer.ts'
 
 /** How long a provider honours a bid (C §8.16). */
@@ -53,7 +53,7 @@ export function createBids({ clock, ledger }: { readonly clock: Clock; readonly 
       const other = bids.get(key)
       if (other !== undefined && other.asker !== bid.asker) return false
       if (bids.size >= MAX_BIDS && other === undefined) return false
-      if (!ledger.hold(key, { ...bid.item.amount, gpus: bid.gpus }, millis(clock.now() + HOLD_TIME))) return false
+      if (!ledger.hold(key, holdFor(bid, millis(clock.now() + HOLD_TIME)))) return false
       bids.set(key, { ...bid, expiresAt: millis(clock.now() + BID_LIFETIME) })
       return true
     },
@@ -64,4 +64,8 @@ export function createBids({ clock, ledger }: { readonly clock: Clock; readonly 
     free: (ensembleId, nodeId) => ledger.free(keyOf(ensembleId, nodeId)),
     holdOf: keyOf
   }
+}
+
+function holdFor({ item, gpus }: Pick<LiveBid, 'item' | 'gpus'>, expiresAt: Millis): Hold {
+  return { amount: { ...item.amount, gpus }, ports: item.ports.static, expiresAt }
 }

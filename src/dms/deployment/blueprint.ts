@@ -1,16 +1,27 @@
 import { bytes, isJsonObject, type JsonValue, unreachable } from '../../base/index.ts'
-import type { EnsembleAllocation, EnsembleConfig, GpuNeed, ObjectStore, Outputs, Volume, WireGpu } from '../../protocol/index.ts'
-import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
+import type {
+  EnsembleAllocation,
+  EnsembleConfig,
+  GpuNeed,
+  ObjectStore,
+  Outputs,
+  PortRequest,
+  Volume,
+  WireGpu
+} from '../../protocol/index.ts'
+import type { Blueprint, BlueprintAllocation, BlueprintNode, PortMapping } from './plan.ts'
 
 /** Derives from an ensemble what its orchestrator needs. */
 export function toBlueprint(ensemble: EnsembleConfig): Blueprint {
   const allocations = new Map<string, BlueprintAllocation>()
   const nodes: BlueprintNode[] = []
-  for (const [node, { allocations: names, location, peer }] of ensemble.nodes) {
+  for (const [node, { allocations: names, location, peer, ports }] of ensemble.nodes) {
     nodes.push({ name: node, peer: peer ?? '', place: location, allocations: names })
     for (const name of names) {
       const allocation = ensemble.allocations.get(name)
-      if (allocation !== undefined) allocations.set(name, toAllocation(name, node, allocation, ensemble.scripts))
+      if (allocation === undefined) continue
+      const own = ports.filter((port) => port.allocation === name)
+      allocations.set(name, { ...toAllocation(name, node, allocation, ensemble.scripts), ports: own.map(toPortMapping) })
     }
   }
   return { nodes, allocations, excludedPeers: ensemble.excludePeers }
@@ -21,7 +32,7 @@ function toAllocation(
   node: string,
   allocation: EnsembleAllocation,
   scripts: EnsembleConfig['scripts']
-): BlueprintAllocation {
+): Omit<BlueprintAllocation, 'ports'> {
   const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes, outputs } = allocation
   const { cpu, ram, disk, gpus } = resources
   return {
@@ -56,6 +67,10 @@ function toOutputVolume({ path, publish }: Outputs): JsonValue {
       ? {}
       : { publish: { type: publish.type, ...toWireStore(publish), ...written({ prefix: publish.prefix }) } }
   return { type: 'outputs', mount_destination: path, read_only: false, ...target }
+}
+
+function toPortMapping(port: PortRequest): PortMapping {
+  return { public: port.public, private: port.private }
 }
 
 /** The index is that of a card in somebody's machine: which one, no user can know. */

@@ -394,7 +394,7 @@ function manifestOf(
       ...(allocation.handle === undefined ? {} : { handle: handleToJson(allocation.handle) }),
       dns_name: `${blueprint.allocations.get(allocation.name)?.dnsName ?? allocation.name}.internal`,
       priv_addr: '',
-      ports: {},
+      ports: Object.fromEntries((allocation.ports ?? []).map((port) => [String(port.public), port.private])),
       status: allocation.status
     }
   ])

@@ -35,7 +35,7 @@ import type { StreamName } from '../output.ts'
 import type { PlaceEntry } from '../place.ts'
 import { RefusedError } from './errors.ts'
 import type { ListedOutput, OutputSource } from './fetched-outputs.ts'
-import type { Bid, Blueprint, BlueprintAllocation, BlueprintNode, Plan, PlannedAllocation } from './plan.ts'
+import type { Bid, Blueprint, BlueprintAllocation, BlueprintNode, Plan, PlannedAllocation, PortMapping } from './plan.ts'
 
 /** How long bids are collected (C §8.16). */
 const BID_WINDOW = seconds(5)
@@ -53,7 +53,8 @@ export interface Orchestrator {
   readonly actor: Actor
   /** Asks for bids and resolves with the valid ones after the window, or as soon as every pinned node has answered. */
   collectBids(blueprint: Blueprint, round: number, avoid: readonly string[], options: AbortOptions): Promise<readonly Bid[]>
-  commit(blueprint: Blueprint, plan: Plan, key: string, options: AbortOptions): Promise<void>
+  /** Resolves with the ports of the allocation. */
+  commit(blueprint: Blueprint, plan: Plan, key: string, options: AbortOptions): Promise<readonly PortMapping[]>
   /** Creates the allocations of one node and resolves with their handles by manifest key. */
   allocate(
     blueprint: Blueprint,
@@ -171,9 +172,17 @@ export function createOrchestrator({ ensembleId, actor, clock, random, log }: Or
       const { id, node, name } = allocationOf(plan, key)
       const allocation = blueprint.allocations.get(name)
       if (allocation === undefined) throw new RefusedError(`there is no allocation ${name}`)
-      const request = { ensembleId, allocation: id, nodeId: node, resources: wireResources([allocation]), ports: {} }
+      const request = {
+        ensembleId,
+        allocation: id,
+        nodeId: node,
+        resources: wireResources([allocation]),
+        ...wirePorts(allocation)
+      }
       const count = Object.keys(plan.allocations).length
-      expectDone(await actor.invoke(handleOf(plan, node), commit, request, { timeout: seconds(3 + 3 * count), ...options }))
+      const reply = await actor.invoke(handleOf(plan, node), commit, request, { timeout: seconds(3 + 3 * count), ...options })
+      expectDone(reply)
+      return readPorts(allocation, reply.ports ?? request.ports)
     },
     async allocate(blueprint, plan, node, options) {
       const keys = Object.keys(plan.allocations).filter((key) => plan.allocations[key]?.node === node)
@@ -197,7 +206,7 @@ export function createOrchestrator({ ensembleId, actor, clock, random, log }: Or
       return Object.fromEntries(keys.map((key) => [key, reply.allocations[allocationOf(plan, key).id]] as const))
     },
     async start(allocation, options) {
-      const request = { subnetIp: '', gatewayIp: '', ports: {} }
+      const request = { subnetIp: '', gatewayIp: '', ports: toMapping(allocation.ports ?? []) }
       expectDone(await actor.invoke(handleIn(allocation), allocationStart, request, { timeout: minutes(5), ...options }))
     },
     status: (allocation, options) =>
@@ -279,9 +288,36 @@ function requestItem(node: BlueprintNode, blueprint: Blueprint) {
     executors: [...new Set(allocations.map(({ executor }) => executor))].map((type): JsonValue => ({ executor_type: type })),
     resources: wireResources(allocations),
     location: { accept: node.place.accept.map(toEntry), reject: node.place.reject.map(toEntry) },
-    publicPorts: { static: [], dynamic: 0 },
+    publicPorts: portNeed(allocations),
     requirements: { privilegedDocker: allocations.some(({ privileged }) => privileged) }
   }
+}
+
+function portNeed(allocations: readonly BlueprintAllocation[]) {
+  const ports = allocations.flatMap((allocation) => allocation.ports.map((port) => port.public))
+  return { static: ports.filter((port) => port !== 0), dynamic: ports.filter((port) => port === 0).length }
+}
+
+/** One dynamic port goes as the public port 0, which nodes of Go understand; more than one only as ours do. */
+function wirePorts({ ports }: BlueprintAllocation) {
+  const dynamic = ports.filter((port) => port.public === 0)
+  const numbered = ports.filter((port) => port.public !== 0)
+  if (dynamic.length <= 1) return { ports: toMapping(ports) }
+  return { ports: toMapping(numbered), dynamicPorts: dynamic.map((port) => port.private) }
+}
+
+function toMapping(ports: readonly PortMapping[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(ports.map((port) => [String(port.public), port.private]))
+}
+
+/** What a provider says it gives; more, or something else, than was asked for is a refusal. */
+function readPorts({ name, ports }: BlueprintAllocation, mapping: Readonly<Record<string, number>>): readonly PortMapping[] {
+  const given = Object.entries(mapping).map(([text, inside]) => ({ public: Number(text), private: inside }))
+  const open = given.filter((port) => !ports.some((asked) => asked.public === port.public && asked.private === port.private))
+  const dynamic = ports.filter((port) => port.public === 0).map((port) => port.private)
+  const isExpected = given.length <= ports.length && open.every((port) => dynamic.includes(port.private) && port.public > 0)
+  if (!isExpected) throw new RefusedError(`other ports were promised to ${name} than it asks for`)
+  return given.filter((port) => port.public > 0)
 }
 
 function toEntry({ continent, country, city }: PlaceEntry) {

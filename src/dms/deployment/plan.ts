@@ -3,6 +3,12 @@ import type { JsonValue, Millis } from '../../base/index.ts'
 import type { WireResources } from '../../protocol/index.ts'
 import type { Place, PlaceRule } from '../place.ts'
 
+/** A public port of a machine, and the port of an allocation to which it leads. */
+export interface PortMapping {
+  readonly public: number
+  readonly private: number
+}
+
 /** One allocation of an ensemble as the orchestrator needs it. */
 export interface BlueprintAllocation {
   readonly name: string
@@ -24,6 +30,8 @@ export interface BlueprintAllocation {
   readonly disk: number
   /** One per card; what is `''`, or a `vram` of 0, puts no condition. */
   readonly gpus: WireResources['gpus']
+  /** Private ports that are reached at the machine; `public` 0 lets it choose. */
+  readonly ports: readonly PortMapping[]
   readonly privileged: boolean
   readonly dependsOn: readonly string[]
   readonly dnsName: string
@@ -68,6 +76,8 @@ export interface PlannedAllocation {
   readonly type: 'task' | 'service'
   readonly status: 'pending' | 'running' | 'completed' | 'failed' | 'terminated'
   readonly handle?: Handle
+  /** What its provider has promised; nothing before that, and in records of versions without ports. */
+  readonly ports?: readonly PortMapping[]
   readonly exitCode?: number
   readonly error: string
   readonly startedAt?: Millis

@@ -18,7 +18,7 @@ import { saveOutput } from './collect-output.ts'
 import { BadOutputsError, RefusedError } from './errors.ts'
 import { fetchOutputs, giveUpOutputs } from './fetched-outputs.ts'
 import type { Orchestrator } from './orchestrator.ts'
-import { type Blueprint, type BlueprintAllocation, hasEnded, type Plan, startLevels } from './plan.ts'
+import { type Blueprint, type BlueprintAllocation, hasEnded, type Plan, type PortMapping, startLevels } from './plan.ts'
 import { type DeploymentRecord, JOURNAL_LIMIT } from './record.ts'
 import { startAllocation } from './start-allocation.ts'
 import { advance, type DeploymentEffect, type DeploymentEvent, planOf } from './state.ts'
@@ -165,7 +165,7 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     await mapConcurrently(places, CONCURRENCY, (place) =>
       patiently(() => work(place)).catch((error: unknown) => {
         if (signal.aborted) throw error
-        refusal ??= { type: 'refused', peer: peerOf(place), reason: errorMessage(error) }
+        refusal ??= { type: 'refused', peer: peerOf(place), reason: errorMessage(error), isFinal: isOfTheJob(error) }
       })
     )
     if (refusal !== undefined) await handle(refusal)
@@ -193,10 +193,11 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     await options.admit(plan)
     // Output of a round before belongs to other allocations.
     for (const key of Object.keys(plan.allocations)) await output.remove(output.directory(record.id, key))
-    const done = await everywhere(Object.keys(plan.allocations), peerOfKey(plan), (key) =>
-      orchestrator.commit(blueprint, plan, key, { signal })
-    )
-    if (done) await handle({ type: 'committed' })
+    const ports: Record<string, readonly PortMapping[]> = {}
+    const done = await everywhere(Object.keys(plan.allocations), peerOfKey(plan), async (key) => {
+      ports[key] = await orchestrator.commit(blueprint, plan, key, { signal })
+    })
+    if (done) await handle({ type: 'committed', ports })
   }
 
   async function allocate(): Promise<void> {
@@ -336,6 +337,17 @@ export function createDeploymentRunner(options: DeploymentRunnerOptions): Deploy
     },
     handle
   }
+}
+
+/**
+ * Whether a provider refuses the job for what it says, and not for what the provider has: the image does not exist, the volume is not
+ * allowed, a script is missing.
+ */
+function isOfTheJob(error: unknown): boolean {
+  if (!(error instanceof RemoteError)) return false
+  if (error.code === 'ALLOCATION_START_REFUSED' || error.code === 'ALLOCATION_BAD_PREPARATION') return true
+  const isOfPart = error.code.startsWith('EXECUTOR_') || error.code.startsWith('STORAGE_')
+  return isOfPart && (error.kind === 'invalid' || error.kind === 'forbidden' || error.kind === 'not-found')
 }
 
 /** Texts of providers go into notes: a page of the journal has to fit a message. */

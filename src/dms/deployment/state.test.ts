@@ -26,6 +26,7 @@ function allocation(name: string, node: string, dependsOn: readonly string[] = [
     memory: 1,
     disk: 1,
     gpus: [],
+    ports: [],
     privileged: false,
     dependsOn,
     dnsName: name
@@ -72,7 +73,7 @@ function play(start: DeploymentState, events: readonly DeploymentEvent[], with_:
 const toRunning: readonly DeploymentEvent[] = [
   { type: 'created' },
   { type: 'bids', bids: [bid('n', 'p')] },
-  { type: 'committed' },
+  { type: 'committed', ports: {} },
   { type: 'allocated', handles: { 'n.t': handle } },
   { type: 'started', key: 'n.t' }
 ]
@@ -105,6 +106,33 @@ describe('the life of a deployment', () => {
       round: 3,
       avoid: []
     })
+  })
+
+  test('what a provider says is wrong with the job is believed when another says it too, or nobody else can be asked', () => {
+    const { state } = play(INITIAL, toRunning.slice(0, 2))
+    const wrong = (peer: string): DeploymentEvent => ({ type: 'refused', peer, reason: 'no such image', isFinal: true })
+    const doubted = advance(state, wrong('p'), facts)
+    expect(doubted.next).toMatchObject({ phase: 'bidding', avoid: ['p'] })
+    const failed = { phase: 'stopping', outcome: 'failed', reason: 'p refused: no such image' }
+    expect(advance(doubted.next, { type: 'bids', bids: [bid('n', 'p')] }, facts).next).toMatchObject(failed)
+    const other = advance(doubted.next, { type: 'bids', bids: [bid('n', 'p'), bid('n', 'q')] }, facts)
+    expect(other.next).toMatchObject({ phase: 'committing' })
+    expect(advance(other.next, wrong('q'), facts).next).toMatchObject({ ...failed, reason: 'q refused: no such image' })
+    const started = play(INITIAL, toRunning.slice(0, 4)).state
+    const reverted = play(started, [wrong('p'), { type: 'bids', bids: [] }]).state
+    expect(reverted).toMatchObject({ phase: 'stopping', plan: { allocations: { 'n.t': { status: 'pending' } } } })
+    expect(reverted.phase === 'stopping' && reverted.plan.allocations['n.t']?.handle).toBeUndefined()
+    const busy = { type: 'refused', peer: 'q', reason: 'full' } as const
+    expect(advance(other.next, busy, facts).next).toMatchObject({ phase: 'bidding', avoid: ['p', 'q'] })
+    expect(play(other.next, toRunning.slice(2)).state).toMatchObject({ phase: 'running' })
+  })
+
+  test('the only machine that may run a job is believed at once', () => {
+    const pinned = { ...facts, blueprint: { ...facts.blueprint, nodes: facts.blueprint.nodes.map((n) => ({ ...n, peer: 'p' })) } }
+    const { state } = play(INITIAL, toRunning.slice(0, 2), pinned)
+    const step = advance(state, { type: 'refused', peer: 'p', reason: 'no such image', isFinal: true }, pinned)
+    expect(step.next).toMatchObject({ phase: 'stopping', outcome: 'failed', reason: 'p refused: no such image' })
+    expect(step.effects.map(({ type }) => type)).toEqual(['stop'])
   })
 
   test('a task runs to its end, its output is fetched, then everything is given back', () => {

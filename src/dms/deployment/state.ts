@@ -2,7 +2,7 @@ import type { Handle } from '../../actor/index.ts'
 import { type Millis, unreachable } from '../../base/index.ts'
 import type { DeploymentStatus } from '../../protocol/index.ts'
 import { place } from './placement.ts'
-import { type Bid, type Blueprint, hasEnded, type Plan, type PlannedAllocation } from './plan.ts'
+import { type Bid, type Blueprint, hasEnded, type Plan, type PlannedAllocation, type PortMapping } from './plan.ts'
 
 /** How a deployment ended. */
 export type Outcome = 'completed' | 'failed'
@@ -11,6 +11,8 @@ export type Outcome = 'completed' | 'failed'
 interface Attempt {
   readonly round: number
   readonly avoid: readonly string[]
+  /** Why a provider said that the job can run nowhere as it is; another one is asked before that is believed. */
+  readonly verdict?: string
 }
 
 /** Where a deployment stands. Durable: every change is written before its effects run. */
@@ -24,10 +26,12 @@ export type DeploymentState =
 
 /** What happens to a deployment. Allocations are named by manifest key. */
 export type DeploymentEvent =
-  | { readonly type: 'created' | 'restarted' | 'committed' | 'shutdown' | 'stopped' }
+  | { readonly type: 'created' | 'restarted' | 'shutdown' | 'stopped' }
+  | { readonly type: 'committed'; readonly ports: Readonly<Record<string, readonly PortMapping[]>> }
   /** `isAlone`: no other node is connected that could have heard of it. */
   | { readonly type: 'bids'; readonly bids: readonly Bid[]; readonly isAlone?: boolean }
-  | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
+  /** `isFinal`: the provider says that the fault is in the job, and asking again changes nothing. */
+  | { readonly type: 'refused'; readonly peer: string; readonly reason: string; readonly isFinal?: boolean }
   | { readonly type: 'allocated'; readonly handles: Readonly<Record<string, Handle>> }
   | { readonly type: 'started'; readonly key: string }
   | {
@@ -183,11 +187,14 @@ function fromBidding(
     event.bids.length === 0 ? 'nobody bid' : `bids: ${event.bids.map(({ node, peer }) => `${node} ← ${peer}`).join(', ')}`
   if (plan.ok) {
     const chosen = Object.entries(plan.value.nodes).map(([node, { peer }]) => `${node} on ${peer}`)
-    const next = { phase: 'committing', plan: plan.value, round: state.round, avoid: state.avoid } as const
+    const { round, avoid, verdict } = state
+    const next = { phase: 'committing', plan: plan.value, round, avoid, ...withVerdict(verdict) } as const
     return { next, effects: [{ type: 'commit' }], note: `round ${state.round}: ${heard}; placed ${chosen.join(', ')}` }
   }
   const reasons = [...plan.error.reasons, ...alone].join(', ')
   const why = `round ${state.round}: ${heard}; ${reasons}`
+  if (state.verdict !== undefined)
+    return giveUp(state.undo && withoutHandles(state.undo), state.verdict, `${why}; nobody else can be asked`)
   if (now >= deadline) {
     const next = { phase: 'ended', outcome: 'failed', reason: reasons } as const
     return { next, effects: [{ type: 'finish' }], note: `${why}; no time is left` }
@@ -202,7 +209,11 @@ function fromPreparing(state: Preparing, event: DeploymentEvent, facts: Deployme
       return tryElsewhere(state, event, facts)
     case 'committed':
       if (state.phase !== 'committing') return stay(state)
-      return { next: { ...state, phase: 'allocating' }, effects: [{ type: 'allocate' }], note: 'resources are committed' }
+      return {
+        next: { ...state, phase: 'allocating', plan: withPorts(state.plan, event.ports) },
+        effects: [{ type: 'allocate' }],
+        note: ['resources are committed', ...Object.entries(event.ports).flatMap(describePorts)].join('; ')
+      }
     case 'allocated':
       if (state.phase !== 'allocating') return stay(state)
       return {
@@ -223,22 +234,40 @@ function fromPreparing(state: Preparing, event: DeploymentEvent, facts: Deployme
 
 function tryElsewhere(
   state: Preparing,
-  { peer, reason }: Extract<DeploymentEvent, { type: 'refused' }>,
-  { deadline, now }: DeploymentFacts
+  { peer, reason, isFinal = false }: Extract<DeploymentEvent, { type: 'refused' }>,
+  { deadline, now, blueprint }: DeploymentFacts
 ): DeploymentStep {
   const note = `${peer} refused: ${reason}`
   const revert = { type: 'revert', plan: state.plan } as const
-  if (now >= deadline) {
-    const next = { phase: 'stopping', plan: state.plan, outcome: 'failed', reason: note } as const
-    return { next, effects: [{ type: 'stop', plan: state.plan }], note }
-  }
+  const isPinned = blueprint.nodes.some((node) => node.peer === peer)
+  const isBelieved = isFinal && (isPinned || state.verdict !== undefined)
+  if (now >= deadline || isBelieved) return giveUp(state.plan, note, note)
   const next = {
     phase: 'bidding',
     round: state.round + 1,
     avoid: [...new Set([...state.avoid, peer])],
-    undo: state.plan
+    undo: state.plan,
+    ...withVerdict(isFinal ? note : state.verdict)
   } as const
   return { next, effects: [revert, { type: 'request-bids' }], note }
+}
+
+function withVerdict(verdict: string | undefined): { readonly verdict?: string } {
+  return verdict === undefined ? {} : { verdict }
+}
+
+/** For what was reverted already: its allocations cannot be spoken to any more, reverting again is what is left to do. */
+function withoutHandles(plan: Plan): Plan {
+  const allocations = Object.entries(plan.allocations).map(([key, { handle, ...rest }]) => [key, rest] as const)
+  return { ...plan, allocations: Object.fromEntries(allocations) }
+}
+
+/** The end of a deployment that never ran. */
+function giveUp(plan: Plan | undefined, reason: string, note: string): DeploymentStep {
+  if (plan === undefined) {
+    return { next: { phase: 'ended', outcome: 'failed', reason }, effects: [{ type: 'finish' }], note }
+  }
+  return { next: { phase: 'stopping', plan, outcome: 'failed', reason }, effects: [{ type: 'stop', plan }], note }
 }
 
 function afterStart(state: Preparing, key: string): DeploymentStep {
@@ -306,6 +335,14 @@ function change(plan: Plan, key: string, changes: Partial<PlannedAllocation>): P
 
 function withHandles(plan: Plan, handles: Readonly<Record<string, Handle>>): Plan {
   return Object.entries(handles).reduce((changed, [key, handle]) => change(changed, key, { handle }), plan)
+}
+
+function withPorts(plan: Plan, ports: Readonly<Record<string, readonly PortMapping[]>>): Plan {
+  return Object.entries(ports).reduce((changed, [key, own]) => change(changed, key, { ports: own }), plan)
+}
+
+function describePorts([key, ports]: readonly [string, readonly PortMapping[]]): readonly string[] {
+  return ports.length === 0 ? [] : [`${key} has ports ${ports.map((port) => `${port.public} → ${port.private}`).join(', ')}`]
 }
 
 /** The plan of a state that has one. */

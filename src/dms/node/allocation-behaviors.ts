@@ -46,7 +46,7 @@ function knownStatus(word: string): string {
 }
 
 function describe(
-  { id, state, type, ensembleId, nodeId, owner, executor, amount, createdAt }: AllocationRecord,
+  { id, state, type, ensembleId, nodeId, owner, executor, amount, ports, createdAt }: AllocationRecord,
   machine: Machine
 ) {
   const run = 'run' in state ? state.run : undefined
@@ -60,6 +60,7 @@ function describe(
     executor,
     ...(run === undefined ? {} : { containerId: run.replace(`${executor}:`, '') }),
     resources: amountResources(amount, machine),
+    ...(ports.length === 0 ? {} : { usingPorts: ports.map((port) => port.public) }),
     createdAt: iso(createdAt),
     ...('startedAt' in state ? { startedAt: iso(state.startedAt) } : {}),
     ...(state.phase === 'ended' ? endOf(state) : {})

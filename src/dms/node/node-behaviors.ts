@@ -11,10 +11,9 @@ import {
   onboardingStatus,
   resourcesAllocated,
   resourcesFree,
-  resourcesOnboarded,
-  type WireResources
+  resourcesOnboarded
 } from '../../protocol/index.ts'
-import { type GpuOffer, type Onboarding, parseGpuOffer } from '../onboarding/index.ts'
+import { type GpuOffer, type Offer, type Onboarding, parseGpuOffer } from '../onboarding/index.ts'
 import { NOTHING, type ResourceLedger } from '../resources/index.ts'
 import { BadRequestError } from './errors.ts'
 import type { Greeter } from './hello.ts'
@@ -44,24 +43,27 @@ export function serveNodeBehaviors({ actor, greeter, hardware, onboarding, ledge
     spread.over(async () => greeting)
   )
 
-  async function lend(offer: WireResources, gpus: readonly GpuOffer[], signal: AbortSignal) {
-    const offered = await onboarding.onboard({ ...toAmount(offer), gpus }, { signal })
+  async function lend(offer: Offer, signal: AbortSignal) {
+    const offered = await onboarding.onboard(offer, { signal })
     return { onboarded: true, resources: amountResources(offered, await hardware.capacity({ signal })) }
   }
 
-  actor.on(onboard, async ({ noGpu, gpus, config }, _envelope, { signal }) => {
+  actor.on(onboard, async ({ noGpu, gpus, max = false, config }, _envelope, { signal }) => {
     if (noGpu && gpus.length > 0) throw new BadRequestError('NoGPU and GPUs exclude each other')
-    const named = gpus.length > 0 ? gpus.map(readGpu) : toGpuOffers(config.resources)
-    return { success: true, error: '', config: await lend(config.resources, noGpu ? [] : named, signal) }
+    const offer = max
+      ? await onboarding.largest({ signal })
+      : { ...toAmount(config.resources), gpus: toGpuOffers(config.resources) }
+    const named = gpus.length > 0 ? gpus.map(readGpu) : offer.gpus
+    return { success: true, error: '', config: await lend({ ...offer, gpus: noGpu ? [] : named }, signal) }
   })
   actor.on(onboardingResource, async ({ config }, _envelope, { signal }) => {
     if (!onboarding.isOnboarded()) {
       throw new BadRequestError('the machine lends nothing yet: call /dms/node/onboarding/onboard first')
     }
-    return { error: '', result: await lend(config.resources, toGpuOffers(config.resources), signal) }
+    return { error: '', result: await lend({ ...toAmount(config.resources), gpus: toGpuOffers(config.resources) }, signal) }
   })
-  actor.on(offboard, async () => {
-    await onboarding.offboard()
+  actor.on(offboard, async ({ drain = false }) => {
+    await (drain ? onboarding.drain() : onboarding.offboard())
     return { success: true, error: '' }
   })
   actor.on(onboardingStatus, async () => ({ onboarded: onboarding.isOnboarded(), error: '' }))

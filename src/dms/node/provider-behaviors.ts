@@ -32,7 +32,7 @@ import {
   type WireResources
 } from '../../protocol/index.ts'
 import type { Volumes } from '../../storage/index.ts'
-import { type AllocationRequest, type Allocations, toPreparation, workloadGpus } from '../allocation/index.ts'
+import { type AllocationRequest, type Allocations, toPreparation, workloadGpus, workloadPorts } from '../allocation/index.ts'
 import {
   type BidItem,
   BidMismatchError,
@@ -43,7 +43,16 @@ import {
   type ProviderFacts
 } from '../bidding/index.ts'
 import type { Place, PlaceRule } from '../place.ts'
-import { type Amount, add, type ResourceLedger, shortages, total } from '../resources/index.ts'
+import {
+  type Amount,
+  add,
+  type PortLease,
+  type PortRequest,
+  type Ports,
+  type ResourceLedger,
+  shortages,
+  total
+} from '../resources/index.ts'
 import { BadRequestError } from './errors.ts'
 import type { Spread } from './spread.ts'
 import { toAmount, toGpuNeeds } from './wire-resources.ts'
@@ -54,6 +63,8 @@ export interface ProviderBehaviorsOptions {
   readonly nodeKey: KeyPair
   readonly bids: Bids
   readonly ledger: ResourceLedger
+  /** Chooses the public ports of jobs. */
+  readonly ports: Ports
   readonly allocations: Allocations
   readonly executors: ReadonlyMap<string, Executor>
   readonly hardware: Pick<HardwareProbe, 'capacity'>
@@ -62,12 +73,13 @@ export interface ProviderBehaviorsOptions {
   readonly log: Logger
   readonly counters: Counters
   readonly place: Place
-  readonly allowPrivileged: boolean
+  /** Whether the jobs of a DID may have privileged containers. */
+  readonly mayBePrivileged: (did: string) => boolean
   readonly volumes?: Pick<Volumes, 'check'> | undefined
   /** Spreads the answers to broadcasts. */
   readonly spread: Spread
-  /** What this provider is and has now, of which `free` is free for the asker. */
-  facts(free: Amount): Promise<ProviderFacts>
+  /** What this provider is and has now, of which `free` is free for the asker, and why it does not have the ports of an item. */
+  facts(asker: string, free: Amount, portProblem: string | undefined): Promise<ProviderFacts>
 }
 
 /** Longest piece of output in one reply (B §7.1), and what is sent when no length is asked for. */
@@ -88,7 +100,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/
 
 /** Serves bid requests, commit, allocate, revert, and for each ensemble logs and shutdown (B §7.1, C §9). */
 export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void {
-  const { actors, bids, ledger, allocations, log, counters } = options
+  const { actors, bids, ledger, ports, allocations, log, counters } = options
   const { root } = actors
   const ensembles = new Map<string, readonly (() => void)[]>()
   const requestsOf = createBudgets(options.clock, BID_REQUESTS)
@@ -109,7 +121,7 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
         continue
       }
       const item = toBidItem(v1)
-      const verdict = judge(item, await options.facts(bids.free(request.id, item.nodeId)))
+      const verdict = judge(item, await factsFor(asker, request.id, item))
       if (!verdict.ok) {
         counters.increment('bids.refused.does-not-fit')
         log.info('no bid', { deploymentID: request.id, node: item.nodeId, reason: verdict.error })
@@ -140,16 +152,32 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
     log.info('bid', { deploymentID: ensembleId, node: nodeId, to: envelope.from.did })
   }
 
-  root.on(commit, async ({ ensembleId, nodeId, allocation, resources }, envelope) => {
+  async function factsFor(asker: string, ensembleId: string, { nodeId, ports: need }: BidItem): Promise<ProviderFacts> {
+    const possible = await ports.check(need, ledger.portsInUse(bids.holdOf(ensembleId, nodeId)))
+    return options.facts(asker, bids.free(ensembleId, nodeId), possible.ok ? undefined : possible.error)
+  }
+
+  root.on(commit, async ({ ensembleId, nodeId, allocation, resources, ports: mapping, dynamicPorts = [] }, envelope) => {
     const owner = originOf(envelope)
     const bid = bids.find(ensembleId, nodeId)
     const id = fullId(ensembleId, nodeId, allocation)
-    if (ledger.commitments().get(id)?.owner === owner) return DONE
+    const existing = ledger.commitments().get(id)
+    if (existing?.owner === owner) return committed(existing.ports)
     if (bid === undefined || bid.asker !== owner) throw new NoBidError(`no live bid for node ${nodeId} of ensemble ${ensembleId}`)
-    const ofNode = [...ledger.commitments()].filter(([other]) => other.startsWith(`${ensembleId}_${nodeId}.`))
-    const amount = amountWithinBid(bid, resources, total(ofNode.map(([, commitment]) => commitment.amount)))
-    await ledger.commit(id, { amount, owner, expiresAt: bid.expiresAt }, bids.holdOf(ensembleId, nodeId))
-    return DONE
+    const hold = bids.holdOf(ensembleId, nodeId)
+    const wanted = toPortRequest(mapping, dynamicPorts)
+    await ports.assign(
+      wanted,
+      () => ledger.portsInUse(hold),
+      async (leases) => {
+        const ofNode = [...ledger.commitments()].filter(([other]) => other.startsWith(`${ensembleId}_${nodeId}.`))
+        const used = ofNode.map(([, commitment]) => commitment)
+        const amount = amountWithinBid(bid, resources, total(used.map((commitment) => commitment.amount)))
+        checkPortsWithinBid(bid, [...used.flatMap((commitment) => commitment.ports), ...leases])
+        await ledger.commit(id, { amount, ports: leases, owner, expiresAt: bid.expiresAt }, hold)
+      }
+    )
+    return committed(ledger.commitments().get(id)?.ports ?? [])
   })
 
   root.on(allocate, async ({ ensembleId, nodeId, allocations: wanted }, envelope) => {
@@ -157,13 +185,16 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
     const requests: AllocationRequest[] = []
     for (const [name, config] of Object.entries(wanted)) {
       const id = fullId(ensembleId, nodeId, name)
-      const amount = ledger.commitments().get(id)?.amount ?? toAmount(config.resources)
+      const promise = ledger.commitments().get(id)
+      const amount = promise?.amount ?? toAmount(config.resources)
+      const leases = promise?.ports ?? []
       const executor = config.executor === '' ? config.execution.type : config.executor
       const type = config.type === 'task' ? 'task' : 'service'
       const { params } = config.execution
       const preparation = toPreparation(config.scripts, config.scriptOrder, config.keys, config.volume)
-      await checkWorkload(options, { id, executor, params, amount, preparation })
-      requests.push({ id, ensembleId, nodeId, owner, orchestrator: envelope.from, type, executor, params, amount, preparation })
+      const request = { id, owner, executor, params, amount, ports: leases, preparation }
+      await checkWorkload(options, request)
+      requests.push({ ...request, ensembleId, nodeId, orchestrator: envelope.from, type })
     }
     const handles = await allocations.allocate(requests)
     serveEnsemble(ensembleId)
@@ -234,6 +265,39 @@ function amountWithinBid({ item, gpus }: LiveBid, resources: WireResources, used
   return { ...amount, gpus: shares }
 }
 
+/** A bid is for certain public ports, and for a number of others. */
+function checkPortsWithinBid({ item: { ports } }: LiveBid, leases: readonly PortLease[]): void {
+  const others = leases.filter((lease) => !ports.static.includes(lease.public))
+  if (others.length <= ports.dynamic) return
+  const numbers = others.map((lease) => lease.public).join(', ')
+  throw new BidMismatchError(
+    `the bid is for ${ports.dynamic} ports besides ${ports.static.join(', ') || 'none'}, not for ${numbers}`
+  )
+}
+
+/** A public port 0 is a dynamic one, as nodes of Go write it. */
+function toPortRequest(mapping: Readonly<Record<string, number>>, dynamic: readonly number[]): PortRequest {
+  const leases = Object.entries(mapping).map(([name, inside]) => ({ public: readPort(name), private: inside }))
+  for (const inside of [...leases.map((lease) => lease.private), ...dynamic]) {
+    if (inside < 1 || inside > 65_535) throw new BadRequestError(`private port ${inside} must be from 1 to 65535`)
+  }
+  const unnumbered = leases.filter((lease) => lease.public === 0).map((lease) => lease.private)
+  return { static: leases.filter((lease) => lease.public !== 0), dynamic: [...unnumbered, ...dynamic] }
+}
+
+function readPort(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw new BadRequestError(`public port ${JSON.stringify(text.slice(0, 32))} must be a number`)
+}
+
+function committed(leases: readonly PortLease[]) {
+  return { ...DONE, ...(leases.length === 0 ? {} : { ports: toMapping(leases) }) }
+}
+
+function toMapping(leases: readonly PortLease[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(leases.map((lease) => [String(lease.public), lease.private]))
+}
+
 function fullId(ensembleId: string, nodeId: string, name: string): string {
   const prefix = `${ensembleId}_${nodeId}.`
   const id = name.startsWith(prefix) ? name : prefix + name
@@ -242,8 +306,16 @@ function fullId(ensembleId: string, nodeId: string, name: string): string {
 }
 
 async function checkWorkload(
-  { executors, allowPrivileged, volumes, hardware }: ProviderBehaviorsOptions,
-  { id, executor, params, amount, preparation }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount' | 'preparation'>
+  { executors, mayBePrivileged, volumes, hardware }: ProviderBehaviorsOptions,
+  {
+    id,
+    owner,
+    executor,
+    params,
+    amount,
+    ports,
+    preparation
+  }: Pick<AllocationRequest, 'id' | 'owner' | 'executor' | 'params' | 'amount' | 'ports' | 'preparation'>
 ): Promise<void> {
   const driver = executors.get(executor)
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
@@ -251,7 +323,17 @@ async function checkWorkload(
   const limits = { cpuCores, memory, disk, pids: 1 }
   const { files, scripts } = preparation
   const gpus = await workloadGpus(amount.gpus, hardware)
-  await driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], files, scripts, gpus })
+  await driver.check({
+    id,
+    spec: params,
+    limits,
+    directory: '/',
+    allowPrivileged: mayBePrivileged(owner),
+    ports: workloadPorts(ports),
+    files,
+    scripts,
+    gpus
+  })
   if (preparation.volumes.length === 0) return
   if (volumes === undefined || !driver.features.mounts)
     throw new BadRequestError(`jobs of executor ${executor} get no volumes here`)
@@ -277,10 +359,11 @@ function toBidItem({ nodeId, executors, resources, location, publicPorts, requir
     executors: executors.map(executorName),
     amount: toAmount(resources),
     architecture: resources.cpu.architecture,
+    clockHz: resources.cpu.clockHz,
     place,
     privileged: requirements?.privilegedDocker ?? false,
     gpus: toGpuNeeds(resources),
-    ports: (publicPorts?.static.length ?? 0) + (publicPorts?.dynamic ?? 0),
+    ports: { static: publicPorts?.static.filter((port) => port !== 0) ?? [], dynamic: publicPorts?.dynamic ?? 0 },
     contracts: isJsonObject(contracts) && Object.keys(contracts).length > 0
   }
 }

@@ -5,4 +5,4 @@
  * State: none of its own; the offer is in the ledger.
  */
 export { type GpuOffer, parseGpuOffer } from './gpu-offer.ts'
-export { createOnboarding, type Onboarding } from './onboarding.ts'
+export { createOnboarding, type Offer, type Onboarding } from './onboarding.ts'

@@ -14,6 +14,11 @@ const offer = (cpuCores: number, memory: number, disk: number) => ({
   gpus: []
 })
 
+const PROBE = {
+  capacity: () => Promise.resolve(CLUSTER_MACHINE),
+  usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: [] })
+}
+
 describe('the limits of an offer', () => {
   test.each([
     [offer(0.5, 4, 10), 'expected CPU to be between 1 and 4 cores, got 0.5'],
@@ -39,11 +44,7 @@ describe('onboarding', () => {
     await store.start()
     const ledger = createResourceLedger({ store, clock })
     await ledger.start()
-    const hardware = {
-      capacity: () => Promise.resolve(CLUSTER_MACHINE),
-      usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: [] })
-    }
-    return { clock, ledger, onboarding: createOnboarding({ ledger, hardware }) }
+    return { clock, ledger, store, onboarding: createOnboarding({ ledger, hardware: PROBE }) }
   }
 
   test('refuses an offer outside of the limits and stores nothing', async () => {
@@ -62,11 +63,56 @@ describe('onboarding', () => {
     expect(onboarding.isOnboarded()).toBe(true)
   })
 
+  test('drains: no new bids, back when the last job has ended, also over a restart, and not when it lends again', async () => {
+    const { clock, onboarding, ledger, store } = await setUp()
+    await expect(onboarding.drain()).rejects.toMatchObject({ code: 'ONBOARDING_NOT_ONBOARDED' })
+    await onboarding.onboard(offer(2, 4, 10))
+    const later = millis(clock.now() + minutes(1))
+    await ledger.commit('job', { amount: offer(1, 1, 1), ports: [], owner: 'did:x', expiresAt: later })
+    await ledger.allocate('job', 'did:x')
+    await onboarding.drain()
+    expect(ledger.hold('bid', { amount: offer(1, 1, 1), ports: [], expiresAt: later })).toBe(false)
+    await ledger.stop()
+    const reopened = createResourceLedger({ store, clock })
+    await reopened.start()
+    expect([reopened.isDraining(), reopened.offer()?.cpuCores]).toEqual([true, 2])
+    await reopened.release('job')
+    expect([reopened.isDraining(), reopened.offer()]).toEqual([false, undefined])
+    await reopened.setOffer(offer(2, 4, 10))
+    expect(reopened.hold('bid', { amount: offer(1, 1, 1), ports: [], expiresAt: later })).toBe(true)
+    await reopened.commit('other', { amount: offer(1, 1, 1), ports: [], owner: 'did:x', expiresAt: later }, 'bid')
+    await reopened.drain()
+    await reopened.setOffer(offer(3, 4, 10))
+    await reopened.release('other')
+    expect(reopened.offer()?.cpuCores).toBe(3)
+    await reopened.stop()
+  })
+
+  test('what is promised and never used does not keep a machine from draining', async () => {
+    const { clock, onboarding, ledger } = await setUp()
+    await onboarding.onboard(offer(2, 4, 10))
+    await ledger.commit('job', { amount: offer(1, 1, 1), ports: [], owner: 'did:x', expiresAt: millis(clock.now() + minutes(1)) })
+    await onboarding.drain()
+    expect(onboarding.isOnboarded()).toBe(true)
+    await clock.run(clock.sleep(minutes(2)))
+    expect(onboarding.isOnboarded()).toBe(false)
+    await ledger.stop()
+  })
+
+  test('the largest offer is accepted as it is, and leaves out what of the disk is in use', async () => {
+    const { onboarding, ledger } = await setUp()
+    const largest = await onboarding.largest()
+    await onboarding.onboard(largest)
+    expect(ledger.offer()).toEqual({ cpuCores: 4, memory: Math.floor(gibibytes(8) * 0.9), disk: gibibytes(90), gpus: [] })
+    const full = { ...PROBE, usage: async () => ({ cpuCores: 0, memory: bytes(0), disk: gibibytes(70), gpus: [] }) }
+    expect((await createOnboarding({ ledger, hardware: full }).largest()).disk).toBe(gibibytes(30))
+  })
+
   test('refuses to take back what is promised, and what was never lent', async () => {
     const { clock, onboarding, ledger } = await setUp()
     await expect(onboarding.offboard()).rejects.toMatchObject({ code: 'ONBOARDING_NOT_ONBOARDED' })
     await onboarding.onboard(offer(2, 4, 10))
-    await ledger.commit('job', { amount: offer(1, 1, 1), owner: 'did:x', expiresAt: millis(clock.now() + minutes(1)) })
+    await ledger.commit('job', { amount: offer(1, 1, 1), ports: [], owner: 'did:x', expiresAt: millis(clock.now() + minutes(1)) })
     await expect(onboarding.offboard()).rejects.toMatchObject({ code: 'ONBOARDING_STILL_IN_USE' })
     await ledger.release('job')
     await onboarding.offboard()

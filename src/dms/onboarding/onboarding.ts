@@ -2,7 +2,7 @@ import { type AbortOptions, bytes } from '../../base/index.ts'
 import type { HardwareProbe } from '../../hardware/index.ts'
 import type { Amount, ResourceLedger } from '../resources/index.ts'
 import { CapacityNotMetError, NotOnboardedError, StillInUseError } from './errors.ts'
-import { type GpuOffer, readGpuOffers } from './gpu-offer.ts'
+import { type GpuOffer, gpuRange, readGpuOffers } from './gpu-offer.ts'
 import { checkOffer, clamp, offerLimits } from './limits.ts'
 
 /** What an owner wants to lend. */
@@ -14,8 +14,12 @@ export interface Offer extends Omit<Amount, 'gpus'> {
 export interface Onboarding {
   /** Lends; again replaces. Errors: `ONBOARDING_CAPACITY_NOT_MET`, `RESOURCES_OFFER_TOO_SMALL`. Returns what was stored. */
   onboard(offer: Offer, options?: AbortOptions): Promise<Amount>
+  /** The largest offer within the limits: what of the disk is in use already is left out. */
+  largest(options?: AbortOptions): Promise<Offer>
   /** Takes back. Errors: `ONBOARDING_STILL_IN_USE`, `ONBOARDING_NOT_ONBOARDED`. */
   offboard(): Promise<void>
+  /** Makes no new bids and takes back once all jobs have ended, also over restarts. Errors: `ONBOARDING_NOT_ONBOARDED`. */
+  drain(): Promise<void>
   isOnboarded(): boolean
 }
 
@@ -45,15 +49,30 @@ export function createOnboarding({
       await ledger.setOffer(stored)
       return stored
     },
+    async largest(options) {
+      const machine = await hardware.capacity(options)
+      const { cpuCores, memory, disk } = offerLimits(machine)
+      const freeDisk = machine.disk.total - (await hardware.usage(options)).disk
+      return {
+        cpuCores: cpuCores.max,
+        memory: bytes(Math.floor(memory.max)),
+        disk: bytes(Math.floor(Math.min(disk.max, freeDisk))),
+        gpus: machine.gpus.filter(({ vram }) => vram > 0).map((card) => ({ card: card.index, vram: gpuRange(card).max }))
+      }
+    },
     async offboard() {
       if (ledger.offer() === undefined) throw new NotOnboardedError('the machine is not onboarded')
       const inUse = [...ledger.commitments().keys()]
       if (inUse.length > 0) {
         throw new StillInUseError(
-          `${inUse.length} allocations or promises still use the machine: ${inUse.slice(0, 3).join(', ')}`
+          `${inUse.length} allocations or promises still use the machine: ${inUse.slice(0, 3).join(', ')}; wait for them, or offboard with --drain`
         )
       }
       await ledger.setOffer(undefined)
+    },
+    async drain() {
+      if (ledger.offer() === undefined) throw new NotOnboardedError('the machine is not onboarded')
+      await ledger.drain()
     },
     isOnboarded: () => ledger.offer() !== undefined
   }

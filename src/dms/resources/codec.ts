@@ -1,6 +1,7 @@
 import { bytes, type Codec, err, isJsonObject, type JsonValue, ok, type Result } from '../../base/index.ts'
 import type { Amount } from './amounts.ts'
 import type { GpuShare } from './gpus.ts'
+import type { PortLease } from './ports.ts'
 
 /** The stored form of an amount. Records of versions before graphics cards were lent have no `gpus`. */
 export const amountCodec: Codec<Amount> = {
@@ -26,4 +27,15 @@ function readShares(wire: JsonValue): Result<readonly GpuShare[], string> {
     shares.push({ device, vram: bytes(vram) })
   }
   return ok(shares)
+}
+
+/** The stored form of ports: a list that older records lack. Nothing for what is none. */
+export function readPortLeases(wire: JsonValue | undefined): readonly PortLease[] | undefined {
+  if (wire === undefined) return []
+  if (!Array.isArray(wire)) return undefined
+  const leases = (wire as readonly JsonValue[]).flatMap((item): PortLease[] => {
+    const { public: outside, private: inside } = isJsonObject(item) ? item : {}
+    return typeof outside === 'number' && typeof inside === 'number' ? [{ public: outside, private: inside }] : []
+  })
+  return leases.length === wire.length ? leases : undefined
 }

@@ -5,7 +5,16 @@
  * State: the offer and the commitments, in the store.
  */
 export { type Amount, add, formatBytes, NOTHING, shortages, total } from './amounts.ts'
-export { amountCodec } from './codec.ts'
+export { amountCodec, readPortLeases } from './codec.ts'
 export { chooseGpus, type GpuNeed, vendorWord } from './gpu-choice.ts'
 export { deviceOf, type GpuShare } from './gpus.ts'
-export { createResourceLedger, type ResourceLedger } from './ledger.ts'
+export { createResourceLedger, type Hold, type ResourceLedger } from './ledger.ts'
+export {
+  createPorts,
+  type PortLease,
+  type PortNeed,
+  type PortProbe,
+  type PortRange,
+  type PortRequest,
+  type Ports
+} from './ports.ts'

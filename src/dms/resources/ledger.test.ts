@@ -34,7 +34,7 @@ describe('the resource ledger', () => {
   const later = () => millis(clock.now() + minutes(5))
 
   test('refuses a commitment that does not fit and says what is missing', async () => {
-    await expect(ledger.commit('a', { amount: amount(5), owner: 'did:x', expiresAt: later() })).rejects.toThrow(
+    await expect(ledger.commit('a', { ports: [], amount: amount(5), owner: 'did:x', expiresAt: later() })).rejects.toThrow(
       '5 CPU cores wanted, 4 free'
     )
     expect(ledger.commitments().size).toBe(0)
@@ -44,25 +44,29 @@ describe('the resource ledger', () => {
     'an amount of %f cores makes no resources out of nothing',
     async (cpuCores) => {
       const impossible = { ...amount(1), cpuCores }
-      await expect(ledger.commit('a', { amount: impossible, owner: 'did:x', expiresAt: later() })).rejects.toMatchObject({
+      await expect(
+        ledger.commit('a', { ports: [], amount: impossible, owner: 'did:x', expiresAt: later() })
+      ).rejects.toMatchObject({
         code: 'RESOURCES_EXHAUSTED'
       })
-      expect(ledger.hold('x', impossible, later())).toBe(false)
+      expect(ledger.hold('x', { amount: impossible, ports: [], expiresAt: later() })).toBe(false)
       expect(ledger.free()).toEqual(amount(4, 8, 100))
     }
   )
 
   test('accepts an exact fit, and then nothing more', async () => {
-    await ledger.commit('a', { amount: amount(4, 8, 100), owner: 'did:x', expiresAt: later() })
+    await ledger.commit('a', { ports: [], amount: amount(4, 8, 100), owner: 'did:x', expiresAt: later() })
     expect(ledger.free()).toEqual(NOTHING)
-    await expect(ledger.commit('b', { amount: amount(0.01, 0, 0), owner: 'did:x', expiresAt: later() })).rejects.toMatchObject({
+    await expect(
+      ledger.commit('b', { ports: [], amount: amount(0.01, 0, 0), owner: 'did:x', expiresAt: later() })
+    ).rejects.toMatchObject({
       code: 'RESOURCES_EXHAUSTED'
     })
   })
 
   test('a commitment lapses, an allocation does not', async () => {
-    await ledger.commit('a', { amount: amount(1), owner: 'did:x', expiresAt: later() })
-    await ledger.commit('b', { amount: amount(1), owner: 'did:x', expiresAt: later() })
+    await ledger.commit('a', { ports: [], amount: amount(1), owner: 'did:x', expiresAt: later() })
+    await ledger.commit('b', { ports: [], amount: amount(1), owner: 'did:x', expiresAt: later() })
     await ledger.allocate('b', 'did:x')
     await clock.run(clock.sleep(minutes(6)))
     expect([...ledger.commitments().keys()]).toEqual(['b'])
@@ -71,32 +75,32 @@ describe('the resource ledger', () => {
   })
 
   test('nobody allocates what was promised to somebody else', async () => {
-    await ledger.commit('a', { amount: amount(1), owner: 'did:x', expiresAt: later() })
+    await ledger.commit('a', { ports: [], amount: amount(1), owner: 'did:x', expiresAt: later() })
     await expect(ledger.allocate('a', 'did:y')).rejects.toMatchObject({ code: 'RESOURCES_NOT_COMMITTED' })
-    await expect(ledger.commit('a', { amount: amount(1), owner: 'did:y', expiresAt: later() })).rejects.toMatchObject({
+    await expect(ledger.commit('a', { ports: [], amount: amount(1), owner: 'did:y', expiresAt: later() })).rejects.toMatchObject({
       kind: 'conflict'
     })
   })
 
   test('the offer never falls below what is promised', async () => {
-    await ledger.commit('a', { amount: amount(3), owner: 'did:x', expiresAt: later() })
+    await ledger.commit('a', { ports: [], amount: amount(3), owner: 'did:x', expiresAt: later() })
     await expect(ledger.setOffer(amount(2, 8, 100))).rejects.toMatchObject({ code: 'RESOURCES_OFFER_TOO_SMALL' })
     await expect(ledger.setOffer(undefined)).rejects.toMatchObject({ code: 'RESOURCES_OFFER_TOO_SMALL' })
     expect(ledger.offer()?.cpuCores).toBe(4)
   })
 
   test('a hold keeps resources from other bids for its time only, and is no promise', async () => {
-    expect(ledger.hold('x', amount(3), later())).toBe(true)
-    expect(ledger.hold('y', amount(2), later())).toBe(false)
-    expect(ledger.hold('x', amount(4), later())).toBe(true)
+    expect(ledger.hold('x', { amount: amount(3), ports: [], expiresAt: later() })).toBe(true)
+    expect(ledger.hold('y', { amount: amount(2), ports: [], expiresAt: later() })).toBe(false)
+    expect(ledger.hold('x', { amount: amount(4), ports: [], expiresAt: later() })).toBe(true)
     await clock.run(clock.sleep(minutes(6)))
     expect(ledger.free().cpuCores).toBe(4)
   })
 
   test('everything but holds survives a restart', async () => {
-    await ledger.commit('a', { amount: amount(1), owner: 'did:x', expiresAt: later() })
+    await ledger.commit('a', { ports: [], amount: amount(1), owner: 'did:x', expiresAt: later() })
     await ledger.allocate('a', 'did:x')
-    ledger.hold('x', amount(1), later())
+    ledger.hold('x', { amount: amount(1), ports: [], expiresAt: later() })
     const reopened = await open()
     expect(reopened.offer()).toEqual(amount(4, 8, 100))
     expect(reopened.allocated()).toEqual(amount(1))
@@ -117,7 +121,7 @@ describe('the resource ledger', () => {
         await ledger.setOffer(amount(4, 8, 100))
         for (const { kind, id, cores } of operations) {
           const attempt = {
-            commit: () => ledger.commit(id, { amount: amount(cores), owner: 'did:x', expiresAt: later() }),
+            commit: () => ledger.commit(id, { ports: [], amount: amount(cores), owner: 'did:x', expiresAt: later() }),
             allocate: () => ledger.allocate(id, 'did:x'),
             release: () => ledger.release(id),
             reopen: async () => {

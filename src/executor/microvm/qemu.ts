@@ -74,7 +74,8 @@ function confinement(user: MachineUser | undefined): readonly string[] {
   const rights = ['--pdeathsig', 'KILL', '--no-new-privs']
   if (user === undefined) return ['setpriv', ...rights, '--']
   const identity = ['--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups', '--bounding-set', '-all']
-  return ['setpriv', ...rights, ...identity, '--']
+  // Without interfaces: who breaks out of the machine is not in the provider's network either.
+  return ['unshare', '--net', '--ipc', '--', 'setpriv', ...rights, ...identity, '--']
 }
 
 function channels(): readonly string[] {

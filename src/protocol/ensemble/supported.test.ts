@@ -51,11 +51,6 @@ describe('not supported yet', () => {
 
   test.each([
     [
-      'ports',
-      PLAIN.replace('{allocations: [web],', '{allocations: [web], ports: [{public: 0, private: 80, allocation: web}],'),
-      'nodes.n.ports: published ports are'
-    ],
-    [
       'standby nodes',
       PLAIN.replace('{allocations: [web],', '{allocations: [web], redundancy: 1,'),
       'nodes.n.redundancy: standby nodes are'
@@ -98,6 +93,18 @@ nodes: {n: {allocations: [a]}}`
     expect(lines(checkSupported(parsed(wasm)))).toEqual([
       'allocations.web.resources.gpus: the executor wasm gives no graphics cards to a workload'
     ])
+  })
+
+  test('are ports of modules, not of containers', () => {
+    const docker = PLAIN.replace(
+      '{allocations: [web],',
+      '{allocations: [web], ports: [{public: 0, private: 80, allocation: web}],'
+    )
+    expect(checkSupported(parsed(docker))).toEqual([])
+    const wasm = docker
+      .replace(/executor: \w+/, 'executor: wasm')
+      .replace(/execution: .*/, 'execution: {type: wasm, module_path: /v/m.wasm}')
+    expect(lines(checkSupported(parsed(wasm)))).toEqual(['nodes.n.ports.0: the executor wasm gives no ports to a workload'])
   })
 
   test('are edges', () => {

@@ -31,7 +31,7 @@ export function findUnsupported(config: EnsembleConfig, { executors = [] }: Supp
   const runnable: readonly string[] = [...RUNNABLE, ...executors]
   return [
     ...[...config.allocations].flatMap(([name, allocation]) => allocationGaps(['allocations', name], allocation, runnable)),
-    ...[...config.nodes].flatMap(([name, node]) => nodeGaps(['nodes', name], node)),
+    ...[...config.nodes].flatMap(([name, node]) => nodeGaps(['nodes', name], node, config.allocations)),
     ...gap(config.edges.length > 0, ['edge_constraints'], 'edge constraints are'),
     ...gap(config.supervisor !== undefined, ['supervisor'], 'supervisor trees are'),
     ...gap(config.subnet.join, ['subnet', 'join'], 'joining the subnet is'),
@@ -49,6 +49,8 @@ const WITHOUT_INSIDE: readonly string[] = ['null']
 const WITHOUT_VOLUMES: readonly string[] = ['null', 'microvm', 'firecracker']
 /** Executors whose workloads have no shell. */
 const WITHOUT_SHELL: readonly string[] = ['wasm', 'null']
+/** Executors whose workloads publish no ports. */
+const WITHOUT_PORTS: readonly string[] = ['wasm', 'oci', 'containerd', 'microvm', 'firecracker']
 /** Executors whose workloads use no devices. */
 const WITHOUT_CARDS: readonly string[] = ['wasm', 'microvm', 'firecracker']
 
@@ -96,9 +98,16 @@ function isKata({ execution: { params } }: EnsembleAllocation): boolean {
   return isJsonObject(params) && params['runtime'] === 'kata'
 }
 
-function nodeGaps(at: readonly string[], { ports, redundancy }: EnsembleNode): Finding[] {
+function nodeGaps(
+  at: readonly string[],
+  { ports, redundancy }: EnsembleNode,
+  allocations: EnsembleConfig['allocations']
+): Finding[] {
   return [
-    ...gap(ports.length > 0, [...at, 'ports'], 'published ports are'),
+    ...ports.flatMap(({ allocation }, index) => {
+      const { executor = '' } = allocations.get(allocation) ?? {}
+      return inside(true, [...at, 'ports', String(index)], executor, 'gives no ports to a workload', WITHOUT_PORTS)
+    }),
     ...gap(redundancy > 0, [...at, 'redundancy'], 'standby nodes are')
   ]
 }

@@ -1,7 +1,7 @@
 import { type AbortOptions, bytes, type Clock, gibibytes, millis } from '../../base/index.ts'
 import { type Executor, ExecutorUnavailableError, type RunHandle, type Workload } from '../../executor/index.ts'
 import { createNullExecutor, createNullMachine, type NullMachine } from '../../executor/null/index.ts'
-import type { HardwareProbe, Machine } from '../../hardware/index.ts'
+import type { HardwareProbe, HostPorts, Machine } from '../../hardware/index.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { World } from './world.ts'
 
@@ -45,6 +45,12 @@ export const simulatedHardware: HardwareProbe = {
   capacity: () => Promise.resolve(SIMULATED_MACHINE),
   usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: [] })
 }
+
+/** Ports that jobs get of every simulated node: few, so that they run out. */
+export const SIMULATED_PORTS = { from: 20_000, to: 20_006 } as const
+
+/** Another program uses one of {@link SIMULATED_PORTS}. */
+export const simulatedHostPorts: HostPorts = { isFree: (port) => Promise.resolve(port !== 20_001) }
 
 /** What runs on one machine: it outlives processes of the node, and ends with a restart of the machine. */
 export interface WorkloadHost {

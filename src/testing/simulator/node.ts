@@ -6,7 +6,7 @@ import { createCounters } from '../../telemetry/index.ts'
 import { type ContextFile, createContextStore } from '../../ucan/index.ts'
 import { CLUSTER_HOST, createMemoryLogs, NO_ARTIFACTS } from '../host.ts'
 import { createDisk, mountDisk } from './disk.ts'
-import { createWorkloadHost, mountExecutor, simulatedHardware } from './machine.ts'
+import { createWorkloadHost, mountExecutor, SIMULATED_PORTS, simulatedHardware, simulatedHostPorts } from './machine.ts'
 import type { SimulatedNetwork } from './network.ts'
 import type { Observer } from './observer.ts'
 import { createProcess, createProcessClock, machineNow, type SimulatedProcess } from './process.ts'
@@ -139,7 +139,9 @@ async function compose(
     jobOutput: disk.jobOutput,
     deploymentOutput: disk.deploymentOutput,
     place: { continent: '', country: '', city: '' },
-    allowPrivileged: false,
+    mayBePrivileged: () => false,
+    portRange: SIMULATED_PORTS,
+    hostPorts: simulatedHostPorts,
     contextFile,
     revocations,
     ...shared

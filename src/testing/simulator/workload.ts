@@ -300,9 +300,19 @@ function draftEnsemble({ chance, nodes }: Place): {
     ])
   )
   const placed = Object.fromEntries(
-    groups.map(({ name, jobs, peer }) => [name, { allocations: jobs.map(([job]) => job), ...peer }])
+    groups.map(({ name, jobs, peer }) => {
+      const allocations = jobs.map(([job]) => job)
+      return [name, { allocations, ports: draftPorts(chance, allocations), ...peer }]
+    })
   )
   return { ensemble: { v1: { allocations, nodes: placed } }, isForever, longest }
+}
+
+/** Numbered ports and others, some of them outside of what machines lend or in use there. */
+function draftPorts(chance: Chance, allocations: readonly string[]): JsonValue {
+  const numbered = chance.happens(0.2) ? [chance.between(19_999, 20_005)] : []
+  const others = chance.happens(0.2) ? Array.from({ length: chance.between(1, 2) }, () => 0) : []
+  return [...numbered, ...others].map((port) => ({ public: port, private: 80, allocation: chance.pick(allocations) }))
 }
 
 /** Most jobs want none; some want more than a machine has. */

@@ -1,3 +1,4 @@
+import { SIMULATED_PORTS } from '../machine.ts'
 import type { Observer } from '../observer.ts'
 import { type CommittedRecords, number, type PlainRecord, part, text } from '../records.ts'
 import type { SimulatedNode } from '../simulated-node.ts'
@@ -10,14 +11,29 @@ type Counts = ReadonlyMap<string, number>
 
 /**
  * Free resources are never negative and never leak: what is promised fits into the offer at every write, what the node says is free
- * is no more than the rest, and once everything has ended nothing is promised any more.
+ * is no more than the rest, no port is promised twice, and once everything has ended nothing is promised any more.
  */
 export function resourcesInvariant(world: World, records: CommittedRecords): Observer {
-  function promised(node: SimulatedNode): Counts {
+  function livePromises(node: SimulatedNode): readonly PlainRecord[] {
     const now = node.now()
-    const live = [...records.all(node, 'commitments').values()].filter(
+    return [...records.all(node, 'commitments').values()].filter(
       (commitment) => text(commitment, 'state') === 'allocated' || number(commitment, 'expiresAt') >= now
     )
+  }
+
+  function checkPorts(node: SimulatedNode): void {
+    const taken = new Set<number>()
+    for (const port of livePromises(node).flatMap(portsOf)) {
+      if (taken.has(port)) world.violate('resources', `${node.name} has promised port ${port} twice`)
+      if (port < SIMULATED_PORTS.from || port >= SIMULATED_PORTS.to) {
+        world.violate('resources', `${node.name} has promised port ${port}, which it does not lend`)
+      }
+      taken.add(port)
+    }
+  }
+
+  function promised(node: SimulatedNode): Counts {
+    const live = livePromises(node)
     const sums = new Map<string, number>()
     for (const commitment of live) {
       for (const [name, value] of countsOf(part(commitment, 'amount'))) sums.set(name, (sums.get(name) ?? 0) + value)
@@ -47,7 +63,10 @@ export function resourcesInvariant(world: World, records: CommittedRecords): Obs
 
   return {
     committed(node, changes) {
-      if (changes.some(({ collection }) => collection === 'commitments' || collection === 'offer')) check(node)
+      if (changes.some(({ collection }) => collection === 'commitments' || collection === 'offer')) {
+        check(node)
+        checkPorts(node)
+      }
     },
     settled(nodes) {
       for (const node of nodes) {
@@ -59,6 +78,10 @@ export function resourcesInvariant(world: World, records: CommittedRecords): Obs
       }
     }
   }
+}
+
+function portsOf({ ports }: PlainRecord): readonly number[] {
+  return Array.isArray(ports) ? (ports as readonly PlainRecord[]).map((lease) => number(lease, 'public')) : []
 }
 
 function countsOf(amount: PlainRecord | undefined): Counts {
