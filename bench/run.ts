@@ -3,6 +3,8 @@ import { commandLine } from './command-line.ts'
 import { deployment } from './deployment.ts'
 import { envelopes } from './envelopes.ts'
 import { executable } from './executable.ts'
+import { executorBenchmarks } from './executors.ts'
+import { imagePull } from './image-pull.ts'
 import { memory } from './memory.ts'
 import { messages } from './messages.ts'
 import { quicRoundTrips, roundTrips } from './round-trips.ts'
@@ -22,6 +24,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   executable,
   startUp,
   deployment,
+  ...executorBenchmarks,
+  imagePull,
   memory,
   simulator
 ]

@@ -112,6 +112,7 @@ export function createNode(options: NodeOptions): Node {
     ...shared,
     ledger,
     executors: options.executors,
+    hardware,
     output: options.jobOutput,
     allowPrivileged,
     volumes: options.volumes,
@@ -137,12 +138,13 @@ export function createNode(options: NodeOptions): Node {
     counters
   })
 
-  async function facts(): Promise<ProviderFacts> {
-    const { cpu } = await hardware.capacity()
+  async function facts(free: Amount): Promise<ProviderFacts> {
+    const { cpu, gpus } = await hardware.capacity()
     return {
       offer: ledger.offer(),
-      free: ledger.free(),
+      free,
       architecture: cpu.architecture,
+      cards: gpus,
       executors: executors.available(),
       allowPrivileged,
       place
@@ -181,6 +183,7 @@ export function createNode(options: NodeOptions): Node {
         ledger,
         allocations,
         executors: options.executors,
+        hardware,
         clock,
         random,
         log: log.child({ logger: 'bidding' }),

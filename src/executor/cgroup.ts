@@ -28,7 +28,8 @@ const PARENT = 'nunet'
 const PERIOD_US = 100_000
 /** A job that gets less never comes to its first instruction. */
 const LEAST_QUOTA_US = 5000
-const REMOVE_TRIES = 50
+/** A machine that is busy takes its time with the last process of a group. */
+const REMOVE_TRIES = 500
 const REMOVE_PAUSE = millis(20)
 
 /** A name for the group of whatever is at this path; no path leads out of it. */

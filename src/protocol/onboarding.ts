@@ -16,7 +16,8 @@ const config = object(configMembers)
 export const onboard = define({
   name: '/dms/node/onboarding/onboard',
   callers: 'root',
-  summary: 'Lends a part of the machine. Called again it replaces the offer, never below what is promised.',
+  summary:
+    'Lends a part of the machine; of graphics cards those in `GPUs`, as `<index>:<GiB>`. Called again it replaces the offer, never below what is promised.',
   eras: 'Nodes of 2024 take `{Config}` alone and answer `{Error, Config}`.',
   request: object({
     noGpu: member('NoGPU', flag),

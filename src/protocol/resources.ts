@@ -29,7 +29,7 @@ const cpuMembers = {
 const gpuMembers = {
   index: member('index', integer()),
   vendor: member('vendor', text()),
-  pciAddress: member('pci_address', text()),
+  pciAddress: member('pci_address', text(), 'pciaddress'),
   model: member('model', text()),
   vram: member('vram', size),
   uuid: member('uuid', text())

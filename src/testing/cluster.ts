@@ -43,7 +43,11 @@ export interface ClusterNode {
 export interface ClusterStartOptions {
   /** Called before each write; when it throws, the write does not happen. */
   readonly onWrite?: () => void
+  /** What the node finds; {@link CLUSTER_MACHINE} when absent. */
+  readonly machine?: Machine
 }
+
+type PretendedRun = NullMachine['runs'] extends Map<unknown, infer Run> ? Run : never
 
 /** Nodes in one process that trust each other's users. */
 export interface Cluster {
@@ -52,6 +56,8 @@ export interface Cluster {
   start(previous?: ClusterNode, options?: ClusterStartOptions): Promise<ClusterNode>
   /** Lets `guest`'s user call public and deployment behaviours of `host`. */
   trust(host: ClusterNode, guest: ClusterNode): Promise<void>
+  /** What the executor of a node pretends to run, or has. */
+  runsOf(node: ClusterNode): readonly PretendedRun[]
   dispose(): Promise<void>
 }
 
@@ -63,18 +69,24 @@ export const CLUSTER_MACHINE: Machine = {
   gpus: []
 }
 
+/** A machine of which nothing is in use. */
+function probeOf(machine: Machine): HardwareProbe {
+  return {
+    capacity: () => Promise.resolve(machine),
+    usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: [] })
+  }
+}
+
 /** Creates an empty cluster on a virtual clock. */
 export async function createCluster(clock: VirtualClock): Promise<Cluster> {
   const network = createMemoryNetwork({ clock })
   const directory = await mkdtemp(join(tmpdir(), 'dms-cluster-'))
   const machines = new Map<string, NullMachine>()
   const running = new Set<ClusterNode>()
-  const hardware: HardwareProbe = {
-    capacity: () => Promise.resolve(CLUSTER_MACHINE),
-    usage: () => Promise.resolve({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: [] })
-  }
-
-  async function start(previous?: ClusterNode, { onWrite }: ClusterStartOptions = {}): Promise<ClusterNode> {
+  async function start(
+    previous?: ClusterNode,
+    { onWrite, machine: found = CLUSTER_MACHINE }: ClusterStartOptions = {}
+  ): Promise<ClusterNode> {
     const key = previous?.key ?? generateKeyPair()
     const user = previous?.user ?? generateKeyPair()
     const machine = machines.get(key.peerId) ?? createNullMachine()
@@ -96,7 +108,7 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
       actors,
       key,
       peers: host,
-      hardware,
+      hardware: probeOf(found),
       host: CLUSTER_HOST,
       logs: createMemoryLogs(clock),
       artifacts: NO_ARTIFACTS,
@@ -133,6 +145,7 @@ export async function createCluster(clock: VirtualClock): Promise<Cluster> {
   return {
     network,
     start,
+    runsOf: ({ key }) => [...(machines.get(key.peerId)?.runs.values() ?? [])],
     trust: (host, guest) => trust(host, guest, clock),
     async dispose() {
       await Promise.all([...running].map((node) => node.stop()))

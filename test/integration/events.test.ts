@@ -57,7 +57,7 @@ const pass = (duration: Millis): Promise<void> => clock.run(clock.sleep(duration
 
 /** Something that happens, and is told with the number of its cores. */
 async function lend(cores: number): Promise<void> {
-  await node.node.ledger.setOffer({ cpuCores: cores, memory: bytes(1024), disk: bytes(1024) })
+  await node.node.ledger.setOffer({ cpuCores: cores, memory: bytes(1024), disk: bytes(1024), gpus: [] })
 }
 
 /** A stream that is read as it comes. */

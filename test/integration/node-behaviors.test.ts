@@ -48,7 +48,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   '/dms/cap/remove': 'NODE_NO_ANCHOR',
   '/dms/node/peers/connect': 'NETWORK_BAD_ADDRESS',
   '/dms/node/logger/config': 'NODE_LOG_SETTING',
-  '/dms/node/onboarding/onboard': 'NODE_UNSUPPORTED_OFFER',
+  '/dms/node/onboarding/onboard': 'ONBOARDING_CAPACITY_NOT_MET',
   '/dms/node/onboarding/offboard': 'ONBOARDING_NOT_ONBOARDED',
   '/dms/node/onboarding/resource': 'NODE_BAD_REQUEST',
   '/dms/node/volumes/delete': 'NODE_UNKNOWN_VOLUME'

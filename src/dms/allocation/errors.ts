@@ -47,3 +47,9 @@ export class UnreadablePreparationError extends DmsError {
   readonly code = 'ALLOCATION_UNREADABLE_PREPARATION'
   readonly kind = 'internal'
 }
+
+/** A graphics card that a job was promised is gone from the machine, or of a kind that no executor passes on. */
+export class MissingCardError extends DmsError {
+  readonly code = 'ALLOCATION_MISSING_CARD'
+  readonly kind = 'not-found'
+}

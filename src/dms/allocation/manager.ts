@@ -16,6 +16,7 @@ import {
 } from '../../base/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
 import type { Executor } from '../../executor/index.ts'
+import type { HardwareProbe } from '../../hardware/index.ts'
 import { generateKeyPair, type KeyPair } from '../../identity/index.ts'
 import { allocationStart, allocationStatus, DONE, orchestratorPresence, taskTermination } from '../../protocol/index.ts'
 import type { CollectedOutputs, Volumes } from '../../storage/index.ts'
@@ -24,6 +25,7 @@ import type { JobOutput, OutputPiece, StreamName } from '../output.ts'
 import type { Amount, ResourceLedger } from '../resources/index.ts'
 import { sealKey, unsealKey } from '../sealed-key.ts'
 import { NoOutputsError, NotYoursError, StartFailedError, StillEndingError, UnknownAllocationError } from './errors.ts'
+import { workloadGpus } from './graphics.ts'
 import { type Preparation, sealPreparation, unsealPreparation } from './preparation.ts'
 import { type AllocationRecord, allocationRecordCodec } from './record.ts'
 import { type AllocationRunner, createAllocationRunner } from './runner.ts'
@@ -77,6 +79,7 @@ export interface AllocationsOptions {
   readonly nodeKey: KeyPair
   readonly ledger: ResourceLedger
   readonly executors: ReadonlyMap<string, Executor>
+  readonly hardware: Pick<HardwareProbe, 'capacity'>
   readonly output: JobOutput
   readonly clock: Clock
   readonly random: Random
@@ -151,6 +154,7 @@ export function createAllocations(options: AllocationsOptions): Allocations {
         return await volumes.prepare({ id, owner, volumes: wanted, limit: amount.disk }, { signal })
       },
       collect,
+      graphics: ({ amount }) => workloadGpus(amount.gpus, options.hardware),
       report: (changed) => report(actor, changed),
       erase
     })

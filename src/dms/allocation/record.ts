@@ -1,6 +1,6 @@
 import { type Handle, handleToJson, parseHandle } from '../../actor/index.ts'
-import { bytes, type Codec, err, type Issue, isJsonObject, type JsonValue, type Millis, millis, ok } from '../../base/index.ts'
-import type { Amount } from '../resources/index.ts'
+import { type Codec, err, type Issue, isJsonObject, type JsonValue, type Millis, millis, ok } from '../../base/index.ts'
+import { type Amount, amountCodec } from '../resources/index.ts'
 import type { AllocationState } from './state.ts'
 
 /** Everything a provider knows of an allocation; survives restarts. */
@@ -42,9 +42,8 @@ export const allocationRecordCodec: Codec<AllocationRecord> = {
     if (typeof createdAt !== 'number' || !isJsonObject(amount) || !isJsonObject(state)) return bad('amount or state is missing')
     const { sealedPreparation } = wire
     if (sealedPreparation !== undefined && typeof sealedPreparation !== 'string') return bad('sealedPreparation must be a text')
-    const { cpuCores, memory, disk } = amount
-    if (typeof cpuCores !== 'number' || typeof memory !== 'number' || typeof disk !== 'number')
-      return bad('amount is not complete')
+    const decoded = amountCodec.decode(amount)
+    if (!decoded.ok) return bad('amount is not complete')
     if (typeof state['phase'] !== 'string' || !PHASES.has(state['phase'])) return bad('state has no known phase')
     return ok({
       id,
@@ -55,12 +54,12 @@ export const allocationRecordCodec: Codec<AllocationRecord> = {
       type,
       executor,
       params: params ?? null,
-      amount: { cpuCores, memory: bytes(memory), disk: bytes(disk) },
+      amount: decoded.value,
       ...(sealedPreparation === undefined ? {} : { sealedPreparation }),
       sealedKey,
       createdAt: millis(createdAt),
       state: state as unknown as AllocationState
     })
   },
-  encode: (record) => ({ ...record, orchestrator: handleToJson(record.orchestrator) })
+  encode: (record) => ({ ...record, amount: amountCodec.encode(record.amount), orchestrator: handleToJson(record.orchestrator) })
 }

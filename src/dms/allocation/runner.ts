@@ -9,7 +9,7 @@ import {
   seconds,
   withTimeout
 } from '../../base/index.ts'
-import type { Executor, RunHandle, Workload, WorkloadMount } from '../../executor/index.ts'
+import type { Executor, RunHandle, Workload, WorkloadGpu, WorkloadMount } from '../../executor/index.ts'
 import type { JobOutput } from '../output.ts'
 import { captureOutput } from './capture.ts'
 import { MissingExecutorError } from './errors.ts'
@@ -56,6 +56,8 @@ export interface RunnerOptions {
   mount(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<readonly WorkloadMount[]>
   /** Keeps what the ended workload left in its outputs; again after a crash it goes on where it was. */
   collect(record: AllocationRecord, volumes: Preparation['volumes'], signal: AbortSignal): Promise<void>
+  /** The graphics cards behind the shares of the allocation. */
+  graphics(record: AllocationRecord): Promise<readonly WorkloadGpu[]>
   /** Ends all effects of this process; workloads go on. */
   readonly lifetime: AbortSignal
   save(record: AllocationRecord): Promise<void>
@@ -154,16 +156,18 @@ export function createAllocationRunner(options: RunnerOptions): AllocationRunner
 
   async function workload(mounts: readonly WorkloadMount[]): Promise<Workload> {
     const { files, scripts } = options.preparation()
+    const { cpuCores, memory, disk } = record.amount
     return {
       id: record.id,
       spec: record.params,
-      limits: { ...record.amount, pids: PIDS_LIMIT },
+      limits: { cpuCores, memory, disk, pids: PIDS_LIMIT },
       directory: await output.prepare(record.id),
       allowPrivileged: options.allowPrivileged,
       ports: [],
       files,
       scripts,
-      mounts
+      mounts,
+      gpus: await options.graphics(record)
     }
   }
 

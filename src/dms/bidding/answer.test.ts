@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { bytes } from '../../base/index.ts'
 import { type BidItem, judge, type ProviderFacts } from './answer.ts'
 
-const amount = (cpuCores: number) => ({ cpuCores, memory: bytes(100), disk: bytes(100) })
+const amount = (cpuCores: number) => ({ cpuCores, memory: bytes(100), disk: bytes(100), gpus: [] })
 
 const item: BidItem = {
   nodeId: 'node1',
@@ -11,7 +11,7 @@ const item: BidItem = {
   architecture: '',
   place: { accept: [], reject: [] },
   privileged: false,
-  gpus: 0,
+  gpus: [],
   ports: 0,
   contracts: false
 }
@@ -20,6 +20,7 @@ const facts: ProviderFacts = {
   offer: amount(2),
   free: amount(1),
   architecture: 'x86_64',
+  cards: [],
   executors: new Set(['docker']),
   allowPrivileged: false,
   place: { continent: 'EU', country: 'DE', city: '' }
@@ -30,7 +31,6 @@ test.each<readonly [string, Partial<BidItem>, Partial<ProviderFacts>]>([
   ['no executor wasm here', { executors: ['docker', 'wasm'] }, {}],
   ['privileged containers are not allowed here', { privileged: true }, {}],
   ['architecture aarch64 wanted, this is x86_64', { architecture: 'aarch64' }, {}],
-  ['GPUs are not offered here', { gpus: 1 }, {}],
   ['ports are not offered here', { ports: 1 }, {}],
   ['contracts are not supported here', { contracts: true }, {}],
   ['the location does not fit', { place: { accept: [{ continent: 'AS' }], reject: [] } }, {}],
@@ -43,5 +43,5 @@ test.each<readonly [string, Partial<BidItem>, Partial<ProviderFacts>]>([
 
 test('bids when everything fits, an exact fit and a matching place included', () => {
   const place = { accept: [{ continent: 'AS' }, { continent: 'EU', country: '', city: undefined }], reject: [] }
-  expect(judge({ ...item, place, architecture: 'x86_64' }, facts)).toEqual({ ok: true, value: true })
+  expect(judge({ ...item, place, architecture: 'x86_64' }, facts)).toEqual({ ok: true, value: [] })
 })

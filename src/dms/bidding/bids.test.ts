@@ -6,7 +6,7 @@ import { createResourceLedger, type ResourceLedger } from '../resources/index.ts
 import type { BidItem } from './answer.ts'
 import { type Bids, createBids } from './bids.ts'
 
-const amount = (cpuCores: number) => ({ cpuCores, memory: gibibytes(1), disk: gibibytes(1) })
+const amount = (cpuCores: number) => ({ cpuCores, memory: gibibytes(1), disk: gibibytes(1), gpus: [] })
 
 function item(nodeId: string, cpuCores = 1): BidItem {
   const place = { accept: [], reject: [] }
@@ -17,7 +17,7 @@ function item(nodeId: string, cpuCores = 1): BidItem {
     architecture: '',
     place,
     privileged: false,
-    gpus: 0,
+    gpus: [],
     ports: 0,
     contracts: false
   }
@@ -33,26 +33,26 @@ describe('bids', () => {
     await store.start()
     ledger = createResourceLedger({ store, clock })
     await ledger.start()
-    await ledger.setOffer({ cpuCores: 4, memory: gibibytes(8), disk: gibibytes(8) })
+    await ledger.setOffer({ cpuCores: 4, memory: gibibytes(8), disk: gibibytes(8), gpus: [] })
     bids = createBids({ clock, ledger })
   })
 
   test('are not taken over by somebody else who asks under the same name', () => {
-    expect(bids.make('ensemble', { asker: 'did:a', item: item('n') })).toBe(true)
-    expect(bids.make('ensemble', { asker: 'did:b', item: item('n') })).toBe(false)
+    expect(bids.make('ensemble', { asker: 'did:a', item: item('n'), gpus: [] })).toBe(true)
+    expect(bids.make('ensemble', { asker: 'did:b', item: item('n'), gpus: [] })).toBe(false)
     expect(bids.find('ensemble', 'n')?.asker).toBe('did:a')
   })
 
   test('of names with a slash are told apart', () => {
-    bids.make('a/b', { asker: 'did:a', item: item('c') })
+    bids.make('a/b', { asker: 'did:a', item: item('c'), gpus: [] })
     expect(bids.find('a', 'b/c')).toBeUndefined()
   })
 
   test('hold their resources for a while, and are honoured for five minutes', async () => {
-    bids.make('ensemble', { asker: 'did:a', item: item('n', 3) })
-    expect(bids.make('other', { asker: 'did:b', item: item('n', 2) })).toBe(false)
+    bids.make('ensemble', { asker: 'did:a', item: item('n', 3), gpus: [] })
+    expect(bids.make('other', { asker: 'did:b', item: item('n', 2), gpus: [] })).toBe(false)
     await clock.run(clock.sleep(minutes(1)))
-    expect(bids.make('other', { asker: 'did:b', item: item('n', 2) })).toBe(true)
+    expect(bids.make('other', { asker: 'did:b', item: item('n', 2), gpus: [] })).toBe(true)
     expect(bids.find('ensemble', 'n')).toBeDefined()
     await clock.run(clock.sleep(minutes(5)))
     expect(bids.find('ensemble', 'n')).toBeUndefined()

@@ -1,5 +1,5 @@
 import { type Clock, type Millis, millis, minutes, seconds } from '../../base/index.ts'
-import type { ResourceLedger } from '../resources/index.ts'
+import type { Amount, GpuShare, ResourceLedger } from '../resources/index.ts'
 import type { BidItem } from './answer.ts'
 
 /** How long a provider honours a bid (C §8.16). */
@@ -20,6 +20,8 @@ export interface LiveBid {
   /** The DID that asked. */
   readonly asker: string
   readonly item: BidItem
+  /** The share of a card for each of the item's needs, in their order. */
+  readonly gpus: readonly GpuShare[]
   readonly expiresAt: Millis
 }
 
@@ -28,8 +30,10 @@ export interface Bids {
   /** Records a bid and holds its resources; false when they are gone, too many bids are out, or somebody else has this one. */
   make(ensembleId: string, bid: Omit<LiveBid, 'expiresAt'>): boolean
   find(ensembleId: string, nodeId: string): LiveBid | undefined
-  /** Lets go of what a bid holds, once its commit takes over. */
-  unhold(ensembleId: string, nodeId: string): void
+  /** What is free for an asker: what an earlier bid of the same holds it may have again. */
+  free(ensembleId: string, nodeId: string): Amount
+  /** The hold of a bid in the ledger, out of which its commits are taken. */
+  holdOf(ensembleId: string, nodeId: string): string
 }
 
 /** Creates an empty record of bids. */
@@ -49,7 +53,7 @@ export function createBids({ clock, ledger }: { readonly clock: Clock; readonly 
       const other = bids.get(key)
       if (other !== undefined && other.asker !== bid.asker) return false
       if (bids.size >= MAX_BIDS && other === undefined) return false
-      if (!ledger.hold(key, bid.item.amount, millis(clock.now() + HOLD_TIME))) return false
+      if (!ledger.hold(key, { ...bid.item.amount, gpus: bid.gpus }, millis(clock.now() + HOLD_TIME))) return false
       bids.set(key, { ...bid, expiresAt: millis(clock.now() + BID_LIFETIME) })
       return true
     },
@@ -57,6 +61,7 @@ export function createBids({ clock, ledger }: { readonly clock: Clock; readonly 
       sweep()
       return bids.get(keyOf(ensembleId, nodeId))
     },
-    unhold: (ensembleId, nodeId) => ledger.unhold(keyOf(ensembleId, nodeId))
+    free: (ensembleId, nodeId) => ledger.free(keyOf(ensembleId, nodeId)),
+    holdOf: keyOf
   }
 }

@@ -5,5 +5,5 @@
  * State: live bids, in memory.
  */
 export { type BidItem, judge, type ProviderFacts } from './answer.ts'
-export { type Bids, createBids } from './bids.ts'
+export { type Bids, createBids, type LiveBid } from './bids.ts'
 export { BidMismatchError, NoBidError } from './errors.ts'

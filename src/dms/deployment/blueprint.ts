@@ -1,5 +1,5 @@
-import { isJsonObject, type JsonValue, unreachable } from '../../base/index.ts'
-import type { EnsembleAllocation, EnsembleConfig, ObjectStore, Outputs, Volume } from '../../protocol/index.ts'
+import { bytes, isJsonObject, type JsonValue, unreachable } from '../../base/index.ts'
+import type { EnsembleAllocation, EnsembleConfig, GpuNeed, ObjectStore, Outputs, Volume, WireGpu } from '../../protocol/index.ts'
 import type { Blueprint, BlueprintAllocation, BlueprintNode } from './plan.ts'
 
 /** Derives from an ensemble what its orchestrator needs. */
@@ -23,7 +23,7 @@ function toAllocation(
   scripts: EnsembleConfig['scripts']
 ): BlueprintAllocation {
   const { type, executor, resources, execution, dependsOn, dnsName, provision, keys, volumes, outputs } = allocation
-  const { cpu, ram, disk } = resources
+  const { cpu, ram, disk, gpus } = resources
   return {
     name,
     node,
@@ -42,6 +42,7 @@ function toAllocation(
     architecture: cpu.architecture ?? '',
     memory: ram.size,
     disk: disk.size,
+    gpus: gpus.map(toWireGpu),
     privileged: isJsonObject(execution.params) && execution.params['privileged'] === true,
     dependsOn,
     dnsName
@@ -55,6 +56,11 @@ function toOutputVolume({ path, publish }: Outputs): JsonValue {
       ? {}
       : { publish: { type: publish.type, ...toWireStore(publish), ...written({ prefix: publish.prefix }) } }
   return { type: 'outputs', mount_destination: path, read_only: false, ...target }
+}
+
+/** The index is that of a card in somebody's machine: which one, no user can know. */
+function toWireGpu({ vendor = '', model = '', uuid = '', pciAddress = '', vram = bytes(0) }: GpuNeed): WireGpu {
+  return { index: 0, vendor, model, uuid, pciAddress, vram }
 }
 
 /** As providers read it: only what is written. */

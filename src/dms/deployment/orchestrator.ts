@@ -301,7 +301,7 @@ function wireResources(allocations: readonly BlueprintAllocation[]): WireResourc
       architecture: allocations.map(({ architecture }) => architecture).find((text) => text !== '') ?? '',
       cacheBytes: 0
     },
-    gpus: [],
+    gpus: allocations.flatMap(({ gpus }) => gpus),
     ram: { size: sum(({ memory }) => memory), clockSpeed: 0, type: '' },
     disk: { size: sum(({ disk }) => disk), type: '' }
   }

@@ -1,5 +1,6 @@
 import type { Handle } from '../../actor/index.ts'
 import type { JsonValue, Millis } from '../../base/index.ts'
+import type { WireResources } from '../../protocol/index.ts'
 import type { Place, PlaceRule } from '../place.ts'
 
 /** One allocation of an ensemble as the orchestrator needs it. */
@@ -21,6 +22,8 @@ export interface BlueprintAllocation {
   readonly architecture: string
   readonly memory: number
   readonly disk: number
+  /** One per card; what is `''`, or a `vram` of 0, puts no condition. */
+  readonly gpus: WireResources['gpus']
   readonly privileged: boolean
   readonly dependsOn: readonly string[]
   readonly dnsName: string

@@ -25,6 +25,7 @@ function allocation(name: string, node: string, dependsOn: readonly string[] = [
     architecture: '',
     memory: 1,
     disk: 1,
+    gpus: [],
     privileged: false,
     dependsOn,
     dnsName: name

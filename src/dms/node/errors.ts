@@ -1,11 +1,5 @@
 import { DmsError } from '../../base/index.ts'
 
-/** The offer names something that this version cannot lend. */
-export class UnsupportedOfferError extends DmsError {
-  readonly code = 'NODE_UNSUPPORTED_OFFER'
-  readonly kind = 'invalid'
-}
-
 /** A token cannot be the anchor it was sent as. */
 export class AnchorRefusedError extends DmsError {
   readonly code = 'NODE_ANCHOR_REFUSED'

@@ -14,12 +14,12 @@ import {
   resourcesOnboarded,
   type WireResources
 } from '../../protocol/index.ts'
-import type { Onboarding } from '../onboarding/index.ts'
+import { type GpuOffer, type Onboarding, parseGpuOffer } from '../onboarding/index.ts'
 import { NOTHING, type ResourceLedger } from '../resources/index.ts'
-import { BadRequestError, UnsupportedOfferError } from './errors.ts'
+import { BadRequestError } from './errors.ts'
 import type { Greeter } from './hello.ts'
 import type { Spread } from './spread.ts'
-import { amountResources, machineResources, toAmount, usedResources } from './wire-resources.ts'
+import { amountResources, machineResources, toAmount, toGpuOffers, usedResources } from './wire-resources.ts'
 
 /** What the node's own behaviours speak to. */
 export interface NodeBehaviorsOptions {
@@ -44,20 +44,21 @@ export function serveNodeBehaviors({ actor, greeter, hardware, onboarding, ledge
     spread.over(async () => greeting)
   )
 
-  async function lend(offer: WireResources, signal: AbortSignal) {
-    const offered = await onboarding.onboard(toAmount(offer), { signal })
+  async function lend(offer: WireResources, gpus: readonly GpuOffer[], signal: AbortSignal) {
+    const offered = await onboarding.onboard({ ...toAmount(offer), gpus }, { signal })
     return { onboarded: true, resources: amountResources(offered, await hardware.capacity({ signal })) }
   }
 
-  actor.on(onboard, async ({ gpus, config }, _envelope, { signal }) => {
-    if (gpus.length > 0) throw new UnsupportedOfferError('GPUs cannot be offered by this version yet; leave --gpus out')
-    return { success: true, error: '', config: await lend(config.resources, signal) }
+  actor.on(onboard, async ({ noGpu, gpus, config }, _envelope, { signal }) => {
+    if (noGpu && gpus.length > 0) throw new BadRequestError('NoGPU and GPUs exclude each other')
+    const named = gpus.length > 0 ? gpus.map(readGpu) : toGpuOffers(config.resources)
+    return { success: true, error: '', config: await lend(config.resources, noGpu ? [] : named, signal) }
   })
   actor.on(onboardingResource, async ({ config }, _envelope, { signal }) => {
     if (!onboarding.isOnboarded()) {
       throw new BadRequestError('the machine lends nothing yet: call /dms/node/onboarding/onboard first')
     }
-    return { error: '', result: await lend(config.resources, signal) }
+    return { error: '', result: await lend(config.resources, toGpuOffers(config.resources), signal) }
   })
   actor.on(offboard, async () => {
     await onboarding.offboard()
@@ -83,4 +84,10 @@ export function serveNodeBehaviors({ actor, greeter, hardware, onboarding, ledge
     ok: true,
     resources: usedResources(await hardware.usage(options), await hardware.capacity(options))
   }))
+}
+
+function readGpu(text: string): GpuOffer {
+  const offer = parseGpuOffer(text)
+  if (!offer.ok) throw new BadRequestError(offer.error)
+  return offer.value
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type ActorSystem, type Counters, type Handler, SILENCE, type VerifiedEnvelope } from '../../actor/index.ts'
 import {
   type Clock,
@@ -10,6 +11,7 @@ import {
   shuffled
 } from '../../base/index.ts'
 import type { Executor } from '../../executor/index.ts'
+import type { HardwareProbe } from '../../hardware/index.ts'
 import type { KeyPair } from '../../identity/index.ts'
 import {
   allocate,
@@ -30,13 +32,21 @@ import {
   type WireResources
 } from '../../protocol/index.ts'
 import type { Volumes } from '../../storage/index.ts'
-import { type AllocationRequest, type Allocations, toPreparation } from '../allocation/index.ts'
-import { type BidItem, BidMismatchError, type Bids, judge, NoBidError, type ProviderFacts } from '../bidding/index.ts'
+import { type AllocationRequest, type Allocations, toPreparation, workloadGpus } from '../allocation/index.ts'
+import {
+  type BidItem,
+  BidMismatchError,
+  type Bids,
+  judge,
+  type LiveBid,
+  NoBidError,
+  type ProviderFacts
+} from '../bidding/index.ts'
 import type { Place, PlaceRule } from '../place.ts'
-import { add, type ResourceLedger, shortages } from '../resources/index.ts'
+import { type Amount, add, type ResourceLedger, shortages, total } from '../resources/index.ts'
 import { BadRequestError } from './errors.ts'
 import type { Spread } from './spread.ts'
-import { toAmount } from './wire-resources.ts'
+import { toAmount, toGpuNeeds } from './wire-resources.ts'
 
 /** What the provider's behaviours speak to. */
 export interface ProviderBehaviorsOptions {
@@ -46,6 +56,7 @@ export interface ProviderBehaviorsOptions {
   readonly ledger: ResourceLedger
   readonly allocations: Allocations
   readonly executors: ReadonlyMap<string, Executor>
+  readonly hardware: Pick<HardwareProbe, 'capacity'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -55,8 +66,8 @@ export interface ProviderBehaviorsOptions {
   readonly volumes?: Pick<Volumes, 'check'> | undefined
   /** Spreads the answers to broadcasts. */
   readonly spread: Spread
-  /** What this provider is and has now. */
-  facts(): Promise<ProviderFacts>
+  /** What this provider is and has now, of which `free` is free for the asker. */
+  facts(free: Amount): Promise<ProviderFacts>
 }
 
 /** Longest piece of output in one reply (B §7.1), and what is sent when no length is asked for. */
@@ -98,13 +109,13 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
         continue
       }
       const item = toBidItem(v1)
-      const verdict = judge(item, await options.facts())
+      const verdict = judge(item, await options.facts(bids.free(request.id, item.nodeId)))
       if (!verdict.ok) {
         counters.increment('bids.refused.does-not-fit')
         log.info('no bid', { deploymentID: request.id, node: item.nodeId, reason: verdict.error })
         continue
       }
-      if (!bids.make(request.id, { asker, item })) continue
+      if (!bids.make(request.id, { asker, item, gpus: verdict.value })) continue
       await sendBid(request, item.nodeId, envelope, signal)
     }
     return SILENCE
@@ -135,13 +146,9 @@ export function serveProviderBehaviors(options: ProviderBehaviorsOptions): void 
     const id = fullId(ensembleId, nodeId, allocation)
     if (ledger.commitments().get(id)?.owner === owner) return DONE
     if (bid === undefined || bid.asker !== owner) throw new NoBidError(`no live bid for node ${nodeId} of ensemble ${ensembleId}`)
-    const amount = toAmount(resources)
     const ofNode = [...ledger.commitments()].filter(([other]) => other.startsWith(`${ensembleId}_${nodeId}.`))
-    const sum = ofNode.reduce((total, [, { amount: other }]) => add(total, other), amount)
-    const excess = shortages(bid.item.amount, sum)
-    if (excess.length > 0) throw new BidMismatchError(`more is to be committed than was bid for: ${excess.join(', ')}`)
-    bids.unhold(ensembleId, nodeId)
-    await ledger.commit(id, { amount, owner, expiresAt: bid.expiresAt })
+    const amount = amountWithinBid(bid, resources, total(ofNode.map(([, commitment]) => commitment.amount)))
+    await ledger.commit(id, { amount, owner, expiresAt: bid.expiresAt }, bids.holdOf(ensembleId, nodeId))
     return DONE
   })
 
@@ -209,6 +216,24 @@ function originOf(envelope: VerifiedEnvelope): string {
   return envelope.authorization?.origin ?? envelope.from.did
 }
 
+/**
+ * What one allocation is promised out of a bid of which `used` is promised already. Each graphics card is one that the bid was made
+ * for, so that the card that a later allocation needs is still there.
+ */
+function amountWithinBid({ item, gpus }: LiveBid, resources: WireResources, used: Amount): Amount {
+  const taken = new Set(used.gpus.map(({ device }) => device))
+  const shares = toGpuNeeds(resources).map((need) => {
+    const share = gpus.find(({ device }, index) => !taken.has(device) && isDeepStrictEqual(item.gpus[index], need))
+    if (share === undefined) throw new BidMismatchError(`the bid has no graphics card for ${JSON.stringify(need)}`)
+    taken.add(share.device)
+    return share
+  })
+  const amount = toAmount(resources)
+  const excess = shortages(item.amount, add({ ...used, gpus: [] }, amount))
+  if (excess.length > 0) throw new BidMismatchError(`more is to be committed than was bid for: ${excess.join(', ')}`)
+  return { ...amount, gpus: shares }
+}
+
 function fullId(ensembleId: string, nodeId: string, name: string): string {
   const prefix = `${ensembleId}_${nodeId}.`
   const id = name.startsWith(prefix) ? name : prefix + name
@@ -217,14 +242,16 @@ function fullId(ensembleId: string, nodeId: string, name: string): string {
 }
 
 async function checkWorkload(
-  { executors, allowPrivileged, volumes }: ProviderBehaviorsOptions,
+  { executors, allowPrivileged, volumes, hardware }: ProviderBehaviorsOptions,
   { id, executor, params, amount, preparation }: Pick<AllocationRequest, 'id' | 'executor' | 'params' | 'amount' | 'preparation'>
 ): Promise<void> {
   const driver = executors.get(executor)
   if (driver === undefined) throw new BadRequestError(`there is no executor ${JSON.stringify(executor)} here`)
-  const limits = { ...amount, pids: 1 }
+  const { cpuCores, memory, disk } = amount
+  const limits = { cpuCores, memory, disk, pids: 1 }
   const { files, scripts } = preparation
-  await driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], files, scripts })
+  const gpus = await workloadGpus(amount.gpus, hardware)
+  await driver.check({ id, spec: params, limits, directory: '/', allowPrivileged, ports: [], files, scripts, gpus })
   if (preparation.volumes.length === 0) return
   if (volumes === undefined || !driver.features.mounts)
     throw new BadRequestError(`jobs of executor ${executor} get no volumes here`)
@@ -252,7 +279,7 @@ function toBidItem({ nodeId, executors, resources, location, publicPorts, requir
     architecture: resources.cpu.architecture,
     place,
     privileged: requirements?.privilegedDocker ?? false,
-    gpus: resources.gpus.length,
+    gpus: toGpuNeeds(resources),
     ports: (publicPorts?.static.length ?? 0) + (publicPorts?.dynamic ?? 0),
     contracts: isJsonObject(contracts) && Object.keys(contracts).length > 0
   }

@@ -91,7 +91,7 @@ async function describeForOwner(options: StatusBehaviorsOptions): Promise<NodeSt
 /** The type of the result has no member for a host name, an address or the configuration. */
 async function describeForAll({ actor, host, peers, ledger, executors, hardware }: StatusBehaviorsOptions): Promise<PublicFacts> {
   const { machine } = await readMachine(hardware)
-  const amount = (value: typeof NOTHING): WireResources => amountResources(value, anonymous(machine))
+  const amount = (value: typeof NOTHING): WireResources => withoutSerials(amountResources(value, anonymous(machine)))
   return {
     did: actor.handle.did,
     version: host.version,
@@ -102,9 +102,9 @@ async function describeForAll({ actor, host, peers, ledger, executors, hardware 
   }
 }
 
-/** Only what placing a job needs: the architecture and the clock. */
-function anonymous({ cpu }: Machine): Pick<Machine, 'cpu'> {
-  return { cpu: { ...cpu, model: '', vendor: '' } }
+/** Only what placing a job needs: the architecture, the clock and the kinds of graphics cards. */
+function anonymous({ cpu, gpus }: Machine): Pick<Machine, 'cpu' | 'gpus'> {
+  return { cpu: { ...cpu, model: '', vendor: '' }, gpus }
 }
 
 async function readMachine(hardware: HardwareProbe): Promise<{ readonly machine: Machine; readonly error?: string }> {

@@ -1,19 +1,33 @@
 import { bytes } from '../../base/index.ts'
 import type { Machine, MachineUsage } from '../../hardware/index.ts'
 import type { WireResources } from '../../protocol/index.ts'
-import type { Amount } from '../resources/index.ts'
+import type { GpuOffer } from '../onboarding/index.ts'
+import { type Amount, deviceOf, type GpuNeed, type GpuShare } from '../resources/index.ts'
 
-/** The part of wire resources that is lent and promised. */
+/** What wire resources say of processor, memory and disk; graphics cards are needs there, see {@link toGpuNeeds}. */
 export function toAmount({ cpu, ram, disk }: WireResources): Amount {
-  return { cpuCores: Math.round(cpu.cores * 100) / 100, memory: bytes(ram.size), disk: bytes(disk.size) }
+  return { cpuCores: Math.round(cpu.cores * 100) / 100, memory: bytes(ram.size), disk: bytes(disk.size), gpus: [] }
 }
 
-/** An amount of a machine, with the processor that the cores are of. */
-export function amountResources({ cpuCores, memory, disk }: Amount, { cpu }: Pick<Machine, 'cpu'>): WireResources {
+/** The graphics cards that are asked for. Their `index` says nothing: nodes of Go always send 0 (C §4.2). */
+export function toGpuNeeds({ gpus }: WireResources): readonly GpuNeed[] {
+  return gpus.map(({ vendor, model, uuid, pciAddress, vram }) => ({ vendor, model, uuid, pciAddress, vram: bytes(vram) }))
+}
+
+/** The graphics cards that an owner lends, in a request that names them among the resources as nodes of 2024 do. */
+export function toGpuOffers({ gpus }: WireResources): readonly GpuOffer[] {
+  return gpus.map((gpu) => ({ card: deviceOf(gpu) === '' ? gpu.index : deviceOf(gpu), vram: gpu.vram }))
+}
+
+/** An amount of a machine, with the processor that the cores are of and the cards that the shares are of. */
+export function amountResources(
+  { cpuCores, memory, disk, gpus }: Amount,
+  { cpu, gpus: cards }: Pick<Machine, 'cpu' | 'gpus'>
+): WireResources {
   const { model, vendor, architecture, clockHz } = cpu
   return {
     cpu: { clockHz, cores: cpuCores, model, vendor, threads: 0, architecture, cacheBytes: 0 },
-    gpus: [],
+    gpus: gpus.map((share) => toWireShare(share, cards)),
     ram: { size: memory, clockSpeed: 0, type: '' },
     disk: { size: disk, type: '' }
   }
@@ -31,11 +45,18 @@ export function machineResources({ cpu, memory, disk, gpus }: Machine): WireReso
 }
 
 /** What a machine uses; `vram` of a card is what is in use of it, 0 where nobody tells. */
-export function usedResources(usage: MachineUsage, machine: Pick<Machine, 'cpu'>): WireResources {
+export function usedResources(usage: MachineUsage, machine: Machine): WireResources {
   return {
-    ...amountResources(usage, machine),
+    ...amountResources({ ...usage, gpus: [] }, machine),
     gpus: usage.gpus.map((gpu) => ({ ...toWireGpu(gpu), vram: gpu.vramUsed ?? bytes(0) }))
   }
+}
+
+/** A share of a card that is gone from the machine keeps its name, so that its owner can see what is missing. */
+function toWireShare({ device, vram }: GpuShare, cards: Machine['gpus']): WireResources['gpus'][number] {
+  const card = cards.find((each) => deviceOf(each) === device)
+  if (card === undefined) return { index: -1, vendor: 'Unknown', pciAddress: '', model: '', vram, uuid: device }
+  return { ...toWireGpu(card), vram }
 }
 
 function toWireGpu({ index, vendor, pciAddress, model, vram, uuid }: Machine['gpus'][number]): WireResources['gpus'][number] {

@@ -4,4 +4,5 @@
  * Imports: dms/resources.
  * State: none of its own; the offer is in the ledger.
  */
+export { type GpuOffer, parseGpuOffer } from './gpu-offer.ts'
 export { createOnboarding, type Onboarding } from './onboarding.ts'

@@ -3,13 +3,15 @@ import { bytes, gibibytes, millis, minutes } from '../../base/index.ts'
 import { createMemoryStore } from '../../db/index.ts'
 import { CLUSTER_MACHINE, createVirtualClock } from '../../testing/index.ts'
 import { createResourceLedger } from '../resources/index.ts'
-import { checkOffer, createOnboarding, offerLimits } from './onboarding.ts'
+import { checkOffer, offerLimits } from './limits.ts'
+import { createOnboarding } from './onboarding.ts'
 
 const limits = offerLimits(CLUSTER_MACHINE)
 const offer = (cpuCores: number, memory: number, disk: number) => ({
   cpuCores,
   memory: gibibytes(memory),
-  disk: gibibytes(disk)
+  disk: gibibytes(disk),
+  gpus: []
 })
 
 describe('the limits of an offer', () => {
@@ -56,7 +58,7 @@ describe('onboarding', () => {
   test('stores an offer, rounded values cut to the limit', async () => {
     const { onboarding, ledger } = await setUp()
     await onboarding.onboard(offer(2, 7.25, 10))
-    expect(ledger.offer()).toEqual({ cpuCores: 2, memory: Math.floor(gibibytes(8) * 0.9), disk: gibibytes(10) })
+    expect(ledger.offer()).toEqual({ cpuCores: 2, memory: Math.floor(gibibytes(8) * 0.9), disk: gibibytes(10), gpus: [] })
     expect(onboarding.isOnboarded()).toBe(true)
   })
 

@@ -1,4 +1,5 @@
 import { type Bytes, bytes } from '../../base/index.ts'
+import { addShares, type GpuShare, missingShares, subtractShares, vramOf } from './gpus.ts'
 
 /** How much of a machine: what is lent, promised, used or asked for. */
 export interface Amount {
@@ -6,14 +7,16 @@ export interface Amount {
   readonly cpuCores: number
   readonly memory: Bytes
   readonly disk: Bytes
+  /** Parts of graphics cards, one share per card. */
+  readonly gpus: readonly GpuShare[]
 }
 
 /** Nothing. */
-export const NOTHING: Amount = Object.freeze({ cpuCores: 0, memory: bytes(0), disk: bytes(0) })
+export const NOTHING: Amount = Object.freeze({ cpuCores: 0, memory: bytes(0), disk: bytes(0), gpus: Object.freeze([]) })
 
 /** Whether every part is finite and not negative: anything else would make resources out of nothing. */
-export function isAmount({ cpuCores, memory, disk }: Amount): boolean {
-  return [cpuCores, memory, disk].every((part) => Number.isFinite(part) && part >= 0)
+export function isAmount({ cpuCores, memory, disk, gpus }: Amount): boolean {
+  return [cpuCores, memory, disk, ...gpus.map(({ vram }) => vram)].every((part) => Number.isFinite(part) && part >= 0)
 }
 
 /** The sum; cores are rounded to hundredths so that repeated sums do not drift (C §4.2). */
@@ -21,7 +24,8 @@ export function add(a: Amount, b: Amount): Amount {
   return {
     cpuCores: hundredths(a.cpuCores + b.cpuCores),
     memory: bytes(a.memory + b.memory),
-    disk: bytes(a.disk + b.disk)
+    disk: bytes(a.disk + b.disk),
+    gpus: addShares(a.gpus, b.gpus)
   }
 }
 
@@ -37,7 +41,8 @@ export function subtract(a: Amount, b: Amount): Amount {
   return {
     cpuCores: Math.max(0, hundredths(a.cpuCores - b.cpuCores)),
     memory: bytes(Math.max(0, a.memory - b.memory)),
-    disk: bytes(Math.max(0, a.disk - b.disk))
+    disk: bytes(Math.max(0, a.disk - b.disk)),
+    gpus: subtractShares(a.gpus, b.gpus)
   }
 }
 
@@ -49,6 +54,9 @@ export function shortages(have: Amount, need: Amount): readonly string[] {
   }
   if (need.memory > have.memory) missing.push(`${formatBytes(need.memory)} RAM wanted, ${formatBytes(have.memory)} free`)
   if (need.disk > have.disk) missing.push(`${formatBytes(need.disk)} disk wanted, ${formatBytes(have.disk)} free`)
+  for (const { device, vram } of missingShares(have.gpus, need.gpus)) {
+    missing.push(`${formatBytes(vram)} of graphics card ${device} wanted, ${formatBytes(vramOf(have.gpus, device))} free`)
+  }
   return missing
 }
 

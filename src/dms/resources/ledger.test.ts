@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { bytes, gibibytes, millis, minutes } from '../../base/index.ts'
+import { bytes, type Codec, gibibytes, type JsonValue, millis, minutes, ok } from '../../base/index.ts'
 import { createMemoryStore } from '../../db/index.ts'
 import { createVirtualClock } from '../../testing/index.ts'
 import { type Amount, add, NOTHING, shortages, subtract, total } from './amounts.ts'
@@ -9,7 +9,8 @@ import { createResourceLedger, type ResourceLedger } from './ledger.ts'
 const amount = (cpuCores: number, memory = 1, disk = 1): Amount => ({
   cpuCores,
   memory: gibibytes(memory),
-  disk: gibibytes(disk)
+  disk: gibibytes(disk),
+  gpus: []
 })
 
 describe('the resource ledger', () => {
@@ -141,10 +142,43 @@ describe('amounts', () => {
   })
 
   test('shortages name every component', () => {
-    expect(shortages({ cpuCores: 1, memory: bytes(2 ** 20), disk: bytes(0) }, amount(2))).toEqual([
+    expect(shortages({ cpuCores: 1, memory: bytes(2 ** 20), disk: bytes(0), gpus: [] }, amount(2))).toEqual([
       '2 CPU cores wanted, 1 free',
       '1 GiB RAM wanted, 1 MiB free',
       '1 GiB disk wanted, 0 B free'
     ])
+  })
+})
+
+describe('graphics cards in the ledger', () => {
+  const card = (device: string, vram: number) => ({ device, vram: gibibytes(vram) })
+  const withCards = (...gpus: Amount['gpus']): Amount => ({ ...amount(1), gpus })
+
+  test('records of versions without graphics cards are still read', async () => {
+    const clock = createVirtualClock()
+    const store = createMemoryStore()
+    await store.start()
+    const old = { cpuCores: 4, memory: 2 ** 30, disk: 2 ** 30 }
+    const plain: Codec<JsonValue> = { decode: (wire) => ok(wire as JsonValue), encode: (value) => value }
+    const promise = { amount: { ...old, cpuCores: 1 }, owner: 'did:x', state: 'allocated', expiresAt: 0 }
+    await store.transaction([
+      store.collection('offer', plain).put('current', old),
+      store.collection('commitments', plain).put('a', promise)
+    ])
+    const ledger = createResourceLedger({ store, clock })
+    await ledger.start()
+    expect(ledger.offer()?.gpus).toEqual([])
+    expect(ledger.free()).toMatchObject({ cpuCores: 3, gpus: [] })
+  })
+
+  test('a card that is not lent, and more memory of one than is free, are missing', () => {
+    const have = withCards(card('x', 4))
+    expect(shortages(have, withCards(card('y', 1)))).toEqual(['1 GiB of graphics card y wanted, 0 B free'])
+    expect(shortages(have, withCards(card('x', 3), card('x', 2)))).toEqual(['5 GiB of graphics card x wanted, 4 GiB free'])
+    expect(shortages(have, withCards(card('x', 4)))).toEqual([])
+  })
+
+  test('a card of which nothing is left stays in the list', () => {
+    expect(subtract(withCards(card('x', 4), card('y', 2)), withCards(card('x', 4))).gpus).toEqual([card('x', 0), card('y', 2)])
   })
 })

@@ -1,5 +1,4 @@
 import {
-  bytes,
   type Clock,
   type Codec,
   createSerialQueue,
@@ -12,6 +11,7 @@ import {
 } from '../../base/index.ts'
 import type { KeyValueStore } from '../../db/index.ts'
 import { type Amount, add, isAmount, NOTHING, shortages, subtract, total } from './amounts.ts'
+import { amountCodec } from './codec.ts'
 import { NotCommittedError, OfferTooSmallError, ResourcesExhaustedError } from './errors.ts'
 
 /** A promise to keep resources for one allocation: until `expiresAt`, or for good once it is allocated. */
@@ -34,8 +34,8 @@ export interface ResourceLedger extends Service {
   offer(): Amount | undefined
   /** Sets or takes back the offer. Errors: `RESOURCES_OFFER_TOO_SMALL` when more is promised. */
   setOffer(amount: Amount | undefined): Promise<void>
-  /** Offer minus commitments, allocations and holds. */
-  free(): Amount
+  /** Offer minus commitments, allocations and holds; the hold `except` is left out, for whoever has it. */
+  free(except?: string): Amount
   /** What allocations use. */
   allocated(): Amount
   /** Unexpired commitments and allocations. */
@@ -47,8 +47,11 @@ export interface ResourceLedger extends Service {
   hold(id: string, amount: Amount, expiresAt: Millis): boolean
   /** Ends a hold. */
   unhold(id: string): void
-  /** Promises resources; the same id and owner again changes nothing but the expiry. Errors: `RESOURCES_EXHAUSTED`. */
-  commit(id: string, commitment: Omit<Commitment, 'state'>): Promise<void>
+  /**
+   * Promises resources, which count from the call on; the same id and owner again changes nothing. What is promised out of the hold
+   * `hold` leaves the rest of it held. Errors: `RESOURCES_EXHAUSTED`.
+   */
+  commit(id: string, commitment: Omit<Commitment, 'state'>, hold?: string): Promise<void>
   /** Turns a commitment into an allocation. Errors: `RESOURCES_NOT_COMMITTED`. */
   allocate(id: string, owner: string): Promise<void>
   /** Gives back; unknown ids are ignored. */
@@ -70,7 +73,7 @@ export function createResourceLedger({
 }): ResourceLedger {
   const offers = store.collection('offer', amountCodec)
   const records = store.collection('commitments', commitmentCodec)
-  const holds = new Map<string, { readonly amount: Amount; readonly expiresAt: Millis }>()
+  const holds = new Map<string | symbol, { readonly amount: Amount; readonly expiresAt: Millis }>()
   const commitments = new Map<string, Commitment>()
   const writes = createSerialQueue()
   let offer: Amount | undefined
@@ -92,6 +95,15 @@ export function createResourceLedger({
 
   function freeFor(holdId?: string): Amount {
     return subtract(offer ?? NOTHING, add(promised(), held(holdId)))
+  }
+
+  /** Takes an amount out of a hold, and keeps it from other holds until the promise is written and counts itself. */
+  function moveHold(hold: string | undefined, { amount, expiresAt }: Omit<Commitment, 'state'>): () => void {
+    const held = hold === undefined ? undefined : holds.get(hold)
+    if (hold !== undefined && held !== undefined) holds.set(hold, { ...held, amount: subtract(held.amount, amount) })
+    const moving = Symbol('promise that is being written')
+    holds.set(moving, { amount, expiresAt })
+    return () => void holds.delete(moving)
   }
 
   async function forget(ids: readonly string[]): Promise<void> {
@@ -125,7 +137,7 @@ export function createResourceLedger({
         offer = amount
         onOffer(amount)
       }),
-    free: () => freeFor(),
+    free: freeFor,
     allocated: () => total([...commitments.values()].filter(({ state }) => state === 'allocated').map(({ amount }) => amount)),
     commitments: live,
     hold(id, amount, expiresAt) {
@@ -135,18 +147,23 @@ export function createResourceLedger({
       return true
     },
     unhold: (id) => void holds.delete(id),
-    commit: (id, commitment) =>
+    commit: (id, commitment, hold) =>
       writes.run(async () => {
         if (!isAmount(commitment.amount)) throw new ResourcesExhaustedError('an amount must be finite and not negative')
         await sweep()
         const existing = commitments.get(id)
         if (existing !== undefined && existing.owner === commitment.owner) return
         if (existing !== undefined) throw new ResourcesExhaustedError(`${id} is committed to somebody else`)
-        const missing = shortages(freeFor(), commitment.amount)
+        const missing = shortages(freeFor(hold), commitment.amount)
         if (missing.length > 0) throw new ResourcesExhaustedError(`resources not available: ${missing.join(', ')}`)
         const record: Commitment = { ...commitment, state: 'committed' }
-        await store.transaction([records.put(id, record)])
-        commitments.set(id, record)
+        const giveUp = moveHold(hold, commitment)
+        try {
+          await store.transaction([records.put(id, record)])
+          commitments.set(id, record)
+        } finally {
+          giveUp()
+        }
       }),
     allocate: (id, owner) =>
       writes.run(async () => {
@@ -161,18 +178,6 @@ export function createResourceLedger({
       }),
     release: (id) => writes.run(() => forget(commitments.has(id) ? [id] : []))
   }
-}
-
-const amountCodec: Codec<Amount> = {
-  decode(wire) {
-    if (!isJsonObject(wire)) return err([{ path: '', message: 'must be an object' }])
-    const { cpuCores, memory, disk } = wire
-    if (typeof cpuCores !== 'number' || typeof memory !== 'number' || typeof disk !== 'number') {
-      return err([{ path: '', message: 'must have the numbers cpuCores, memory and disk' }])
-    }
-    return ok({ cpuCores, memory: bytes(memory), disk: bytes(disk) })
-  },
-  encode: ({ cpuCores, memory, disk }) => ({ cpuCores, memory, disk })
 }
 
 const commitmentCodec: Codec<Commitment> = {

@@ -134,7 +134,7 @@ async function makeRoot(
 
 /** Puts the layers over each other where only the program that reads them sees it, so that no mount can stay behind. */
 const MERGE = 'mount -t overlay overlay -o "ro,lowerdir=$1" "$2" && shift 2 && exec mke2fs "$@"'
-const MKE2FS = ['-q', '-F', '-t', 'ext4', '-O', '^has_journal', '-m', '0', '-E', 'root_owner=0:0']
+const MKE2FS: readonly string[] = ['-q', '-F', '-t', 'ext4', '-O', '^has_journal', '-m', '0', '-E', 'root_owner=0:0']
 
 async function exportImage(layers: readonly string[], target: string, size: number, { signal }: StartOptions): Promise<void> {
   const settings = { limit: COPY_LIMIT, ...(signal && { signal }) }

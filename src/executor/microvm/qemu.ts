@@ -35,7 +35,7 @@ const USERS = 0x100_0000
  * Without a processor's virtualization. The guest's time follows the instructions that it runs: a guest of real time takes a pause of a busy
  * host for a fault of its clocks, and then waits for ever while it starts (tried).
  */
-const EMULATION = ['-accel', 'tcg,tb-size=64', '-icount', 'shift=auto', '-cpu', 'max']
+const EMULATION: readonly string[] = ['-accel', 'tcg,tb-size=64', '-icount', 'shift=auto', '-cpu', 'max']
 const KERNEL_ARGUMENTS = 'console=ttyS0 quiet loglevel=3 reboot=t panic=-1 random.trust_cpu=on'
 
 /**

@@ -1,12 +1,12 @@
 import { type AbortOptions, bytes, CancelledError, type Clock, type Millis, millis, utf8 } from '../../base/index.ts'
 import { ExecutorUnknownHandleError, ExecutorUnsupportedError } from '../errors.ts'
-import type { Executor, ExitStatus, LogChunk, RunHandle, Workload } from '../executor.ts'
+import type { Executor, ExecutorFeatures, ExitStatus, LogChunk, RunHandle, Workload } from '../executor.ts'
 import { toHandle } from '../handle.ts'
 import { checkFeatures, checkLimits, flag, NO_FEATURES, optionalInteger, optionalText, specFields } from '../spec.ts'
 
 /** What survives a restart of the daemon in a test: give it to the next executor. */
 export interface NullMachine {
-  readonly runs: Map<RunHandle, NullRun & { readonly id: string }>
+  readonly runs: Map<RunHandle, NullRun & { readonly id: string } & Given>
 }
 
 /** One workload that pretends to run. */
@@ -17,6 +17,9 @@ interface NullRun {
   readonly isRunning: () => boolean
   readonly end: (status: ExitStatus) => void
 }
+
+/** What a workload was given of the machine. */
+type Given = Pick<Workload, 'gpus' | 'ports'>
 
 /** Options of {@link createNullExecutor}. */
 export interface NullExecutorOptions {
@@ -33,6 +36,8 @@ interface NullSpec {
 }
 
 const FIELDS: readonly string[] = ['duration_ms', 'exit_code', 'stdout', 'stderr', 'forever']
+/** Nothing runs, so ports and cards are given to nobody; but who gets which is remembered. */
+const FEATURES: ExecutorFeatures = Object.freeze({ ...NO_FEATURES, ports: true, gpus: true })
 const MAX_DURATION_MS = 31_536_000_000
 
 /** An empty {@link NullMachine}. */
@@ -56,7 +61,7 @@ export function createNullExecutor({ clock, machine = createNullMachine() }: Nul
 
   return {
     kind: 'null',
-    features: NO_FEATURES,
+    features: FEATURES,
     probe: async () => ({ available: true, version: '1' }),
     check(workload) {
       parseNullSpec(workload)
@@ -65,7 +70,7 @@ export function createNullExecutor({ clock, machine = createNullMachine() }: Nul
       const spec = parseNullSpec(workload)
       if (signal?.aborted === true) throw new CancelledError(`the start of ${workload.id} was cancelled`)
       const handle = toHandle('null', workload.id)
-      if (!runs.has(handle)) runs.set(handle, { id: workload.id, ...startRun(clock, spec) })
+      if (!runs.has(handle)) runs.set(handle, { id: workload.id, ...given(workload), ...startRun(clock, spec) })
       return handle
     },
     recover: async (handle) => runs.has(handle),
@@ -90,10 +95,14 @@ export function createNullExecutor({ clock, machine = createNullMachine() }: Nul
   }
 }
 
+function given({ gpus = [], ports }: Workload): Given {
+  return { gpus, ports }
+}
+
 function parseNullSpec(workload: Workload): NullSpec {
   const fields = specFields(workload, FIELDS)
   checkLimits(workload)
-  checkFeatures('null', NO_FEATURES, workload)
+  checkFeatures('null', FEATURES, workload)
   return {
     duration: flag(fields, 'forever') ? undefined : millis(optionalInteger(fields, 'duration_ms', 0, MAX_DURATION_MS) ?? 0),
     exitCode: optionalInteger(fields, 'exit_code', 0, 255) ?? 0,

@@ -59,7 +59,8 @@ export interface OciExecutorOptions {
 }
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-const FIRST_POLL = millis(20)
+const RUNTIME_LIFE = 60_000
+const FIRST_POLL = millis(10)
 const SLOWEST_POLL = millis(250)
 
 /**
@@ -75,9 +76,14 @@ export function createOciExecutor(options: OciExecutorOptions): Executor {
   const state = join(directory, 'runtime')
   const starting = new Map<string, Promise<RunHandle>>()
 
+  let found: { readonly runtime: Runtime; readonly until: number } | undefined
+
+  /** Looking for it starts a program: once in a while is enough. */
   async function runtimeNow(): Promise<Runtime> {
+    if (found !== undefined && clock.now() < found.until) return found.runtime
     const runtime = await findRuntime(wanted)
     if (!runtime.ok) throw new ExecutorUnavailableError(runtime.error)
+    found = { runtime: runtime.value, until: clock.now() + RUNTIME_LIFE }
     return runtime.value
   }
 

@@ -51,11 +51,6 @@ describe('not supported yet', () => {
 
   test.each([
     [
-      'graphics cards',
-      PLAIN.replace('disk: {size: 1}', 'disk: {size: 1}, gpus: [{vendor: NVIDIA}]'),
-      'allocations.web.resources.gpus: graphics cards are'
-    ],
-    [
       'ports',
       PLAIN.replace('{allocations: [web],', '{allocations: [web], ports: [{public: 0, private: 80, allocation: web}],'),
       'nodes.n.ports: published ports are'
@@ -94,6 +89,17 @@ nodes: {n: {allocations: [a]}}`
     ])
   })
 
+  test('are graphics cards for modules, not for containers', () => {
+    const docker = PLAIN.replace('disk: {size: 1}', 'disk: {size: 1}, gpus: [{vendor: NVIDIA}]')
+    expect(checkSupported(parsed(docker))).toEqual([])
+    const wasm = docker
+      .replace(/executor: \w+/, 'executor: wasm')
+      .replace(/execution: .*/, 'execution: {type: wasm, module_path: /v/m.wasm}')
+    expect(lines(checkSupported(parsed(wasm)))).toEqual([
+      'allocations.web.resources.gpus: the executor wasm gives no graphics cards to a workload'
+    ])
+  })
+
   test('are edges', () => {
     const allocation =
       '{type: task, executor: "null", resources: {cpu: {cores: 1}, ram: {size: 1}, disk: {size: 1}}, execution: {type: "null"}}'
@@ -103,7 +109,7 @@ nodes: {n: {allocations: [a]}}`
     ])
   })
 
-  test('are volumes of micro machines, and kata', () => {
+  test('are volumes and cards of micro machines, and kata', () => {
     const withExecutor = (name: string, extra = '') =>
       parsed(
         PLAIN.replace('executor: docker', `executor: ${name}`)
@@ -124,6 +130,10 @@ nodes: { n: { allocations: [vm] } }
     const volume = '    volume: [{ type: local, src: data, mount_destination: /data }]\nnodes:'
     expect(lines(checkSupported(parsed(machine.replace('nodes:', volume))))).toEqual([
       'allocations.vm.volume: the executor firecracker has no volumes'
+    ])
+    const cards = machine.replace('disk: { size: 64MiB }', 'disk: { size: 64MiB }, gpus: [{ vendor: NVIDIA, model: T4 }]')
+    expect(lines(checkSupported(parsed(cards)))).toEqual([
+      expect.stringMatching(/^allocations\.vm\.resources\.gpus: .*firecracker/)
     ])
     expect(checkSupported(withExecutor('oci'))).toEqual([])
     expect(checkSupported(withExecutor('containerd', ', runtime: runc'))).toEqual([])

@@ -49,6 +49,8 @@ const WITHOUT_INSIDE: readonly string[] = ['null']
 const WITHOUT_VOLUMES: readonly string[] = ['null', 'microvm', 'firecracker']
 /** Executors whose workloads have no shell. */
 const WITHOUT_SHELL: readonly string[] = ['wasm', 'null']
+/** Executors whose workloads use no devices. */
+const WITHOUT_CARDS: readonly string[] = ['wasm', 'microvm', 'firecracker']
 
 function inside(isAsked: boolean, path: readonly string[], executor: string, lack: string, without = WITHOUT_INSIDE): Finding[] {
   return isAsked && without.includes(executor) ? [{ path, message: `the executor ${executor} ${lack}` }] : []
@@ -68,12 +70,18 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
       'has no kata here: micro-VMs are the executor firecracker',
       ['containerd']
     ),
-    ...gap(resources.gpus.length > 0, [...at, 'resources', 'gpus'], 'graphics cards are'),
+    ...inside(
+      resources.gpus.length > 0,
+      [...at, 'resources', 'gpus'],
+      executor,
+      'gives no graphics cards to a workload',
+      WITHOUT_CARDS
+    ),
     ...gap(healthcheck !== undefined, [...at, 'healthcheck'], `health checks of type ${healthcheck?.type ?? ''} are`),
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
     ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts', WITHOUT_SHELL),
     ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes', WITHOUT_VOLUMES),
-    ...inside(outputs !== undefined, [...at, 'outputs'], executor, 'leaves no files'),
+    ...inside(outputs !== undefined, [...at, 'outputs'], executor, 'leaves no files', WITHOUT_VOLUMES),
     ...(outputs !== undefined && allocation.type !== 'task'
       ? [{ path: [...at, 'outputs'], message: 'only a task, which ends by itself, leaves outputs' }]
       : []),

@@ -5,7 +5,7 @@ import type { HardwareProbe, Machine } from '../../hardware/index.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { World } from './world.ts'
 
-/** The machine of every simulated node: 8 cores, 16 GiB RAM, 200 GiB disk. */
+/** The machine of every simulated node: 8 cores, 16 GiB RAM, 200 GiB disk, two graphics cards of 24 and 16 GiB. */
 export const SIMULATED_MACHINE: Machine = {
   cpu: {
     cores: 8,
@@ -18,7 +18,26 @@ export const SIMULATED_MACHINE: Machine = {
   },
   memory: gibibytes(16),
   disk: { path: '/', total: gibibytes(200) },
-  gpus: []
+  gpus: [
+    {
+      index: 0,
+      vendor: 'NVIDIA',
+      model: 'NVIDIA GeForce RTX 3090',
+      uuid: 'GPU-5b1f2c1e-0000-4000-8000-000000000001',
+      pciAddress: '0000:01:00.0',
+      vram: gibibytes(24),
+      devices: ['/dev/nvidia0']
+    },
+    {
+      index: 1,
+      vendor: 'AMD/ATI',
+      model: 'AMD Radeon RX 6800',
+      uuid: '',
+      pciAddress: '0000:02:00.0',
+      vram: gibibytes(16),
+      devices: ['/dev/dri/renderD128']
+    }
+  ]
 }
 
 /** A probe of {@link SIMULATED_MACHINE}. */

@@ -158,7 +158,9 @@ async function changeOffer(place: Place): Promise<void> {
     ram: { size: gibibytes(chance.between(2, 14)), clockSpeed: 0, type: '' },
     disk: { size: gibibytes(chance.between(2, 100)), type: '' }
   }
-  tell(place, `lends ${resources.cpu.cores} cores`, await owner.ask(onboard, { noGpu: true, gpus: [], config: { resources } }))
+  const cards = [`0:${chance.between(3, 21)}`, `1:${chance.between(2, 14)}`].filter(() => chance.happens(0.5))
+  const what = `lends ${resources.cpu.cores} cores and cards ${cards.join(', ')}`
+  tell(place, what, await owner.ask(onboard, { noGpu: cards.length === 0, gpus: cards, config: { resources } }))
 }
 
 async function takeBack(place: Place): Promise<void> {
@@ -290,7 +292,8 @@ function draftEnsemble({ chance, nodes }: Place): {
         resources: {
           cpu: { cores: isTooBig ? 64 : chance.between(1, 3) },
           ram: { size: gibibytes(1) },
-          disk: { size: gibibytes(1) }
+          disk: { size: gibibytes(1) },
+          gpus: draftCards(chance)
         },
         execution: { type: 'null', params }
       }
@@ -300,6 +303,16 @@ function draftEnsemble({ chance, nodes }: Place): {
     groups.map(({ name, jobs, peer }) => [name, { allocations: jobs.map(([job]) => job), ...peer }])
   )
   return { ensemble: { v1: { allocations, nodes: placed } }, isForever, longest }
+}
+
+/** Most jobs want none; some want more than a machine has. */
+function draftCards(chance: Chance): JsonValue {
+  if (!chance.happens(0.25)) return []
+  const vendor = chance.pick(['', 'NVIDIA', 'AMD', 'Intel'])
+  return Array.from({ length: chance.between(1, 3) }, () => ({
+    ...(vendor === '' ? {} : { vendor }),
+    ...(chance.happens(0.2) ? {} : { vram: gibibytes(chance.between(1, 12)) })
+  }))
 }
 
 function draftJob(chance: Chance, isForever: boolean, duration: number): Job {

@@ -5,42 +5,43 @@ import type { World } from '../world.ts'
 
 const PARTS = ['cpuCores', 'memory', 'disk'] as const
 
+/** What is counted: the parts, and the memory of each graphics card under `card <name>`. */
+type Counts = ReadonlyMap<string, number>
+
 /**
  * Free resources are never negative and never leak: what is promised fits into the offer at every write, what the node says is free
  * is no more than the rest, and once everything has ended nothing is promised any more.
  */
 export function resourcesInvariant(world: World, records: CommittedRecords): Observer {
-  function promised(node: SimulatedNode): Record<(typeof PARTS)[number], number> {
+  function promised(node: SimulatedNode): Counts {
     const now = node.now()
     const live = [...records.all(node, 'commitments').values()].filter(
       (commitment) => text(commitment, 'state') === 'allocated' || number(commitment, 'expiresAt') >= now
     )
-    const sum = (name: (typeof PARTS)[number]): number =>
-      live.reduce((total, commitment) => total + number(part(commitment, 'amount'), name), 0)
-    return { cpuCores: Math.round(sum('cpuCores') * 100) / 100, memory: sum('memory'), disk: sum('disk') }
+    const sums = new Map<string, number>()
+    for (const commitment of live) {
+      for (const [name, value] of countsOf(part(commitment, 'amount'))) sums.set(name, (sums.get(name) ?? 0) + value)
+    }
+    return sums
   }
 
   function check(node: SimulatedNode): void {
-    const offer: PlainRecord | undefined = records.get(node, 'offer', 'current')
-    const sum = promised(node)
-    for (const name of PARTS) {
-      if (sum[name] > number(offer, name) + 1e-6) {
-        world.violate('resources', `${node.name} has promised ${sum[name]} ${name}, but lends ${number(offer, name)}`)
-      }
+    const offer = countsOf(records.get(node, 'offer', 'current'))
+    for (const [name, sum] of promised(node)) {
+      const lent = offer.get(name) ?? 0
+      if (sum > lent + 1e-6) world.violate('resources', `${node.name} has promised ${sum} ${name}, but lends ${lent}`)
     }
   }
 
   function checkFree(node: SimulatedNode): void {
     const { running } = node
     if (running === undefined) return
-    const offer = records.get(node, 'offer', 'current')
-    const free = running.node.ledger.free()
+    const free = countsOf({ ...running.node.ledger.free() })
     const sum = promised(node)
-    for (const name of PARTS) {
-      const left = number(offer, name) - sum[name]
-      if (Math.abs(free[name] - left) > 1e-6) {
-        world.violate('resources', `${node.name} says ${free[name]} ${name} are free, ${left} are`)
-      }
+    for (const [name, lent] of countsOf(records.get(node, 'offer', 'current'))) {
+      const left = lent - (sum.get(name) ?? 0)
+      const told = free.get(name) ?? 0
+      if (Math.abs(told - left) > 1e-6) world.violate('resources', `${node.name} says ${told} ${name} are free, ${left} are`)
     }
   }
 
@@ -58,4 +59,13 @@ export function resourcesInvariant(world: World, records: CommittedRecords): Obs
       }
     }
   }
+}
+
+function countsOf(amount: PlainRecord | undefined): Counts {
+  const { gpus } = amount ?? {}
+  const shares = Array.isArray(gpus) ? (gpus as readonly PlainRecord[]) : []
+  return new Map([
+    ...PARTS.map((name) => [name, number(amount, name)] as const),
+    ...shares.map((share) => [`card ${text(share, 'device')}`, number(share, 'vram')] as const)
+  ])
 }
