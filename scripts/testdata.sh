@@ -18,7 +18,12 @@ if [ -z "$kernel" ]; then
   echo "error: linux-image-cloud-amd64 is not in the package lists of this system (is it Debian for amd64?)" >&2
   exit 1
 fi
-(cd "$work" && apt-get download -qq "$kernel" busybox-static)
+fetch() { (cd "$work" && apt-get download -qq "$kernel" busybox-static); }
+if ! fetch; then # the lists are older than the packages
+  apt-get update -qq
+  kernel=$(newest_kernel)
+  fetch
+fi
 for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/root"; done
 mkdir -p .cache
 rm -rf "$guest"

@@ -135,12 +135,12 @@ function startMachine(run) {
   return child
 }
 
-function supervise(run) {
+function supervise(run, state) {
   const stdout = boundedFile('stdout.log', run.logBytes)
   const stderr = boundedFile('stderr.log', run.logBytes)
   const child = startMachine(run)
   const [, , , console, out, err, control] = child.stdio
-  const state = { control, isReady: false, isOwn: false, isStopping: false, end: undefined, tail: '' }
+  Object.assign(state, { control, kill: () => child.kill('SIGKILL') })
   for (const channel of [console, out, err, control]) channel.on('error', () => undefined) // the end of the machine says it all
   const commands = serveCommands(state)
   if (child.pid !== undefined) {
@@ -163,11 +163,6 @@ function supervise(run) {
       child.kill('SIGTERM')
       setTimeout(() => child.kill('SIGKILL'), END_LIMIT_MS)
     }
-  })
-  process.on('SIGTERM', () => {
-    state.isStopping = true
-    if (state.isReady) control.write('stop\n')
-    else child.kill('SIGKILL') // it is not up yet, or has an init of its own
   })
   child.on('error', (error) =>
     finish({ type: 'exited', code: 126 }, stderr, `the machine could not be started: ${error.message}`)
@@ -209,4 +204,13 @@ function finish(status, note, words) {
   process.exit(0)
 }
 
-if (createOnce('process.json', identity(process.pid))) supervise(JSON.parse(readFileSync(join(directory, 'run.json'), 'utf8')))
+const state = { control: undefined, kill: undefined, isReady: false, isOwn: false, isStopping: false, end: undefined, tail: '' }
+// Before anybody can know this process: a request to stop must never end the monitor instead of its machine.
+process.on('SIGTERM', () => {
+  state.isStopping = true
+  if (state.isReady) state.control.write('stop\n')
+  else state.kill() // it is not up yet, or has an init of its own
+})
+if (createOnce('process.json', identity(process.pid))) {
+  supervise(JSON.parse(readFileSync(join(directory, 'run.json'), 'utf8')), state)
+}

@@ -116,7 +116,7 @@ nodes: {n: {allocations: [a]}}`
     ])
   })
 
-  test('are volumes of micro machines, and kata', () => {
+  test('are volumes and cards of micro machines, and kata', () => {
     const withExecutor = (name: string, extra = '') =>
       parsed(
         PLAIN.replace('executor: docker', `executor: ${name}`)
@@ -137,6 +137,10 @@ nodes: { n: { allocations: [vm] } }
     const volume = '    volume: [{ type: local, src: data, mount_destination: /data }]\nnodes:'
     expect(lines(checkSupported(parsed(machine.replace('nodes:', volume))))).toEqual([
       'allocations.vm.volume: the executor firecracker has no volumes'
+    ])
+    const cards = machine.replace('disk: { size: 64MiB }', 'disk: { size: 64MiB }, gpus: [{ vendor: NVIDIA, model: T4 }]')
+    expect(lines(checkSupported(parsed(cards)))).toEqual([
+      expect.stringMatching(/^allocations\.vm\.resources\.gpus: .*firecracker/)
     ])
     expect(checkSupported(withExecutor('oci'))).toEqual([])
     expect(checkSupported(withExecutor('containerd', ', runtime: runc'))).toEqual([])

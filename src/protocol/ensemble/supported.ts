@@ -83,7 +83,7 @@ function allocationGaps(at: readonly string[], allocation: EnsembleAllocation, r
     ...inside(keys.length > 0, [...at, 'keys'], executor, 'puts no keys into a workload'),
     ...inside(provision.length > 0, [...at, 'provision'], executor, 'runs no scripts', WITHOUT_SHELL),
     ...inside(volumes.length > 0, [...at, 'volume'], executor, 'has no volumes', WITHOUT_VOLUMES),
-    ...inside(outputs !== undefined, [...at, 'outputs'], executor, 'leaves no files'),
+    ...inside(outputs !== undefined, [...at, 'outputs'], executor, 'leaves no files', WITHOUT_VOLUMES),
     ...(outputs !== undefined && allocation.type !== 'task'
       ? [{ path: [...at, 'outputs'], message: 'only a task, which ends by itself, leaves outputs' }]
       : []),
