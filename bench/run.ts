@@ -3,6 +3,7 @@ import { commandLine } from './command-line.ts'
 import { deployment } from './deployment.ts'
 import { envelopes } from './envelopes.ts'
 import { executable } from './executable.ts'
+import { imagePull } from './image-pull.ts'
 import { memory } from './memory.ts'
 import { messages } from './messages.ts'
 import { quicRoundTrips, roundTrips } from './round-trips.ts'
@@ -22,6 +23,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   executable,
   startUp,
   deployment,
+  imagePull,
   memory,
   simulator
 ]

@@ -12,6 +12,7 @@ export interface Dms {
   readonly actor: typeof import('../../src/actor/index.ts')
   readonly reader: typeof import('../../src/actor/reader.ts')
   readonly replay: typeof import('../../src/actor/replay.ts')
+  readonly image: typeof import('../../src/image/index.ts')
   readonly identity: typeof import('../../src/identity/index.ts')
   readonly network: typeof import('../../src/network/index.ts')
   readonly libp2pNode: typeof import('../../src/network/libp2p-node.ts')
@@ -34,6 +35,7 @@ export async function loadDms(): Promise<Dms> {
     actor: (await load('actor/index.js')) as Dms['actor'],
     reader: (await load('actor/reader.js')) as Dms['reader'],
     replay: (await load('actor/replay.js')) as Dms['replay'],
+    image: (await load('image/index.js')) as Dms['image'],
     identity: (await load('identity/index.js')) as Dms['identity'],
     network: (await load('network/index.js')) as Dms['network'],
     libp2pNode: (await load('network/libp2p-node.js')) as Dms['libp2pNode'],

@@ -177,11 +177,15 @@ export async function pullArtifact(pull: Pull, { manifest }: Resolved, mediaType
   const blob = chooseBlob(manifest, mediaTypes, source)
   checkSize(pull, blob.size)
   pull.pinned.add(blob.digest)
-  await pull.queues.run(`${source.host} ${blob.digest}`, async () => {
-    if (store.hasBlob(blob.digest)) return
-    await download(pull, blob, store.layout.blob(blob.digest), (count) => pull.onProgress('pull', count, blob.size))
-    store.blobCame(blob.digest)
-  })
+  await pull.queues.run(
+    `${source.host} ${blob.digest}`,
+    async () => {
+      if (store.hasBlob(blob.digest)) return
+      await download(pull, blob, store.layout.blob(blob.digest), (count) => pull.onProgress('pull', count, blob.size))
+      store.blobCame(blob.digest)
+    },
+    pull.signal === undefined ? {} : { signal: pull.signal }
+  )
   return { blob: blob.digest, mediaType: blob.mediaType, diffId: '', bytes: blob.size }
 }
 

@@ -47,5 +47,6 @@ function rowOf({ digest, kind, size, usedAt, usedBy, references }: Artifact, now
 }
 
 function sizeText(size: number): string {
+  if (size < 2 ** 20) return `${Math.ceil(size / 1024)} KiB`
   return size < 2 ** 30 ? `${(size / 2 ** 20).toFixed(1)} MiB` : `${(size / 2 ** 30).toFixed(1)} GiB`
 }
