@@ -25,7 +25,8 @@ export type FindProcess = () => Promise<number | undefined>
 /** The first process of a container. */
 export function containerProcess(allocation: string): FindProcess {
   return async () => {
-    const pid = Number(await printed('docker', 'inspect', '-f', '{{.State.Pid}}', allocation))
+    const id = (await printed('docker', 'ps', '-q', '--filter', `label=nunet.allocation=${allocation}`)).trim()
+    const pid = id === '' ? 0 : Number(await printed('docker', 'inspect', '-f', '{{.State.Pid}}', id))
     return pid > 0 ? pid : undefined
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, type Logger, type Service, seconds } from '../../base/index.ts'
+import { type Clock, errorMessage, type Logger, type Service, seconds, TimeoutError, withTimeout } from '../../base/index.ts'
 import type { Executor } from '../../executor/index.ts'
 
 /** Which executors work on this machine now. */
@@ -12,10 +12,15 @@ export interface ExecutorWatch extends Service {
 /** How often executors are probed: one that comes or goes is noticed within half a minute. */
 const PROBE_INTERVAL = seconds(20)
 
-/** Longest time for one probe. */
-const PROBE_LIMIT_MS = 5000
+/** Longest time for one probe; what hangs longer, as a socket that accepts and never answers, counts as gone. */
+const PROBE_LIMIT = seconds(5)
 
-/** Watches the executors; the first probe ends before `start` resolves. */
+/**
+ * Watches the executors; the first probe ends before `start` resolves.
+ *
+ * All are probed at the same time and none for longer than five seconds, whether or not it obeys its signal: one that hangs
+ * delays neither the others nor the stop.
+ */
 export function createExecutorWatch({
   executors,
   clock,
@@ -33,34 +38,26 @@ export function createExecutorWatch({
   let reasons: ReadonlyMap<string, string> = new Map()
 
   async function probeAll(): Promise<void> {
-    const found = new Set<string>()
-    const missing = new Map<string, string>()
-    for (const [kind, executor] of executors) {
-      const reason = await probe(executor)
-      if (reason === undefined) found.add(kind)
-      else missing.set(kind, reason)
-      if (available.has(kind) === found.has(kind)) continue
-      log.info('executor', { executor: kind, available: found.has(kind), reason })
+    const probes = await Promise.all([...executors].map(async ([kind, executor]) => [kind, await probe(kind, executor)] as const))
+    if (lifetime.signal.aborted) return // what was cut off says nothing
+    const before = available
+    available = new Set(probes.flatMap(([kind, reason]) => (reason === undefined ? [kind] : [])))
+    reasons = new Map(probes.flatMap(([kind, reason]) => (reason === undefined ? [] : [[kind, reason]])))
+    for (const [kind, reason] of probes) {
+      if (before.has(kind) === available.has(kind)) continue
+      log.info('executor', { executor: kind, available: available.has(kind), reason })
       onChange(kind, reason)
     }
-    available = found
-    reasons = missing
   }
 
-  async function probe(executor: Executor): Promise<string | undefined> {
-    const limit = new AbortController()
-    const timer = new AbortController()
-    void clock
-      .sleep(seconds(PROBE_LIMIT_MS / 1000), { signal: timer.signal })
-      .then(() => limit.abort())
-      .catch(() => undefined) // the probe ended first
+  /** Why it does not work; `undefined` when it does. */
+  async function probe(kind: string, executor: Executor): Promise<string | undefined> {
     try {
-      const outcome = await executor.probe({ signal: limit.signal })
+      const work = (signal: AbortSignal) => executor.probe({ signal })
+      const outcome = await withTimeout(clock, PROBE_LIMIT, `probing ${kind}`, work, { signal: lifetime.signal })
       return outcome.available ? undefined : outcome.reason
     } catch (error) {
-      return errorMessage(error)
-    } finally {
-      timer.abort()
+      return error instanceof TimeoutError ? `it does not answer within ${PROBE_LIMIT / 1000} s` : errorMessage(error)
     }
   }
 

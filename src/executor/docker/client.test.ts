@@ -156,6 +156,63 @@ describe('a daemon that behaves badly', () => {
     expect(inspections).toBe(2)
   })
 
+  describe('a pull that stalls', () => {
+    const workload = {
+      id: 'e_n.a',
+      spec: { image: 'ghcr.io/a/b:1' },
+      limits: { cpuCores: 1, memory: 2 ** 25, disk: 1, pids: 1 },
+      directory: '/tmp',
+      allowPrivileged: false,
+      ports: []
+    } as const
+
+    const patience = (pullLimit: number) =>
+      createDockerExecutor({
+        socketPath,
+        nodeId: 'node',
+        clock: systemClock,
+        log: silentLogger,
+        pullLimit: millis(pullLimit),
+        pullStallLimit: millis(300)
+      })
+
+    test('is given up with a clear error once there is no time for another attempt, also when Docker repeats itself', async () => {
+      let pulls = 0
+      await serve((request, response) => {
+        if (request.url?.includes('/images/create') !== true) return response.writeHead(404).end('{"message":"No such image"}')
+        pulls += 1
+        const repeat = setInterval(
+          () => response.write('{"status":"Downloading","id":"a","progressDetail":{"current":5,"total":10}}\n'),
+          50
+        )
+        return response.once('close', () => clearInterval(repeat))
+      })
+      await expect(patience(1200).start(workload as never)).rejects.toMatchObject({
+        kind: 'timeout',
+        message: expect.stringMatching(/^pulling ghcr\.io\/a\/b:1: nothing came for 300 ms, at attempt [23]$/) as unknown
+      })
+      expect(pulls).toBeGreaterThan(1)
+    })
+
+    test('is begun anew, and the job gets its container', async () => {
+      let pulls = 0
+      await serve((request, response) => {
+        const url = request.url ?? ''
+        if (url.includes('/images/create')) {
+          pulls += 1
+          response.write('{"status":"Waiting","id":"a"}\n')
+          if (pulls > 1) response.end()
+        } else if (url.includes('/containers/create')) response.writeHead(201).end('{}')
+        else if (url.endsWith('/start')) response.writeHead(204).end()
+        else if (pulls > 1 && url.includes('/containers/')) response.end(ownState)
+        else response.writeHead(404).end('{"message":"none"}')
+      })
+      const ownState = state('created').replace('"Labels":{}', '"Labels":{"nunet.node":"node","nunet.allocation":"e_n.a"}')
+      expect(await patience(10_000).start(workload as never)).toBe(HANDLE)
+      expect(pulls).toBe(2)
+    })
+  })
+
   test('gets the credentials of the registry with the pull and nothing else', async () => {
     const seen: (string | undefined)[] = []
     await serve((request, response) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type JsonValue, mebibytes } from '../../base/index.ts'
 import type { Workload } from '../index.ts'
-import { containerConfig, containerName } from './container.ts'
+import { containerConfig, containerName, formerContainerName } from './container.ts'
 import { parseDockerSpec } from './spec.ts'
 
 function makeWorkload(spec: JsonValue, change: Partial<Workload> = {}): Workload {
@@ -143,8 +143,14 @@ describe('the container', () => {
     })
   })
 
-  test('is named after the allocation, and longer where Docker wants that', () => {
-    expect(containerName('ensemble_node.alloc')).toBe('ensemble_node.alloc')
-    expect(containerName('x')).toBe('nunet-x')
+  test('is named after allocation and node, so that nodes that share a daemon do not collide', () => {
+    const [one, other] = ['12D3KooWAaaaaaaaaaaaaaaaaaaaaaa1', '12D3KooWAaaaaaaaaaaaaaaaaaaaaaa2']
+    expect(containerName(one ?? '', 'ensemble_node.alloc')).toBe('ensemble_node.alloc.aaaaaaaaaaa1')
+    expect(containerName(other ?? '', 'ensemble_node.alloc')).toBe('ensemble_node.alloc.aaaaaaaaaaa2')
+  })
+
+  test('was named after the allocation alone, and longer where Docker wants that', () => {
+    expect(formerContainerName('ensemble_node.alloc')).toBe('ensemble_node.alloc')
+    expect(formerContainerName('x')).toBe('nunet-x')
   })
 })

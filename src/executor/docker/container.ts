@@ -44,8 +44,16 @@ export function containerLabels(nodeId: string, allocationId: string): Readonly<
   }
 }
 
-/** A name that Docker takes: it wants two characters, an allocation id may have one. */
-export function containerName(allocationId: string): string {
+/** So much of a node's id in a name: of two peer ids, which end in a hash, this part is never the same. */
+const NODE_PART = 12
+
+/** The name of the container of one allocation of one node: nodes that share a Docker daemon do not get in each other's way. */
+export function containerName(nodeId: string, allocationId: string): string {
+  return `${allocationId}.${nodeId.slice(-NODE_PART)}`
+}
+
+/** The name under which earlier releases started it: the same for every node. Docker wants two characters. */
+export function formerContainerName(allocationId: string): string {
   return allocationId.length > 1 ? allocationId : `nunet-${allocationId}`
 }
 

@@ -62,7 +62,7 @@ export async function measureTree(root: string, enough: Bytes): Promise<Bytes | 
       for await (const entry of await opendir(directory)) {
         const path = join(directory, entry.name)
         if (entry.isDirectory()) waiting.push(path)
-        total += Math.max(LEAST_ENTRY, entry.isFile() ? ((await lstat(path)).blocks ?? 0) * 512 : 0)
+        total += Math.max(LEAST_ENTRY, entry.isFile() ? (await lstat(path)).blocks * 512 : 0)
         if (total > enough) return bytes(total)
       }
     } catch {

@@ -14,6 +14,7 @@ import { BUSYBOX_IMAGE, executorCompliance, loadBusyboxImage, requirement } from
 import type { Executor, ExitStatus, Workload } from '../index.ts'
 import type { NetworkPolicy } from './attachment.ts'
 import { createDockerClient } from './client.ts'
+import { containerName, formerContainerName } from './container.ts'
 import { createDockerExecutor, defaultDockerSocket } from './index.ts'
 
 const NOISE = 'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo "out $i"; echo "err $i" >&2; done'
@@ -93,7 +94,7 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
   }
 
   async function inspect(workload: Workload): Promise<unknown> {
-    return (await client.call({ method: 'GET', path: `/containers/${workload.id}/json` })).body
+    return (await client.call({ method: 'GET', path: `/containers/${containerName(nodeId, workload.id)}/json` })).body
   }
 
   test('refuses to run a privileged container that the owner does not allow', async () => {
@@ -127,16 +128,53 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
     expect(stderr).toContain('/nothing')
   })
 
-  test('a container of another node is neither taken over nor listed', async () => {
+  test('a container of another node is neither taken over nor listed, and does not stand in the way of ours', async () => {
     const workload = makeWorkload(SPECS.sleep)
     const other = open(newNodeId())
-    await other.start(workload)
+    const theirs = await other.start(workload)
     try {
-      await expect(executor.start(workload)).rejects.toMatchObject({ code: 'EXECUTOR_START_FAILED' })
       expect(await executor.list()).toEqual([])
+      const ours = await executor.start(workload)
+      expect(ours).not.toBe(theirs)
+      expect(await executor.list()).toEqual([{ id: workload.id, handle: ours }])
+      await executor.remove(ours)
+      expect(await other.recover(theirs)).toBe(true)
     } finally {
       for (const { handle } of await other.list()) await other.remove(handle)
     }
+  })
+
+  test('a name that a stranger took is an error that says so, and the stranger is left alone', async () => {
+    const workload = makeWorkload(SPECS.sleep)
+    const name = containerName(nodeId, workload.id)
+    await client.call({
+      method: 'POST',
+      path: '/containers/create',
+      query: { name },
+      body: { Image: BUSYBOX_IMAGE, Cmd: ['true'] }
+    })
+    try {
+      await expect(executor.start(workload)).rejects.toThrow(`the name ${name} belongs to a container that is not this node's`)
+    } finally {
+      expect((await client.call({ method: 'DELETE', path: `/containers/${name}` })).status).toBe(204)
+    }
+  })
+
+  test.each([
+    ['its own', (id: string) => containerName(nodeId, id)],
+    ['its former', formerContainerName]
+  ])('a container that was created under %s name and never started is started by the next start', async (_, nameOf) => {
+    const workload = makeWorkload(SPECS.hello)
+    const { body } = await client.call({
+      method: 'POST',
+      path: '/containers/create',
+      query: { name: nameOf(workload.id) },
+      body: { Image: BUSYBOX_IMAGE, Cmd: ['true'], Labels: { 'nunet.node': nodeId, 'nunet.allocation': workload.id } }
+    })
+    const [created] = await executor.list()
+    expect(body).toMatchObject({ Id: created?.handle.slice('docker:'.length) })
+    expect(await executor.start(workload)).toBe(created?.handle)
+    expect(await run(workload)).toMatchObject({ status: { type: 'exited', code: 0 } })
   })
 
   test('an aborted start ends with a cancellation', async () => {
@@ -159,7 +197,7 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
     const workload = makeWorkload(SPECS.sleep)
     await executor.start(workload)
     expect(await inspect(workload)).toMatchObject({
-      Name: `/${workload.id}`,
+      Name: `/${containerName(nodeId, workload.id)}`,
       Config: {
         Tty: false,
         Labels: {
@@ -261,23 +299,6 @@ describe.skipIf(!needs.available)(needs.title('the docker executor'), () => {
     for await (const _chunk of executor.logs(handle, { follow: true })) break
     await executor.stop(handle, millis(1000))
     expect(await executor.wait(handle)).toEqual({ type: 'killed', signal: 'SIGKILL', outOfMemory: false })
-  })
-
-  test('a container that was created and never started is started by the next start', async () => {
-    const workload = makeWorkload(SPECS.hello)
-    const first = await executor.start(workload)
-    await executor.wait(first)
-    await executor.remove(first)
-    const { body } = await client.call({
-      method: 'POST',
-      path: '/containers/create',
-      query: { name: workload.id },
-      body: { Image: BUSYBOX_IMAGE, Cmd: ['true'], Labels: { 'nunet.node': nodeId, 'nunet.allocation': workload.id } }
-    })
-    const [created] = await executor.list()
-    expect(body).toMatchObject({ Id: created?.handle.slice('docker:'.length) })
-    expect(await executor.start(workload)).toBe(created?.handle)
-    expect(await run(workload)).toMatchObject({ status: { type: 'exited', code: 0 } })
   })
 
   test('the use of a running container is measured', async () => {

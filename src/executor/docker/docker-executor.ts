@@ -16,7 +16,7 @@ import { startContainer } from './start.ts'
 export interface DockerExecutorOptions {
   /** Default: that of `DOCKER_HOST`, or `/var/run/docker.sock`. */
   readonly socketPath?: string
-  /** The node's peer id: nodes that share a daemon see and touch only their own containers. */
+  /** The node's peer id: nodes that share a daemon see and touch only their own containers. Of letters, digits, `_`, `.` and `-`. */
   readonly nodeId: string
   /** What jobs may reach on the network; without it nothing. */
   readonly network?: NetworkPolicy
@@ -24,6 +24,8 @@ export interface DockerExecutorOptions {
   readonly log: Logger
   /** For the pull of one image; default 30 minutes. */
   readonly pullLimit?: Millis
+  /** A pull of which nothing comes for so long is begun anew, within `pullLimit`; default two minutes. */
+  readonly pullStallLimit?: Millis
 }
 
 const NO_NETWORK: NetworkPolicy = { egress: 'none', filter: { ensure: () => Promise.resolve(err('jobs get no network')) } }
@@ -32,12 +34,12 @@ const CONTAINER_ID = /^[0-9a-f]{64}$/
 /**
  * Runs containers through a Docker daemon with API 1.41 or newer.
  *
- * A container has the workload's id as its name, hard limits for memory, CPU and processes, few capabilities, no way to gain
+ * A container has a name of the workload's id and the node's, hard limits for memory, CPU and processes, few capabilities, no way to gain
  * more (unless `privileged` is both asked for and allowed), and bounded logs. It goes on when this process ends.
  * The disk limit is kept where Docker's storage driver can (see {@link containerConfig}); a warning says once when it cannot.
  */
 export function createDockerExecutor(options: DockerExecutorOptions): Executor {
-  const { nodeId, clock, log, pullLimit = minutes(30) } = options
+  const { nodeId, clock, log, pullLimit = minutes(30), pullStallLimit = minutes(2) } = options
   const client = createDockerClient(() => options.socketPath ?? defaultDockerSocket(process.env), clock)
   const containers = createContainers(client, nodeId, clock)
   const attachment = createAttachment(options.network ?? NO_NETWORK, createJobNetworks(client, nodeId), log)
@@ -63,7 +65,8 @@ export function createDockerExecutor(options: DockerExecutorOptions): Executor {
       parseDockerSpec(workload)
     },
     async start(workload, { onProgress, ...abort } = {}) {
-      const pull = { limit: pullLimit, ...(onProgress === undefined ? {} : { onProgress }) }
+      const progress = onProgress === undefined ? {} : { onProgress }
+      const pull = { limit: pullLimit, stallLimit: pullStallLimit, ...progress }
       starting.add(workload.id)
       try {
         const context = { client, containers, attachment, nodeId, clock, log, pull, disk }

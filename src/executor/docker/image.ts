@@ -1,4 +1,15 @@
-import { type AbortOptions, anySignal, bytes, type Clock, isJsonObject, type Millis, withTimeout } from '../../base/index.ts'
+import {
+  type AbortOptions,
+  anySignal,
+  bytes,
+  type Clock,
+  isJsonObject,
+  type Logger,
+  type Millis,
+  setAlarm,
+  TimeoutError,
+  withTimeout
+} from '../../base/index.ts'
 import { ExecutorImageNotFoundError } from '../errors.ts'
 import type { StartOptions } from '../executor.ts'
 import { type DockerAnswer, type DockerClient, refusalText, unavailable } from './client.ts'
@@ -11,6 +22,9 @@ export interface PullOptions extends AbortOptions {
   readonly clock: Clock
   /** For the whole pull. */
   readonly limit: Millis
+  /** Longest time in which nothing comes. */
+  readonly stallLimit: Millis
+  readonly log: Logger
   readonly onProgress?: StartOptions['onProgress']
 }
 
@@ -33,38 +47,73 @@ export async function hasImage(client: DockerClient, image: ImageReference, opti
 /**
  * Gets the image from its registry.
  *
+ * A pull that stalls is begun anew, as often as there is time for; Docker keeps the layers that are complete.
+ *
  * @throws ExecutorImageNotFoundError with the daemon's own words, whatever the reason: a wrong name, no right, no network.
- * @throws TimeoutError when it takes longer than `limit`.
+ * @throws TimeoutError when it takes longer than `limit`, or stalls for the last time that `limit` has room for.
  */
 export async function pullImage(client: DockerClient, image: ImageReference, options: PullOptions): Promise<void> {
-  const { clock, limit, auth, onProgress, signal } = options
-  const outer = signal === undefined ? {} : { signal }
-  await withTimeout(
-    clock,
-    limit,
-    `pulling ${image.text}`,
-    async (inner) => {
-      const both = anySignal(inner, signal)
-      const stream = await client.stream(
-        {
-          method: 'POST',
-          path: '/images/create',
-          query: { fromImage: image.name, tag: image.tag },
-          headers: auth === undefined ? {} : { 'x-registry-auth': registryHeader(image, auth) },
-          limit,
-          signal: both
-        },
-        (answer) => notFound(image, refusalText(answer))
-      )
-      const progress = createPullProgress(clock, onProgress)
-      for await (const line of readLines(stream)) {
-        const step = parseLine(line)
-        if (step.error !== undefined) throw notFound(image, step.error)
-        progress(step)
-      }
+  const { clock, limit, stallLimit, log, signal } = options
+  const deadline = clock.now() + limit
+  const whole = async (inner: AbortSignal): Promise<void> => {
+    const both = anySignal(inner, signal)
+    for (let attempt = 1; ; attempt += 1) {
+      if (await pullOnce(client, image, { ...options, signal: both })) return
+      const words = `pulling ${image.text}: nothing came for ${stallLimit} ms, at attempt ${attempt}`
+      if (clock.now() + stallLimit >= deadline) throw new TimeoutError(words, { details: { image: image.text, stallLimit } })
+      log.warn('a pull has stalled and is begun anew', { image: image.text, attempt, stallLimitMs: stallLimit })
+    }
+  }
+  await withTimeout(clock, limit, `pulling ${image.text}`, whole, signal === undefined ? {} : { signal })
+}
+
+/** False when it stalled and was given up. */
+async function pullOnce(client: DockerClient, image: ImageReference, options: PullOptions): Promise<boolean> {
+  const { clock, stallLimit, auth, onProgress, signal } = options
+  const stall = new AbortController()
+  const watch = createStallWatch(clock, stallLimit, () => stall.abort())
+  try {
+    const stream = await client.stream(
+      {
+        method: 'POST',
+        path: '/images/create',
+        query: { fromImage: image.name, tag: image.tag },
+        headers: auth === undefined ? {} : { 'x-registry-auth': registryHeader(image, auth) },
+        limit: options.limit,
+        signal: anySignal(stall.signal, signal)
+      },
+      (answer) => notFound(image, refusalText(answer))
+    )
+    const progress = createPullProgress(clock, onProgress)
+    for await (const line of readLines(stream)) {
+      const step = parseLine(line)
+      if (step.error !== undefined) throw notFound(image, step.error)
+      watch.saw(step)
+      progress(step)
+    }
+    return true
+  } catch (error) {
+    if (stall.signal.aborted && signal?.aborted !== true) return false
+    throw error
+  } finally {
+    watch.end()
+  }
+}
+
+/** Calls `onStall` once no layer has moved for `limit`; a daemon that says the same again and again does not move. */
+function createStallWatch(clock: Clock, limit: Millis, onStall: () => void): { saw(step: PullStep): void; end(): void } {
+  const last = new Map<string, string>()
+  let end = setAlarm(clock, limit, onStall)
+  return {
+    saw({ layer, status, current }) {
+      const now = `${status} ${current}`
+      if (last.get(layer) === now || (last.size >= MOST_LAYERS && !last.has(layer))) return
+      last.set(layer, now)
+      end()
+      end = setAlarm(clock, limit, onStall)
     },
-    outer
-  )
+    end: () => end()
+  }
 }
 
 /** Adds up the layers of an image, which are told of one by one, and passes the sum on a few times a second. */

@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises'
-import { type AbortOptions, type Clock, type Logger, type Millis, millis, seconds } from '../../base/index.ts'
+import { type AbortOptions, type Clock, type Logger, millis, seconds } from '../../base/index.ts'
 import { ExecutorStartFailedError } from '../errors.ts'
-import type { StartOptions, Workload } from '../executor.ts'
+import type { Workload } from '../executor.ts'
 import { type ContainerCommand, scriptedCommand } from '../preparation.ts'
 import type { Attachment } from './attachment.ts'
 import { type DockerAnswer, type DockerClient, refusalText } from './client.ts'
-import { containerConfig, containerName } from './container.ts'
+import { containerConfig, containerName, formerContainerName } from './container.ts'
 import type { Containers } from './containers.ts'
-import { hasImage, isMissingImage, notFound, pullImage } from './image.ts'
+import { hasImage, isMissingImage, notFound, type PullOptions, pullImage } from './image.ts'
 import { archiveOf, commandOfImage } from './preparation.ts'
 import { type DockerSpec, parseDockerSpec } from './spec.ts'
 import type { ContainerState } from './state.ts'
@@ -23,7 +23,7 @@ export interface StartContext {
   readonly nodeId: string
   readonly clock: Clock
   readonly log: Logger
-  readonly pull: { readonly limit: Millis; readonly onProgress?: StartOptions['onProgress'] }
+  readonly pull: Pick<PullOptions, 'limit' | 'stallLimit' | 'onProgress'>
   /** Turned off by the first container that shows that this daemon cannot limit the disk. */
   readonly disk: { isLimited: boolean }
 }
@@ -47,22 +47,26 @@ export async function startContainer(context: StartContext, workload: Workload, 
   return container.id
 }
 
+/** Also one that an earlier release of this node started under its former name. */
 async function findOwn(
   { containers, nodeId }: StartContext,
   workload: Workload,
   options: AbortOptions
 ): Promise<ContainerState | undefined> {
-  const name = containerName(workload.id)
+  const isOwn = ({ node, allocation }: ContainerState): boolean => node === nodeId && allocation === workload.id
+  const name = containerName(nodeId, workload.id)
   const found = await containers.inspect(name, options)
-  if (found === undefined || (found.node === nodeId && found.allocation === workload.id)) return found
-  throw new ExecutorStartFailedError(`the name ${name} belongs to a container that is not this node's`)
+  if (found !== undefined && isOwn(found)) return found
+  if (found !== undefined) throw new ExecutorStartFailedError(`the name ${name} belongs to a container that is not this node's`)
+  const former = await containers.inspect(formerContainerName(workload.id), options)
+  return former !== undefined && isOwn(former) ? former : undefined
 }
 
 async function ensureImage(context: StartContext, spec: DockerSpec, options: AbortOptions): Promise<void> {
   const { client, clock, log, pull } = context
   if (await hasImage(client, spec.image, options)) return
   log.info('pulling image', { image: spec.image.text })
-  await pullImage(client, spec.image, { ...pull, ...options, auth: spec.registryAuth, clock })
+  await pullImage(client, spec.image, { ...pull, ...options, auth: spec.registryAuth, clock, log })
 }
 
 async function create(
@@ -99,7 +103,7 @@ async function requestCreation(
     client.call({
       method: 'POST',
       path: '/containers/create',
-      query: { name: containerName(workload.id) },
+      query: { name: containerName(nodeId, workload.id) },
       body: containerConfig(workload, spec, { nodeId, networkMode, withDiskLimit, command, deviceGroups }),
       ...options
     })
