@@ -219,7 +219,7 @@ export const CONFIG_SCHEMA = {
     egress: key(
       choice(['public', 'none', 'all']),
       'public',
-      'What jobs may reach: `public`, the Internet but neither this machine, nor its networks, nor other jobs (needs nft and CAP_NET_ADMIN; jobs have no network where they are missing); `none`; or `all` that this machine reaches, for jobs that you trust.'
+      'What jobs may reach: `public`, the Internet but neither this machine, nor its networks, nor other jobs (needs nft and CAP_NET_ADMIN; jobs have no network where they are missing); `none`; or, with Docker only, `all` that this machine reaches, for jobs that you trust.'
     ),
     require_contracts_for_deployment: futureKey(toggle, false, 'Whether only ensembles with valid contracts get bids.')
   },
