@@ -86,11 +86,18 @@ async function exists(path: string): Promise<boolean> {
 /** In version 2 a group has only the controllers that the one above gives it. */
 async function makeGroup(root: string, directory: string): Promise<void> {
   const parent = join(directory, '..')
-  await mkdir(parent, { recursive: true })
+  await makeDirectory(parent)
   if (parent === join(root, PARENT)) {
     for (const above of [root, parent]) await writeFile(join(above, 'cgroup.subtree_control'), '+cpu +memory')
   }
-  await mkdir(directory, { recursive: true })
+  await makeDirectory(directory)
+}
+
+/** One level: asked for a whole path, Node tries for ever where the kernel has no control groups to show (`ip netns exec` hides them). */
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path).catch((error: unknown) => {
+    if (!hasErrno(error, 'EEXIST')) throw error
+  })
 }
 
 async function setLimits(directory: string, { cpuCores, memory }: CgroupLimits): Promise<void> {

@@ -72,12 +72,9 @@ describe.skipIf(!docker.available)(docker.title('a job survives the death of a d
 
   /** Id and start time of the job's container: both change when it is disturbed. */
   async function container(id: string): Promise<string> {
-    const { stdout } = await run('docker', [
-      'inspect',
-      '-f',
-      '{{.Id}} {{.State.StartedAt}} {{.State.Running}}',
-      `${id}_node1.job`
-    ])
+    const label = `label=nunet.allocation=${id}_node1.job`
+    const { stdout: found } = await run('docker', ['ps', '-aq', '--no-trunc', '--filter', label])
+    const { stdout } = await run('docker', ['inspect', '-f', '{{.Id}} {{.State.StartedAt}} {{.State.Running}}', found.trim()])
     return stdout.trim()
   }
 
