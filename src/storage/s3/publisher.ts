@@ -173,6 +173,14 @@ async function upload(target: Target, file: PublishedFile, memory: Memory): Prom
     abort
   )
   checkWhole(file.path, etag, Object.values(parts))
+  const head = new session.sdk.HeadObjectCommand({ Bucket: bucket, Key: key.Key })
+  const { ContentLength: arrived } = await session.send(
+    `looking at ${file.path}`,
+    (client, options) => client.send(head, options),
+    abort
+  )
+  if (arrived !== file.size)
+    throw new StorageChecksumError(`${file.path} arrived with ${arrived ?? 'no'} bytes, not ${file.size}`)
 }
 
 /** Some at a time; after the first failure no more are begun, and it is thrown once none is on its way any more. */
