@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bytes, createSerialQueue, isJsonObject, type JsonValue, mapConcurrently, withTimeout } from '../../base/index.ts'
 import { readRecord, removeTree, writeRecord } from '../durable.ts'
-import { StorageChecksumError, StorageFailedError, StorageNotFoundError } from '../errors.ts'
+import { StorageChecksumError, StorageFailedError, StorageNotFoundError, StorageNotPermittedError } from '../errors.ts'
 import type { OutputPublisher, PublishedFile, PublishedOutputs, PublishRequest, VolumeOptions } from '../volume.ts'
 import { openS3, type S3Session, type SendOptions } from './client.ts'
 import type { S3Options } from './s3-volumes.ts'
@@ -173,14 +173,21 @@ async function upload(target: Target, file: PublishedFile, memory: Memory): Prom
     abort
   )
   checkWhole(file.path, etag, Object.values(parts))
-  const head = new session.sdk.HeadObjectCommand({ Bucket: bucket, Key: key.Key })
-  const { ContentLength: arrived } = await session.send(
-    `looking at ${file.path}`,
-    (client, options) => client.send(head, options),
-    abort
-  )
-  if (arrived !== file.size)
-    throw new StorageChecksumError(`${file.path} arrived with ${arrived ?? 'no'} bytes, not ${file.size}`)
+  const arrived = await lengthOf(target, key.Key)
+  if (arrived !== undefined && arrived !== file.size)
+    throw new StorageChecksumError(`${file.path} arrived with ${arrived} bytes, not ${file.size}`)
+}
+
+/** Of an object at the service; `undefined` for keys that may write and not look. */
+async function lengthOf({ session, bucket, abort }: Target, key: string): Promise<number | undefined> {
+  const command = new session.sdk.HeadObjectCommand({ Bucket: bucket, Key: key })
+  try {
+    const { ContentLength } = await session.send(`looking at ${key}`, (client, options) => client.send(command, options), abort)
+    return ContentLength ?? 0
+  } catch (error) {
+    if (error instanceof StorageNotPermittedError) return undefined
+    throw error
+  }
 }
 
 /** Some at a time; after the first failure no more are begun, and it is thrown once none is on its way any more. */

@@ -208,6 +208,27 @@ describe('a volume of S3', () => {
     expect(server.requests.length, 'a prepared volume is not fetched again').toBe(asked)
   })
 
+  test('sent in parts that arrived with another length is an error', async () => {
+    server.interfere = ({ method }, response) => {
+      if (method !== 'HEAD') return false
+      response.writeHead(200, { 'content-length': '7' }).end()
+      return true
+    }
+    await expect(publish({ large: randomBytes(9_000_000) }, 'short')).rejects.toMatchObject({
+      code: 'STORAGE_CHECKSUM',
+      message: expect.stringContaining('with 7 bytes, not 9000000') as unknown
+    })
+  })
+
+  test('may be sent by keys that may write and not look', async () => {
+    server.interfere = ({ method }, response) => {
+      if (method !== 'HEAD') return false
+      response.writeHead(403).end()
+      return true
+    }
+    await expect(publish({ large: randomBytes(9_000_000) }, 'blind')).resolves.toMatchObject({ files: 1, size: 9_000_000 })
+  })
+
   test('goes on after a cancellation with what had come', async () => {
     const large = randomBytes(3_000_000)
     await publish({ large }, 'cut')
